@@ -1,0 +1,160 @@
+"""The learning-curve prior of LC-PFN (arXiv 2310.20447, section 3.2), vectorised.
+
+A noiseless curve is the sum of one pow3, one janoschek and one ilog2 curve, each weighted by U(0, 1).
+It is kept only if it ends higher than it starts and never leaves [0, 1]; what a trial reports is that
+curve plus Gaussian noise of one standard deviation for the whole curve.
+
+The ranges follow the released code of the paper, which differs from its text.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+T_MAX = 100.0
+"""Every curve of the prior is defined on t in [1, T_MAX], however many points of it are looked at."""
+
+_COARSE = (0, 1, 2, 4, 9, 24, 49)
+"""A few points that reject most proposals, so that the rest are evaluated in full less often."""
+
+_ACCEPTANCE = 0.2
+"""Share of proposals kept; only the size of the next round of proposals depends on it."""
+
+_ROUND = 16_384
+"""Most proposals made at once on a CPU: larger rounds fall out of its cache and are five times slower."""
+
+
+def sample_curves(
+    n: int,
+    *,
+    generator: torch.Generator,
+    length: int = 100,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Draw noisy learning curves from the LC-PFN prior.
+
+    Args:
+        n: Number of curves.
+        generator: Source of all randomness; its device must be ``device``.
+        length: Number of points, evenly spaced on t = 1 .. 100.
+        device: Where the curves are made.
+
+    Returns:
+        float32 ``[n, length]``, higher is better. Noise may carry a value out of [0, 1].
+
+    Raises:
+        ValueError: If ``n`` is negative or ``length`` is below 2.
+
+    Example:
+        >>> import torch
+        >>> curves = sample_curves(5, generator=torch.Generator().manual_seed(0))
+        >>> curves.shape
+        torch.Size([5, 100])
+    """
+    noiseless = sample_noiseless(n, generator=generator, length=length, device=device)
+    sigma = torch.exp(_normal(n, -4.0, 1.0, generator, device))
+    noise = torch.randn(n, length, generator=generator, device=device)
+    return noiseless + sigma[:, None] * noise
+
+
+def sample_noiseless(
+    n: int,
+    *,
+    generator: torch.Generator,
+    length: int = 100,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Draw the curves without their noise: float32 ``[n, length]``, all within [0, 1].
+
+    Raises:
+        ValueError: If ``n`` is negative or ``length`` is below 2.
+
+    Example:
+        >>> import torch
+        >>> f = sample_noiseless(5, generator=torch.Generator().manual_seed(0))
+        >>> bool((f[:, -1] > f[:, 0]).all())
+        True
+    """
+    if n < 0:
+        raise ValueError(f"n must be at least 0, got {n=}")
+    if length < 2:
+        raise ValueError(f"length must be at least 2, got {length=}")
+    t = torch.linspace(1.0, T_MAX, length, device=device)
+    coarse = torch.tensor(sorted({min(i, length - 2) for i in _COARSE} | {length - 1}), device=device)
+    kept = [torch.empty(0, length, device=device)]
+    missing = n
+    while missing > 0:
+        round_size = int(missing / _ACCEPTANCE * 1.1) + 64
+        if torch.device(device).type == "cpu":
+            round_size = min(round_size, _ROUND)
+        proposals = propose(round_size, generator, device)
+        likely = accepted(evaluate(proposals, t[coarse]))
+        curves = evaluate({name: value[likely] for name, value in proposals.items()}, t)
+        curves = curves[accepted(curves)][:missing]
+        kept.append(curves)
+        missing -= len(curves)
+    return torch.cat(kept)
+
+
+def accepted(curves: Tensor) -> Tensor:
+    """The rejection rule on noiseless curves ``[n, length]``: bool ``[n]``."""
+    inside = (curves >= 0).all(-1) & (curves <= 1).all(-1)
+    return inside & (curves[:, 0] < curves[:, -1])
+
+
+def propose(n: int, generator: torch.Generator, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """Parameters of ``n`` curves before rejection, each ``[n]``."""
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, generator=generator, device=device)
+
+    def log_normal(mean: float, std: float) -> Tensor:
+        return torch.exp(_normal(n, mean, std, generator, device))
+
+    return {
+        "pow3_weight": uniform(0, 1),
+        "pow3_c": uniform(0, 1.25),
+        "pow3_a": uniform(-0.6, 0.6),
+        "pow3_alpha": log_normal(0, 2),
+        "janoschek_weight": uniform(0, 1),
+        "janoschek_a": uniform(0, 1),
+        "janoschek_b": uniform(0, 2),
+        "janoschek_k": log_normal(-2, 1),
+        "janoschek_d": log_normal(0, 0.5),
+        "ilog2_weight": uniform(0, 1),
+        "ilog2_c": uniform(0, 1),
+        "ilog2_a": uniform(-0.5, 0.5),
+    }
+
+
+def evaluate(p: dict[str, Tensor], t: Tensor) -> Tensor:
+    """The weighted sum of the three families at ``t`` ``[length]``: ``[n, length]``."""
+    return (
+        p["pow3_weight"][:, None] * pow3(p, t)
+        + p["janoschek_weight"][:, None] * janoschek(p, t)
+        + p["ilog2_weight"][:, None] * ilog2(p, t)
+    )
+
+
+def pow3(p: dict[str, Tensor], t: Tensor) -> Tensor:
+    """``c - a t^-alpha`` ``[n, length]``."""
+    return p["pow3_c"][:, None] - p["pow3_a"][:, None] * torch.exp(-p["pow3_alpha"][:, None] * torch.log(t))
+
+
+def janoschek(p: dict[str, Tensor], t: Tensor) -> Tensor:
+    """``a - (a - b) exp(-k t^d)`` ``[n, length]``."""
+    a, b = p["janoschek_a"][:, None], p["janoschek_b"][:, None]
+    power = torch.exp(p["janoschek_d"][:, None] * torch.log(t))
+    return a - (a - b) * torch.exp(-p["janoschek_k"][:, None] * power)
+
+
+def ilog2(p: dict[str, Tensor], t: Tensor) -> Tensor:
+    """``c - a / log(t + 1)`` ``[n, length]``."""
+    return p["ilog2_c"][:, None] - p["ilog2_a"][:, None] / torch.log(t + 1)
+
+
+def _normal(
+    n: int, mean: float, std: float, generator: torch.Generator, device: torch.device | str
+) -> Tensor:
+    return mean + std * torch.randn(n, generator=generator, device=device)

@@ -1,0 +1,70 @@
+"""Weights on disk: a safetensors file, and beside it a JSON file that says what they are.
+
+``NAME.json`` holds the network's size, the SHA-256 of ``NAME.safetensors``, and how it was trained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+
+from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
+
+SHIPPED = Path(__file__).parent / "weights"
+
+
+class WeightsError(ValueError):
+    """A weights file is missing, damaged, or not the one its JSON file speaks of."""
+
+
+def save_weights(network: LCPFNNetwork, path: Path, card: dict[str, Any]) -> str:
+    """Write ``path`` (``.safetensors``) and the JSON file beside it; return the SHA-256.
+
+    Weights are stored in half precision; the borders of the bins keep float32, since a rounded border
+    would move a forecast.
+    """
+    tensors = {
+        name: tensor.detach().cpu().to(torch.float32 if name == "borders" else torch.float16).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+    content = save(tensors)
+    digest = hashlib.sha256(content).hexdigest()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    described = {"network": network.config.model_dump(), "sha256": digest, **card}
+    path.with_suffix(".json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    return digest
+
+
+def load_network(path: Path) -> LCPFNNetwork:
+    """The network at ``path`` (``.safetensors``), in float32, ready to predict.
+
+    Raises:
+        WeightsError: If either file is missing or unreadable, or the hash differs.
+    """
+    card_path = path.with_suffix(".json")
+    try:
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        expected, config = card["sha256"], NetworkConfig.model_validate(card["network"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"cannot read {card_path}, which describes {path.name}: {error}") from error
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"cannot read weights: {error}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise WeightsError(
+            f"{path} is damaged or was replaced: SHA-256 {found} in {len(content)} bytes, "
+            f"{card_path.name} says {expected}; reinstall lcstop"
+        )
+    # Building the network draws initial weights, which must not move the user's random state.
+    with torch.random.fork_rng(devices=[]):
+        network = LCPFNNetwork(config)
+    network.load_state_dict({name: tensor.float() for name, tensor in load(content).items()})
+    return network.eval().requires_grad_(False)
