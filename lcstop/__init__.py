@@ -1,0 +1,23 @@
+"""lcstop stops hyperparameter-optimization trials that will not win, by learning-curve forecasts."""
+
+from lcstop.config import PrunerConfig
+from lcstop.core import Decision, PrunerCore, StudyView
+from lcstop.curve import Curve
+from lcstop.forecast import BarDistribution, Forecast
+from lcstop.scale import MetricScale
+from lcstop.surrogates import Surrogate, load_surrogate
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BarDistribution",
+    "Curve",
+    "Decision",
+    "Forecast",
+    "MetricScale",
+    "PrunerConfig",
+    "PrunerCore",
+    "StudyView",
+    "Surrogate",
+    "load_surrogate",
+]

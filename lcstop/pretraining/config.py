@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from lcstop.config import read_yaml
 from lcstop.surrogates.network import NetworkConfig
 
 
@@ -49,14 +49,5 @@ class TrainConfig(BaseModel):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> TrainConfig:
-        """Read a run from a YAML file.
-
-        Raises:
-            OSError: If the file cannot be read.
-            ValueError: If it is not valid YAML, or a key or value is not allowed.
-        """
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path} is not valid YAML: {error}") from error
-        return cls.model_validate(content)
+        """The run in a YAML file; see :func:`lcstop.config.read_yaml` for what it raises."""
+        return read_yaml(path, cls)

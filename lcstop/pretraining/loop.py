@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ def train(
             logits, target = forecast_batch(network, batch)
         loss = -bar_log_prob(logits, target, network.borders).mean()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         done = step + 1
@@ -167,7 +166,7 @@ def _save_checkpoint(
         "step": step,
     }
     torch.save(content, unfinished)
-    os.replace(unfinished, path)  # a kill while writing leaves the last checkpoint whole
+    unfinished.replace(path)  # a kill while writing leaves the last checkpoint whole
 
 
 def _load_checkpoint(

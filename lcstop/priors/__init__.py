@@ -1,0 +1,1 @@
+"""Priors: vectorised samplers of learning curves."""

@@ -47,7 +47,8 @@ class CausalBlock(nn.Module):
         scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2) + future
         mixed = scores.softmax(-1).to(v.dtype) @ v
         x = x + self.project(mixed.transpose(1, 2).reshape(batch, length, width))
-        return x + self.mlp(self.norm_mlp(x))
+        out: Tensor = x + self.mlp(self.norm_mlp(x))
+        return out
 
 
 class LCPFNNetwork(nn.Module):
@@ -84,10 +85,9 @@ class LCPFNNetwork(nn.Module):
             nn.GELU(), nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, config.n_bins)
         )
         # Residual branches start small, so that depth does not blow up the first steps (GPT-2).
-        for block in self.blocks:
-            assert isinstance(block, CausalBlock)
-            for layer in (block.project, block.mlp[2]):
-                nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * config.layers))
+        for name, parameter in self.blocks.named_parameters():
+            if name.endswith(("project.weight", "mlp.2.weight")):
+                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * config.layers))
         self.register_buffer("borders", torch.linspace(0, 1, config.n_bins + 1))
 
     def encode(self, time: Tensor, value: Tensor) -> Tensor:
@@ -98,7 +98,8 @@ class LCPFNNetwork(nn.Module):
         x = torch.cat([self.start.expand(len(points), 1, -1), points], 1)
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)  # type: ignore[no-any-return]
+        states: Tensor = self.norm(x)
+        return states
 
     def predict(self, state: Tensor, cutoff: Tensor, query: Tensor) -> Tensor:
         """Logits over the bins of the value at ``query``.
@@ -116,7 +117,8 @@ class LCPFNNetwork(nn.Module):
             hidden, cutoff = hidden[:, :, None], cutoff[:, :, None].expand_as(query)
         with torch.autocast(query.device.type, enabled=False):
             asked = self.from_query(query_features(cutoff, query))
-        return self.head(hidden + asked)  # type: ignore[no-any-return]
+        logits: Tensor = self.head(hidden + asked)
+        return logits
 
 
 _FREQUENCIES = tuple(math.pi * 2**k for k in range(1, 8))

@@ -65,6 +65,6 @@ def load_network(path: Path) -> LCPFNNetwork:
         )
     # Building the network draws initial weights, which must not move the user's random state.
     with torch.random.fork_rng(devices=[]):
-        network = LCPFNNetwork(config)
+        network = LCPFNNetwork(config).float()  # whatever the user's default dtype is
     network.load_state_dict({name: tensor.float() for name, tensor in load(content).items()})
     return network.eval().requires_grad_(False)

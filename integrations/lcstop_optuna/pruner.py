@@ -1,0 +1,182 @@
+"""LCPFNPruner: the adapter between an Optuna study and :class:`lcstop.PrunerCore`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from lcstop import Curve, Decision, PrunerConfig, PrunerCore, StudyView
+
+logger = logging.getLogger("lcstop_optuna")
+
+REASON_ATTR = "lcstop_reason"
+"""User attribute of a stopped trial that holds the reason; ``trials_dataframe()`` shows it."""
+
+
+class LCPFNPruner(optuna.pruners.BasePruner):
+    """Pruner that stops a trial once it will hardly beat the best one.
+
+    LC-PFN, a network pre-trained on artificial learning curves, predicts the distribution of the trial's
+    later values. The trial is pruned when its probability of beating the incumbent, the best value of the
+    finished trials, is at most ``1 - confidence``.
+
+    All that a decision rests on comes from the study's storage, so that threads, processes and restarts
+    decide alike. If a forecast fails the trial goes on, and the cause is logged once.
+
+    Example:
+        >>> import optuna
+        >>> from lcstop_optuna import LCPFNPruner
+        >>> def objective(trial):
+        ...     best = trial.suggest_float("best", 0.1, 0.9)
+        ...     for epoch in range(20):
+        ...         accuracy = best * (1 - 0.7**epoch)
+        ...         trial.report(accuracy, epoch)
+        ...         if trial.should_prune():
+        ...             raise optuna.TrialPruned()
+        ...     return accuracy
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> sampler = optuna.samplers.RandomSampler(seed=0)
+        >>> study = optuna.create_study(
+        ...     direction="maximize", sampler=sampler, pruner=LCPFNPruner(horizon=20)
+        ... )
+        >>> study.optimize(objective, n_trials=10)
+        >>> any(trial.state == optuna.trial.TrialState.PRUNED for trial in study.trials)
+        True
+
+    Args:
+        horizon: Number of steps that a trial reports if nothing stops it; right for steps counted from 0
+            and from 1.
+        confidence: See :class:`lcstop.PrunerConfig`, as for every option below.
+        min_steps: First step at which a trial may be pruned, counted from 1.
+        interval_steps: Steps between judgements.
+        n_startup_trials: Trials that must have finished first.
+        patience: Judgements in a row that must all say stop.
+        target: ``best`` or ``final`` value of a trial.
+        diverged_after: NaN or infinite reports in a row after which a trial is pruned.
+        lower: Least possible value of the metric.
+        upper: Greatest possible value of the metric.
+        surrogate: What predicts the rest of a curve.
+
+    Raises:
+        ValueError: If an option is not allowed.
+    """
+
+    def __init__(
+        self,
+        horizon: float,
+        *,
+        confidence: float = 0.95,
+        min_steps: int = 2,
+        interval_steps: int = 1,
+        n_startup_trials: int = 1,
+        patience: int = 1,
+        target: Literal["best", "final"] = "best",
+        diverged_after: int = 3,
+        lower: float | None = None,
+        upper: float | None = None,
+        surrogate: str = "lcpfn",
+    ) -> None:
+        config = PrunerConfig(
+            horizon=horizon,
+            confidence=confidence,
+            min_steps=min_steps,
+            interval_steps=interval_steps,
+            n_startup_trials=n_startup_trials,
+            patience=patience,
+            target=target,
+            diverged_after=diverged_after,
+            lower=lower,
+            upper=upper,
+            surrogate=surrogate,
+        )
+        self._core = PrunerCore(config)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> LCPFNPruner:
+        """A pruner with the options of a YAML file.
+
+        Raises:
+            OSError: If the file cannot be read.
+            ValueError: If a key or value in it is not allowed.
+        """
+        return cls(**PrunerConfig.from_yaml(path).model_dump())
+
+    @property
+    def config(self) -> PrunerConfig:
+        """The validated options."""
+        return self._core.config
+
+    def prune(self, study: optuna.study.Study, trial: FrozenTrial) -> bool:
+        """Whether ``trial`` should be pruned at its last report; called by ``trial.should_prune()``.
+
+        Raises:
+            ValueError: If the study has more than one objective.
+        """
+        _check_single_objective(study)
+        try:
+            curve = self._curve(trial)
+            if not self._core.due(curve):
+                return False
+            decision = self._core.decide(curve, self._view(study, trial.number))
+        except Exception as error:
+            # The pruner is a guest in somebody's training: a storage that fails for us must not end it.
+            return self._core.fail_open(error, trial.last_step or 0).stop
+        if decision.stop:
+            self._record(study, trial, decision)
+        return decision.stop
+
+    def explain(self, study: optuna.study.Study, trial: FrozenTrial | optuna.Trial) -> Decision:
+        """The decision on a trial at its last report, from what the study holds now.
+
+        Raises:
+            ValueError: If the study has more than one objective, or no trial of that number.
+        """
+        _check_single_objective(study)
+        trials = {t.number: t for t in study.get_trials(deepcopy=False)}
+        if trial.number not in trials:
+            raise ValueError(f"study {study.study_name!r} has no trial {trial.number}")
+        return self._core.decide(self._curve(trials[trial.number]), self._view(study, trial.number))
+
+    def _view(self, study: optuna.study.Study, number: int) -> StudyView:
+        """Every other trial; failed ones gave the user no result, so they are left out."""
+        finished, unfinished = [], []
+        for other in study.get_trials(
+            deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
+        ):
+            if other.number == number:
+                continue
+            if other.state == TrialState.COMPLETE:
+                finished.append(self._finished_curve(other))
+            elif other.intermediate_values:
+                unfinished.append(self._curve(other))
+        maximize = study.direction == StudyDirection.MAXIMIZE
+        return StudyView("maximize" if maximize else "minimize", finished, unfinished)
+
+    def _curve(self, trial: FrozenTrial) -> Curve:
+        return Curve.from_reports(trial.intermediate_values, self.config.horizon, trial.params)
+
+    def _finished_curve(self, trial: FrozenTrial) -> Curve:
+        """A trial that was added with its result alone is known at the horizon only."""
+        if trial.intermediate_values:
+            return self._curve(trial)
+        return Curve([self.config.horizon], [trial.values[0]], self.config.horizon, trial.params)
+
+    def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
+        logger.info("trial %d pruned at step %d: %s", trial.number, trial.last_step, decision.reason)
+        try:
+            study._storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
+        except Exception:
+            logger.warning("the reason for pruning trial %d was not stored", trial.number, exc_info=True)
+
+
+def _check_single_objective(study: optuna.study.Study) -> None:
+    if len(study.directions) > 1:
+        raise ValueError(
+            "LCPFNPruner works on studies with one objective, "
+            f"got {len(study.directions)} directions in study {study.study_name!r}"
+        )

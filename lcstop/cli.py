@@ -1,0 +1,129 @@
+"""The ``lcstop`` command."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+import lcstop
+
+if TYPE_CHECKING:
+    from lcstop.pretraining.evaluate import Score
+
+app = typer.Typer(
+    name="lcstop",
+    help="Stops hyperparameter-optimization trials that will not win.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")]
+
+
+def main() -> None:
+    """Run the command; what the user got wrong is one line on stderr and exit code 2, no trace."""
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        errors.print(f"lcstop: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        raise SystemExit(2) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lcstop {lcstop.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Stops hyperparameter-optimization trials that will not win."""
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A run, such as configs/train/lcpfn.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and weights.")] = Path("runs/lcpfn"),
+    as_json: Json = False,
+) -> None:
+    """Pre-train the surrogate; run again to go on after a kill.
+
+    Example: lcstop train configs/train/lcpfn.yaml --out runs/lcpfn
+    """
+    from lcstop.pretraining.config import TrainConfig
+    from lcstop.pretraining.run import run
+
+    chosen = TrainConfig.from_yaml(config)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}  {task.fields[speed]:.0f} curves/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors) as progress:
+        bar = progress.add_task("training", total=chosen.steps, loss=float("nan"), speed=0.0)
+        table = run(
+            chosen,
+            out,
+            lambda p: progress.update(bar, completed=p.step, loss=p.loss, speed=p.curves_per_second),
+        )
+    if as_json:
+        typer.echo(json.dumps([score.model_dump() for score in table]))
+    else:
+        Console().print(_score_table(table))
+        typer.echo(f"weights: {out / 'lcpfn.safetensors'}")
+
+
+def _score_table(scores: list[Score]) -> Table:
+    table = Table(title="Mean log-likelihood of the unseen points of fresh prior curves")
+    for title in ("observed", "log-likelihood", "standard error"):
+        table.add_column(title, justify="right")
+    for score in scores:
+        table.add_row(f"{score.cutoff} %", f"{score.log_likelihood:.3f}", f"{score.standard_error:.3f}")
+    return table
+
+
+@app.command()
+def demo(
+    storage: Annotated[
+        str | None, typer.Option(help="Optuna storage URL; a temporary file if absent.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo-output"),
+    trials: Annotated[int, typer.Option(min=1, help="Number of trials.")] = 60,
+    epochs: Annotated[int, typer.Option(min=3, help="Epochs of a whole trial.")] = 40,
+    as_json: Json = False,
+) -> None:
+    """Search a network for handwritten digits, with and without pruning, and compare.
+
+    Example: lcstop demo --json
+    """
+    # By name: the core imports no framework, and the demo is the Optuna adapter's.
+    result: Any = _load("lcstop_optuna.demo", "demo").run_demo(
+        storage=storage, out=out, n_trials=trials, n_epochs=epochs, console=errors
+    )
+    if as_json:
+        typer.echo(json.dumps(result.as_dict()))
+    else:
+        Console().print(result.table())
+
+
+def _load(module: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"this command needs {error.name}: pip install 'lcstop[{extra}]'") from error

@@ -1,0 +1,93 @@
+"""PrunerConfig: every option of the stopping decision, validated where it is made."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lcstop.surrogates import SURROGATES
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: str | Path, model: type[Model]) -> Model:
+    """A configuration from a YAML file.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is not a YAML mapping, or a key or value is not allowed; one line for each.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold keys and values, got {type(content).__name__}")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+        ]
+        raise ValueError("\n".join(lines)) from error
+
+
+class PrunerConfig(BaseModel):
+    """Options of :class:`lcstop.PrunerCore`; both adapters take each as a keyword.
+
+    Attributes:
+        horizon: Last step that a trial would reach, counted as the trials report (epochs, rounds, ...).
+        confidence: A trial is stopped when it beats the incumbent with probability at most
+            ``1 - confidence``.
+        min_steps: First step at which a trial may be stopped; whatever it is, no trial is stopped before its
+            second finite report, unless ``min_steps`` is 1.
+        interval_steps: A trial is judged at its first report in every interval of this many steps from
+            ``min_steps`` on.
+        n_startup_trials: Trials that must have finished before any trial is stopped by a forecast.
+        patience: Judgements in a row that must all say stop; each judges the curve as it was then against
+            the incumbent of now.
+        target: ``best``: the best value on the way to the horizon counts, for the trial and for the
+            incumbent. ``final``: the value at the horizon counts.
+        diverged_after: A trial whose last reports, this many, are all NaN or infinite is stopped.
+        lower: Least possible value of the metric, if there is one.
+        upper: Greatest possible value of the metric, if there is one.
+        surrogate: What predicts the rest of a curve.
+
+    Example:
+        >>> PrunerConfig(horizon=50).confidence
+        0.95
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    horizon: float = Field(gt=1)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    min_steps: int = Field(2, ge=1)
+    interval_steps: int = Field(1, ge=1)
+    n_startup_trials: int = Field(1, ge=1)
+    patience: int = Field(1, ge=1, le=100)
+    target: Literal["best", "final"] = "best"
+    diverged_after: int = Field(3, ge=1)
+    lower: float | None = None
+    upper: float | None = None
+    surrogate: str = "lcpfn"
+
+    @model_validator(mode="after")
+    def _check(self) -> PrunerConfig:
+        low, high = self.lower, self.upper
+        if not (-math.inf if low is None else low) < (math.inf if high is None else high):
+            raise ValueError(f"lower must be below upper, got {low=}, {high=}")
+        if self.min_steps > self.horizon:
+            raise ValueError(f"min_steps must be at most the horizon {self.horizon:g}, got {self.min_steps}")
+        if self.surrogate not in SURROGATES:
+            raise ValueError(f"surrogate must be one of {', '.join(SURROGATES)}, got {self.surrogate!r}")
+        return self
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> PrunerConfig:
+        """The options in a YAML file; see :func:`read_yaml` for what it raises."""
+        return read_yaml(path, cls)

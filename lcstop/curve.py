@@ -1,0 +1,121 @@
+"""Curve: what one trial has reported so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The values of a metric that one trial has reported, by step.
+
+    A step counts the training done when the value was measured, so the first epoch ends at step 1 and the
+    last at ``horizon``. Steps may be sparse and irregular. A value that is NaN or infinite marks a diverged
+    point: it is kept here, and never taken for a number.
+
+    Args:
+        steps: ``[n]``, finite, above 0, strictly increasing.
+        values: ``[n]``, in the metric's own units.
+        horizon: Last step that the trial would reach.
+        params: Hyperparameters, if known.
+
+    Raises:
+        ValueError: If lengths differ, a step is not allowed, or the horizon is not above 0.
+
+    Example:
+        >>> curve = Curve(steps=[1, 2, 3], values=[0.41, float("nan"), 0.61], horizon=50)
+        >>> curve.cutoff, len(curve), len(curve.finite())
+        (3.0, 3, 2)
+    """
+
+    steps: NDArray[np.float64]
+    values: NDArray[np.float64]
+    horizon: float
+    params: Mapping[str, Any] | None = None
+
+    def __init__(
+        self,
+        steps: Sequence[float] | NDArray[np.float64],
+        values: Sequence[float] | NDArray[np.float64],
+        horizon: float,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        step_array, value_array = np.array(steps, np.float64), np.array(values, np.float64)
+        if step_array.ndim != 1 or step_array.shape != value_array.shape:
+            raise ValueError(
+                "steps and values must be two lists of one length, "
+                f"got shapes {step_array.shape} and {value_array.shape}"
+            )
+        if len(step_array) and not (
+            step_array[0] > 0 and math.isfinite(step_array[-1]) and (step_array[1:] > step_array[:-1]).all()
+        ):
+            raise ValueError(
+                f"steps must be finite, above 0 and strictly increasing, got {step_array.tolist()}"
+            )
+        if not (math.isfinite(horizon) and horizon > 0):
+            raise ValueError(f"horizon must be a finite number above 0, got {horizon=}")
+        step_array.flags.writeable = value_array.flags.writeable = False
+        for name, value in zip(
+            ("steps", "values", "horizon", "params"),
+            (step_array, value_array, float(horizon), params),
+            strict=True,
+        ):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_reports(
+        cls, reports: Mapping[int, float], horizon: float, params: Mapping[str, Any] | None = None
+    ) -> Curve:
+        """A curve from reports keyed by step, in any order, counted from 0 or from 1.
+
+        A report at step 0 says that the loop counts from 0: every step moves up by one, so that ``horizon``
+        counts epochs in either case.
+
+        Raises:
+            ValueError: As the constructor.
+
+        Example:
+            >>> Curve.from_reports({1: 0.5, 0: 0.4}, horizon=50).steps.tolist()
+            [1.0, 2.0]
+        """
+        steps = sorted(reports)
+        shift = 1 if steps and steps[0] == 0 else 0
+        return cls([step + shift for step in steps], [reports[step] for step in steps], horizon, params)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def cutoff(self) -> float:
+        """Last observed step; 0 for a curve without points."""
+        return float(self.steps[-1]) if len(self) else 0.0
+
+    def finite(self) -> Curve:
+        """The curve without its diverged points."""
+        ok = np.isfinite(self.values)
+        return self if ok.all() else Curve(self.steps[ok], self.values[ok], self.horizon, self.params)
+
+    def first(self, n: int) -> Curve:
+        """The curve as it was after its first ``n`` reports."""
+        return Curve(self.steps[:n], self.values[:n], self.horizon, self.params)
+
+
+def best(values: NDArray[np.float64], direction: Direction) -> float | None:
+    """The best finite value, or None if there is none.
+
+    Example:
+        >>> best(np.array([0.2, float("inf"), 0.3]), "maximize")
+        0.3
+    """
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return None
+    return float(finite.max() if direction == "maximize" else finite.min())

@@ -1,0 +1,55 @@
+"""One pre-training run from a YAML file to evaluated weights on disk."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lcstop.pretraining.config import TrainConfig
+from lcstop.pretraining.evaluate import Score, evaluate_prior
+from lcstop.pretraining.loop import Progress, train
+from lcstop.surrogates.weights import load_network, save_weights
+
+_EVALUATION_SEED = 2**60  # plus the run's seed: far from the seeds of the training batches
+
+
+def run(config: TrainConfig, folder: Path, report: Callable[[Progress], None]) -> list[Score]:
+    """Train (or go on training), evaluate, and write ``lcpfn.safetensors`` and ``lcpfn.json``.
+
+    What is scored is what was written: the weights as loaded back from the file.
+
+    Raises:
+        ValueError: If ``folder`` holds a checkpoint of another configuration.
+    """
+    path = folder / "lcpfn.safetensors"
+    network = train(config, folder, report)
+    card: dict[str, Any] = {"training": config.model_dump(), "commit": commit(), "versions": versions()}
+    save_weights(network, path, card)
+    table = evaluate_prior(load_network(path), config.evaluation_curves, _EVALUATION_SEED + config.seed)
+    card["evaluation"] = [score.model_dump() for score in table]
+    save_weights(network, path, card)
+    return table
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the weights depend on."""
+    packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "safetensors")}
+    return {"python": platform.python_version(), **packages}
+
+
+def commit() -> str:
+    """The commit of the source tree that runs, with a ``+`` if it has changes; ``unknown`` outside one."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],  # noqa: S607
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

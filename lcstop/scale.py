@@ -1,0 +1,179 @@
+"""MetricScale: any metric to the unit interval, higher is better, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, log_expit, logit
+
+from lcstop.curve import Curve, Direction, best
+
+_SLACK = 1e-6
+"""How far, as a share of the bounds' distance or magnitude, rounding may carry a value past a bound."""
+
+
+@dataclass(frozen=True)
+class MetricScale:
+    """The normalisation of LC-PFN (arXiv 2310.20447, appendix A).
+
+    A linear map takes the soft range, where values of a study usually lie, to [-1, 1]; a logistic function
+    follows; an affine map then puts the hard bounds on 0 and 1. When minimising the result is reflected.
+
+    Args:
+        direction: ``maximize`` or ``minimize``.
+        lower: Least possible value, ``-inf`` if there is none.
+        upper: Greatest possible value, ``inf`` if there is none.
+        soft_lower: Lower end of the soft range; defaults to ``lower``.
+        soft_upper: Upper end of the soft range; defaults to ``upper``.
+
+    Raises:
+        ValueError: If the soft range is not finite, empty, or not within the hard bounds.
+
+    Example:
+        >>> scale = MetricScale("minimize", lower=0.0, soft_upper=2.3)
+        >>> scale.to_unit([0.0, 2.3, float("inf")]).round(3).tolist()
+        [1.0, 0.368, 0.0]
+        >>> round(float(scale.from_unit(scale.to_unit(0.7))), 12)
+        0.7
+    """
+
+    direction: Direction
+    lower: float = -math.inf
+    upper: float = math.inf
+    soft_lower: float = math.nan
+    soft_upper: float = math.nan
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("maximize", "minimize"):
+            raise ValueError(f"direction must be 'maximize' or 'minimize', got {self.direction!r}")
+        if math.isnan(self.soft_lower):
+            object.__setattr__(self, "soft_lower", self.lower)
+        if math.isnan(self.soft_upper):
+            object.__setattr__(self, "soft_upper", self.upper)
+        if not self.lower <= self.soft_lower < self.soft_upper <= self.upper:
+            raise ValueError(
+                "bounds must satisfy lower <= soft_lower < soft_upper <= upper, "
+                f"got {self.lower}, {self.soft_lower}, {self.soft_upper}, {self.upper}"
+            )
+        if not math.isfinite(self.soft_upper - self.soft_lower):
+            raise ValueError(
+                "a metric without finite bounds needs a finite soft range (soft_lower, soft_upper), "
+                f"got {self.soft_lower}, {self.soft_upper}; MetricScale.from_study takes it from curves"
+            )
+
+    @classmethod
+    def from_study(
+        cls,
+        direction: Direction,
+        curves: Sequence[Curve],
+        lower: float | None = None,
+        upper: float | None = None,
+    ) -> MetricScale:
+        """The scale of a study: hard bounds as given, the soft range from what its curves have shown.
+
+        With both bounds given the soft range is the hard one. Otherwise it runs from the study's initial
+        level (median of the curves' first finite values, which no diverged trial moves) to its best value,
+        or to the bound on either side that has one.
+
+        Raises:
+            ValueError: If no curve has a finite value, or a value lies outside the bounds.
+
+        Example:
+            >>> curves = [Curve([1, 2], [2.3, 0.9], 50), Curve([1, 2], [2.1, 1e30], 50)]
+            >>> scale = MetricScale.from_study("minimize", curves, lower=0.0)
+            >>> scale.soft_lower, round(scale.soft_upper, 6)
+            (0.0, 2.2)
+        """
+        low, high = -math.inf if lower is None else lower, math.inf if upper is None else upper
+        seen = [finite.values for curve in curves if len(finite := curve.finite())]
+        if not seen:
+            raise ValueError("no curve has a finite value")
+        everything = np.concatenate(seen)
+        _check_bounds(everything, low, high)
+        if math.isfinite(low) and math.isfinite(high):
+            return cls(direction, low, high)
+        start = float(np.median([values[0] for values in seen]))
+        top = best(everything, direction)
+        assert top is not None  # everything is finite
+        soft_low, soft_high = (start, top) if direction == "maximize" else (top, start)
+        if not soft_high - soft_low > 1e-9 * max(abs(soft_high), abs(soft_low)):
+            # Nothing has improved on the initial level yet: any width serves, if it grows with the values.
+            half = 0.1 * max(abs(soft_high), abs(soft_low)) or 1.0
+            middle = soft_high / 2 + soft_low / 2
+            soft_low, soft_high = middle - half, middle + half
+        if math.isfinite(low):
+            soft_low = low
+        if math.isfinite(high):
+            soft_high = high
+        return cls(direction, low, high, soft_low, soft_high)
+
+    def to_unit(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Metric to the unit interval, same shape; what lies past a bound goes to the bound."""
+        start, end = self._ends()
+        unit: NDArray[np.float64] = (expit(self._linear(y)) - start) / (end - start)
+        return np.clip(unit, 0.0, 1.0)
+
+    def from_unit(self, u: ArrayLike) -> NDArray[np.float64]:
+        """Inverse of :meth:`to_unit`; 0 and 1 go to the hard bounds, infinite ones included."""
+        start, end = self._ends()
+        linear = logit(start + (end - start) * np.asarray(u, np.float64))
+        return self._unlinear(linear)
+
+    def log_slope(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Log of the absolute derivative of :meth:`to_unit` at ``y``, same shape."""
+        start, end = self._ends()
+        linear = self._linear(y)
+        logistic: NDArray[np.float64] = log_expit(linear) + log_expit(-linear)
+        return logistic + math.log(2.0 / (self.soft_upper - self.soft_lower)) - math.log(end - start)
+
+    def mean_between(self, borders: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean of the metric when its unit value is uniform between neighbours of ``borders``: ``[n - 1]``.
+
+        The integral of the logit is p log p + (1 - p) log(1 - p), finite at the ends.
+        """
+        start, end = self._ends()
+        p = start + (end - start) * borders
+        integral = _xlogx(p) + _xlogx(1 - p)
+        return self._unlinear(np.diff(integral) / np.diff(p))
+
+    # Both directions work on "higher is better", where bad values are the ones that may be huge: the
+    # logistic keeps its full relative precision near 0, not near 1.
+
+    def _sign(self) -> float:
+        return 1.0 if self.direction == "maximize" else -1.0
+
+    def _middle(self) -> tuple[float, float]:
+        return (
+            self.soft_lower / 2 + self.soft_upper / 2,
+            self._sign() * (self.soft_upper / 2 - self.soft_lower / 2),
+        )
+
+    def _linear(self, y: ArrayLike) -> NDArray[np.float64]:
+        middle, half = self._middle()
+        with np.errstate(over="ignore"):
+            return (np.asarray(y, np.float64) - middle) / half
+
+    def _unlinear(self, linear: NDArray[np.float64]) -> NDArray[np.float64]:
+        middle, half = self._middle()
+        return middle + half * linear
+
+    def _ends(self) -> tuple[float, float]:
+        ends = sorted(float(expit(self._linear(bound))) for bound in (self.lower, self.upper))
+        return ends[0], ends[1]
+
+
+def _xlogx(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0)
+
+
+def _check_bounds(values: NDArray[np.float64], lower: float, upper: float) -> None:
+    width = upper - lower
+    slack = _SLACK * (width if math.isfinite(width) else max(1.0, abs(lower if lower > -math.inf else upper)))
+    low, high = float(values.min()), float(values.max())
+    if low < lower - slack or high > upper + slack:
+        outside = low if low < lower - slack else high
+        raise ValueError(f"a trial reported {outside:.6g}, outside the bounds [{lower:g}, {upper:g}]")

@@ -1,0 +1,37 @@
+"""What several test modules use."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from lcstop import BarDistribution, Curve, Forecast, MetricScale
+
+
+class NormalSurrogate:
+    """Forecasts each curve's last value with normal noise: a definite answer, whatever the weights say."""
+
+    BORDERS = np.array([-1.0, *np.linspace(0, 1, 2001), 2.0])
+
+    def __init__(self, sigma: float = 0.01) -> None:
+        self.sigma = sigma
+        self.calls: list[tuple[list[Curve], list[float]]] = []
+
+    def forecast(
+        self,
+        curves: Sequence[Curve],
+        at: Sequence[float],
+        scale: MetricScale,
+        study: Sequence[Curve] = (),
+    ) -> Forecast:
+        self.calls.append((list(curves), list(at)))
+        last = scale.to_unit([curve.values[-1] for curve in curves])
+        centre = (self.BORDERS[:-1] + self.BORDERS[1:]) / 2
+        logits = -0.5 * ((centre - last[:, None, None]) / self.sigma) ** 2 + np.log(np.diff(self.BORDERS))
+        logits = np.broadcast_to(logits, (len(curves), len(at), len(centre)))
+        return Forecast(BarDistribution(self.BORDERS, logits).restrict(0, 1), scale)
+
+
+@pytest.fixture
+def surrogate() -> NormalSurrogate:
+    return NormalSurrogate()

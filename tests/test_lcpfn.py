@@ -1,0 +1,146 @@
+"""The shipped network: weights on disk, and properties that any good forecast has."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from lcstop import Curve, MetricScale, load_surrogate
+from lcstop.pretraining.evaluate import evaluate_prior
+from lcstop.priors.lcpfn import sample_curves
+from lcstop.surrogates.lcpfn import LCPFN
+from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
+from lcstop.surrogates.weights import SHIPPED, WeightsError, load_network, save_weights
+
+UNIT = MetricScale("maximize", 0.0, 1.0)
+SMALL = NetworkConfig(width=16, layers=1, heads=2, n_bins=20)
+
+
+def saturating(horizon: int, n: int, top: float = 0.8) -> Curve:
+    steps = np.arange(1, n + 1)
+    return Curve(steps, top * (1 - np.exp(-6 * steps / horizon)), horizon)
+
+
+def test_shipped_weights_beat_mcmc_as_published():
+    """1.642 / 1.956 / 2.285 is the best MCMC of the paper; 500 curves have a standard error of 0.04."""
+    table = evaluate_prior(load_network(SHIPPED / "lcpfn.safetensors"), 500, 7)
+    scores = {score.cutoff: score.log_likelihood for score in table}
+    assert scores[10] > 1.66 - 0.12
+    assert scores[20] > 2.00 - 0.12
+    assert scores[40] > 2.28 - 0.12
+
+
+def test_the_card_of_the_shipped_weights_meets_the_goal():
+    card = json.loads((SHIPPED / "lcpfn.json").read_text())
+    score = {row["cutoff"]: row["log_likelihood"] for row in card["evaluation"]}
+    assert score[10] >= 1.66
+    assert score[20] >= 2.00
+    assert score[40] >= 2.28
+    assert card["training"]["evaluation_curves"] >= 2000
+    assert set(card["versions"]) == {"python", "torch", "numpy", "safetensors"}
+
+
+def test_the_interval_covers_prior_curves():
+    curves = sample_curves(400, generator=torch.Generator().manual_seed(11)).double().numpy().clip(0, 1)
+    observed = [Curve(np.arange(1, 21), c[:20], 100) for c in curves]
+    forecast = load_surrogate().forecast(observed, at=[100], scale=UNIT)
+    low, high = forecast.quantile(0.05)[:, 0], forecast.quantile(0.95)[:, 0]
+    coverage = ((low <= curves[:, -1]) & (curves[:, -1] <= high)).mean()
+    assert 0.85 < coverage < 0.95
+
+
+def test_a_batch_gives_what_single_curves_give():
+    surrogate = load_surrogate()
+    curves = [saturating(50, n) for n in (3, 1, 40, 17)] + [Curve([], [], 50), saturating(1000, 600)]
+    batch = surrogate.forecast([*curves[:5]], at=[45, 50], scale=UNIT)
+    for i, curve in enumerate(curves[:5]):
+        alone = surrogate.forecast([curve], at=[45, 50], scale=UNIT)
+        assert batch.median()[i] == pytest.approx(alone.median()[0], abs=1e-4)
+
+
+def test_horizons_are_scaled():
+    """The same shape over 10, 50 or 5,000 steps ends at about the same value."""
+    ends = [
+        load_surrogate().forecast([saturating(h, h // 2)], at=[h], scale=UNIT).median()[0, 0]
+        for h in (10, 50, 100, 5000)
+    ]
+    assert ends == pytest.approx([0.8] * 4, abs=0.05)
+
+
+def test_sparse_and_irregular_steps():
+    dense = saturating(100, 60)
+    part = np.sort(np.random.default_rng(0).choice(60, 20, replace=False))
+    sparse = Curve(dense.steps[part], dense.values[part], 100)
+    medians = [load_surrogate().forecast([c], at=[100], scale=UNIT).median()[0, 0] for c in (dense, sparse)]
+    assert medians[0] == pytest.approx(medians[1], abs=0.03)
+
+
+def test_diverged_points_are_passed_over():
+    curve = saturating(50, 20)
+    values = np.insert(curve.values, 10, np.nan)
+    broken = Curve(np.insert(curve.steps, 10, 10.5), values, 50)
+    medians = [load_surrogate().forecast([c], at=[50], scale=UNIT).median()[0, 0] for c in (curve, broken)]
+    assert medians[0] == medians[1]
+
+
+@pytest.mark.parametrize("at", [[], [3], [2, 50], [51]])
+def test_only_later_steps_can_be_forecast(at):
+    with pytest.raises(ValueError, match="at must"):
+        load_surrogate().forecast([saturating(50, 3)], at=at, scale=UNIT)
+
+
+def test_unknown_surrogate():
+    with pytest.raises(ValueError, match="surrogate must be one of lcpfn, got 'gp'"):
+        load_surrogate("gp")
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "w.safetensors"
+    network = LCPFNNetwork(SMALL)
+    network.borders.copy_(torch.arange(-1, 20) / 10)  # 0 and 1 among them
+    save_weights(network, path, {})
+    return path
+
+
+def test_weights_round_trip(weights):
+    network = load_network(weights)
+    assert network.config == SMALL
+    assert LCPFN(weights).forecast([saturating(50, 3)], at=[50], scale=UNIT).median().shape == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:-10]), "damaged or was replaced"),
+        (lambda p: p.write_bytes(b""), "damaged or was replaced"),
+        (lambda p: p.unlink(), "cannot read weights"),
+        (lambda p: p.with_suffix(".json").unlink(), "cannot read .*w.json"),
+        (lambda p: p.with_suffix(".json").write_text("{}"), "cannot read .*w.json"),
+        (lambda p: p.with_suffix(".json").write_text("not json"), "cannot read .*w.json"),
+    ],
+)
+def test_damaged_weights_are_refused(weights, damage, message):
+    damage(weights)
+    with pytest.raises(WeightsError, match=message):
+        load_network(weights)
+
+
+def test_the_users_torch_settings_are_untouched():
+    """Run apart: default dtype, device, threads, seeds and autocast belong to the user."""
+    code = """
+import torch
+from lcstop import Curve, MetricScale, load_surrogate
+torch.set_num_threads(2); torch.set_default_dtype(torch.float64); torch.set_default_device("meta")
+torch.manual_seed(5); state = torch.get_rng_state()
+with torch.autocast("cpu", torch.bfloat16):
+    f = load_surrogate().forecast([Curve([1, 2], [.1, .2], 9)], at=[9], scale=MetricScale("maximize", 0., 1.))
+assert 0 < f.median()[0, 0] < 1
+assert torch.get_num_threads() == 2 and torch.get_default_dtype() == torch.float64
+assert torch.get_default_device().type == "meta" and torch.equal(state, torch.get_rng_state())
+assert not torch.is_inference_mode_enabled() and torch.is_grad_enabled()
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)  # noqa: S603

@@ -1,0 +1,305 @@
+"""LCPFNPruner in real Optuna studies, in one process."""
+
+import logging
+import math
+import pickle
+from unittest import mock
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from lcstop import PrunerConfig
+from lcstop_optuna import REASON_ATTR, LCPFNPruner
+
+H = 12
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def accuracy(top: float, epoch: int) -> float:
+    return top * (1 - 0.5 ** (epoch + 1))
+
+
+def objective(trial: optuna.Trial, start: int = 0, every: int = 1) -> float:
+    top = trial.suggest_float("top", 0.1, 0.9)
+    for epoch in range(0, H, every):
+        trial.report(accuracy(top, epoch), epoch + start)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    return accuracy(top, H - 1)
+
+
+def study_with(pruner=None, n: int = 0, direction: str = "maximize", storage=None) -> optuna.Study:
+    study = optuna.create_study(
+        direction=direction,
+        sampler=optuna.samplers.RandomSampler(seed=0),
+        pruner=pruner or LCPFNPruner(horizon=H, lower=0, upper=1),
+        storage=storage,
+    )
+    study.optimize(objective, n_trials=n)
+    return study
+
+
+def finished(value: float = 0.85) -> optuna.trial.FrozenTrial:
+    reports = {epoch: accuracy(value, epoch) for epoch in range(H)}
+    return create_trial(value=reports[H - 1], intermediate_values=reports)
+
+
+def running(study: optuna.Study, values: list[float], start: int = 0) -> optuna.Trial:
+    trial = study.ask()
+    for step, value in enumerate(values, start):
+        trial.report(value, step)
+    return trial
+
+
+def test_poor_trials_are_pruned_and_the_best_is_kept():
+    study = study_with(n=20)
+    pruned = [t for t in study.trials if t.state == TrialState.PRUNED]
+    tops = [t.params["top"] for t in study.trials]
+    assert len(pruned) >= 5
+    assert study.best_trial.params["top"] == max(tops)
+    assert all(t.last_step + 1 < H for t in pruned)
+
+
+def test_the_reason_is_stored_logged_and_in_the_dataframe(caplog):
+    with caplog.at_level(logging.INFO, "lcstop_optuna"):
+        study = study_with(n=20)
+    pruned = [t for t in study.trials if t.state == TrialState.PRUNED]
+    assert pruned
+    for trial in study.trials:
+        assert (REASON_ATTR in trial.user_attrs) == (trial.state == TrialState.PRUNED)
+    assert pruned[0].user_attrs[REASON_ATTR].startswith("P(beat ")
+    column = study.trials_dataframe()[f"user_attrs_{REASON_ATTR}"]
+    assert column.notna().sum() == len(pruned)
+    assert f"trial {pruned[0].number} pruned at step" in caplog.text
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_steps_from_0_and_from_1_give_the_same_decisions(every):
+    lengths = []
+    for start in (0, 1):
+        study = study_with()
+        study.optimize(lambda t, start=start: objective(t, start, every), n_trials=15)
+        lengths.append([len(t.intermediate_values) for t in study.trials])
+    assert lengths[0] == lengths[1]
+    assert min(lengths[0]) < len(range(0, H, every))
+
+
+def test_explain_repeats_the_decision():
+    study = study_with(n=20)
+    pruner = study.pruner
+    last = study.trials[-1]
+    assert pruner.explain(study, last).stop == (last.state == TrialState.PRUNED)
+    trial = running(study, [0.01, 0.02, 0.02, 0.02])
+    decision = pruner.explain(study, trial)
+    assert decision.stop
+    assert trial.should_prune() is True
+    assert study.trials[trial.number].user_attrs[REASON_ATTR] == decision.reason
+    stranger = create_trial(value=1.0)  # -1 is the number of a trial that no study has
+    with pytest.raises(ValueError, match="has no trial -1"):
+        pruner.explain(study, stranger)
+
+
+def test_asking_twice_gives_the_same_answer_and_changes_nothing():
+    study = study_with(n=5)
+    trial = running(study, [0.01, 0.02, 0.02])
+    frozen = study.trials[trial.number]
+    before = pickle.dumps(frozen)
+    answers = [study.pruner.prune(study, frozen) for _ in range(3)]
+    assert answers == [True] * 3
+    assert all(type(a) is bool for a in answers)
+    assert pickle.dumps(frozen) == before
+
+
+def test_one_storage_read_per_decision_and_none_between():
+    study = study_with(LCPFNPruner(horizon=H, min_steps=4, interval_steps=3, lower=0, upper=1), n=4)
+    trial = study.ask()
+    storage = study._storage
+    reads = []
+    with mock.patch.object(storage, "get_all_trials", wraps=storage.get_all_trials) as get_all_trials:
+        for epoch in range(8):
+            trial.report(0.9 + epoch / 1000, epoch)
+            get_all_trials.reset_mock()
+            assert not trial.should_prune()
+            reads.append(get_all_trials.call_count)
+            assert all(call.kwargs["deepcopy"] is False for call in get_all_trials.call_args_list)
+    assert reads == [0, 0, 0, 1, 0, 0, 1, 0]
+
+
+def test_unordered_and_sparse_reports():
+    study = study_with(n=5)
+    trial = study.ask()
+    for step in (6, 2, 4, 0):
+        trial.report(accuracy(0.05, step), step)
+    assert trial.should_prune()
+    assert study.pruner.explain(study, trial).step == 7
+
+
+def test_studies_without_anything_to_compare_with():
+    study = study_with()
+    assert not running(study, [0.1, 0.1, 0.1]).should_prune()
+    assert not study.ask().should_prune()  # no report at all
+    study.enqueue_trial({"top": 0.5})
+    study.add_trial(create_trial(state=TrialState.FAIL))
+    study.add_trial(create_trial(state=TrialState.PRUNED, intermediate_values={0: 0.9}))
+    assert not running(study, [0.1, 0.1, 0.1]).should_prune()
+
+
+def test_an_added_trial_with_a_value_alone_is_the_incumbent():
+    study = study_with()
+    study.add_trial(create_trial(value=0.9))
+    trial = running(study, [0.1, 0.1, 0.1, 0.1])
+    assert study.pruner.explain(study, trial).incumbent == 0.9
+    assert trial.should_prune()
+
+
+def test_failed_and_running_trials_are_never_the_incumbent():
+    study = study_with()
+    study.add_trial(finished(0.5))
+    study.add_trial(create_trial(state=TrialState.FAIL, intermediate_values={0: 0.99}))
+    running(study, [0.98, 0.98])
+    trial = running(study, [0.1, 0.1, 0.1])
+    assert study.pruner.explain(study, trial).incumbent == pytest.approx(accuracy(0.5, H - 1))
+
+
+def test_multi_objective_studies_get_a_clear_error():
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    with pytest.raises(ValueError, match="one objective, got 2 directions"):
+        LCPFNPruner(horizon=H).prune(study, create_trial(values=[1.0, 2.0]))
+    with pytest.raises(ValueError, match="one objective"):
+        LCPFNPruner(horizon=H).explain(study, create_trial(values=[1.0, 2.0]))
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_inside_patient_pruner():
+    pruner = optuna.pruners.PatientPruner(LCPFNPruner(horizon=H, lower=0, upper=1), patience=2)
+    study = study_with(pruner)
+    study.add_trial(finished())
+    falling = running(study, [0.3, 0.2, 0.2, 0.1])
+    rising = running(study, [0.1, 0.11, 0.12, 0.13])
+    assert falling.should_prune()
+    assert not rising.should_prune()
+
+
+def test_pickled_pruners_decide_alike():
+    pruner = LCPFNPruner(horizon=H, confidence=0.9, lower=0, upper=1)
+    copy = pickle.loads(pickle.dumps(pruner))  # noqa: S301
+    assert copy.config == pruner.config
+    lengths = [[len(t.intermediate_values) for t in study_with(p, n=15).trials] for p in (pruner, copy)]
+    assert lengths[0] == lengths[1]
+
+
+def test_a_storage_that_fails_lets_the_trial_go_on(caplog):
+    study = study_with(n=5)
+    trial = running(study, [0.01, 0.01, 0.01])
+    with caplog.at_level(logging.WARNING, "lcstop"):
+        with mock.patch.object(study._storage, "get_all_trials", side_effect=OSError("gone")):
+            assert [trial.should_prune() for _ in range(3)] == [False] * 3
+        assert len(caplog.records) == 1
+        assert "OSError: gone" in caplog.text
+        with mock.patch.object(study._storage, "set_trial_user_attr", side_effect=OSError("read-only")):
+            assert trial.should_prune()
+        assert "was not stored" in caplog.text
+    assert trial.should_prune()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [math.nan] * H,
+        [math.inf, -math.inf, math.nan, 0.5, 0.6],
+        [0.5] * H,
+        [0.5],
+        [1e30, 2e30, 3e30],
+        [1e-30, 2e-30, 3e-30],
+        [1e308, -1e308, 1e308],
+    ],
+)
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+@pytest.mark.parametrize("storage", [None, "sqlite"])
+def test_strange_values_raise_nothing_and_warn_little(values, direction, storage, tmp_path, caplog):
+    if storage:
+        storage = f"sqlite:///{tmp_path}/study.db"
+    study = study_with(LCPFNPruner(horizon=H), direction=direction, storage=storage)
+    with caplog.at_level(logging.WARNING, "lcstop"):
+        for _ in range(3):
+            trial = study.ask()
+            for step, value in enumerate(values):
+                trial.report(value, step)
+                trial.should_prune()
+            study.tell(trial, 0.5)
+    assert len(caplog.records) <= 1
+    assert study.best_value == 0.5
+
+
+def test_diverged_trials_are_pruned_without_any_finished_trial():
+    study = study_with()
+    trial = running(study, [0.5, math.nan, math.nan, math.nan])
+    assert trial.should_prune()
+    assert "not finite" in study.trials[trial.number].user_attrs[REASON_ATTR]
+
+
+def test_a_horizon_of_ten_thousand_steps():
+    study = study_with(LCPFNPruner(horizon=10_000, interval_steps=500))
+    for top in (0.9, 0.1):
+        trial = study.ask()
+        stopped = None
+        for step in range(0, 10_000, 50):
+            trial.report(top * (1 - math.exp(-step / 2000)), step)
+            if trial.should_prune():
+                stopped = step
+                break
+        if stopped:
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, top)
+        assert (stopped is not None) == (top == 0.1)
+
+
+def test_every_option_of_the_configuration_is_a_keyword_with_its_default():
+    assert LCPFNPruner(horizon=7).config == PrunerConfig(horizon=7)
+    changed = {
+        "horizon": 70,
+        "confidence": 0.9,
+        "min_steps": 3,
+        "interval_steps": 2,
+        "n_startup_trials": 4,
+        "patience": 2,
+        "target": "final",
+        "diverged_after": 5,
+        "lower": -1.0,
+        "upper": 2.0,
+        "surrogate": "lcpfn",
+    }
+    assert set(changed) == set(PrunerConfig.model_fields)
+    assert LCPFNPruner(**changed).config == PrunerConfig(**changed)
+    with pytest.raises(ValueError, match="confidence"):
+        LCPFNPruner(horizon=50, confidence=2.0)
+
+
+def test_from_yaml(tmp_path):
+    path = tmp_path / "pruner.yaml"
+    path.write_text("horizon: 12\nlower: 0\n")
+    assert LCPFNPruner.from_yaml(path).config == PrunerConfig(horizon=12, lower=0)
+
+
+def test_threads_share_one_pruner():
+    study = study_with()
+    study.optimize(objective, n_trials=40, n_jobs=4)
+    states = [t.state for t in study.trials]
+    assert set(states) <= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert states.count(TrialState.PRUNED) > 0
+    assert study.best_trial.params["top"] == max(t.params["top"] for t in study.trials)
+
+
+def test_decisions_do_not_depend_on_the_order_of_other_trials():
+    curves = np.random.default_rng(0).uniform(0.3, 0.9, 6)
+    decisions = []
+    for order in (curves, curves[::-1]):
+        study = study_with()
+        for top in order:
+            study.add_trial(finished(top))
+        decisions.append(study.pruner.explain(study, running(study, [0.1, 0.2, 0.25, 0.28])))
+    assert decisions[0] == decisions[1]
