@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lcstop.config import PrunerConfig
-from lcstop.curve import Curve, Direction, best
+from lcstop.curve import Curve, Direction
 from lcstop.forecast import Forecast
 from lcstop.scale import MetricScale
 from lcstop.surrogates import Surrogate, load_surrogate
@@ -117,14 +117,14 @@ class PrunerCore:
 
     def _judge(self, trial: Curve, study: StudyView) -> Decision:
         config, cutoff = self.config, trial.cutoff
-        finished = [curve for curve in study.finished if np.isfinite(curve.values).any()]
+        finished = [curve for curve in study.finished if curve.extent is not None]
         if len(finished) < config.n_startup_trials:
             reason = f"{len(finished)} of {config.n_startup_trials} startup trials finished"
             return Decision(False, reason, cutoff)
         incumbent = _incumbent(finished, study.direction, config.target)
         if incumbent is None:
             return Decision(False, "no finished trial ended with a finite value", cutoff)
-        own = best(trial.values, study.direction)
+        own = trial.best(study.direction)
         if own is None:
             return Decision(False, "no finite report yet", cutoff, incumbent=incumbent)
         if config.target == "best" and not _beats(incumbent, own, study.direction):
@@ -203,8 +203,11 @@ class PrunerCore:
 
 def _incumbent(finished: Sequence[Curve], direction: Direction, target: str) -> float | None:
     """Best value so far: over whole curves, or over their last reports only."""
-    values = [curve.values if target == "best" else curve.values[-1:] for curve in finished]
-    return best(np.concatenate(values), direction)
+    if target == "best":
+        values = [value for curve in finished if (value := curve.best(direction)) is not None]
+    else:
+        values = [last for curve in finished if math.isfinite(last := float(curve.values[-1]))]
+    return (max if direction == "maximize" else min)(values, default=None)
 
 
 def _beats(value: float, other: float, direction: Direction) -> bool:

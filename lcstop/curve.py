@@ -5,12 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The finite values of a curve in three numbers: the first, the least and the greatest."""
+
+    first: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +108,20 @@ class Curve:
         """Last observed step; 0 for a curve without points."""
         return float(self.steps[-1]) if len(self) else 0.0
 
+    @cached_property
+    def extent(self) -> Extent | None:
+        """What a study needs of a curve that has ended, computed once; None without a finite value."""
+        values = self.finite().values
+        if not len(values):
+            return None
+        return Extent(float(values[0]), float(values.min()), float(values.max()))
+
+    def best(self, direction: Direction) -> float | None:
+        """The best finite value, or None if there is none."""
+        if self.extent is None:
+            return None
+        return self.extent.high if direction == "maximize" else self.extent.low
+
     def finite(self) -> Curve:
         """The curve without its diverged points."""
         ok = np.isfinite(self.values)
@@ -106,16 +130,3 @@ class Curve:
     def first(self, n: int) -> Curve:
         """The curve as it was after its first ``n`` reports."""
         return Curve(self.steps[:n], self.values[:n], self.horizon, self.params)
-
-
-def best(values: NDArray[np.float64], direction: Direction) -> float | None:
-    """The best finite value, or None if there is none.
-
-    Example:
-        >>> best(np.array([0.2, float("inf"), 0.3]), "maximize")
-        0.3
-    """
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return None
-    return float(finite.max() if direction == "maximize" else finite.min())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit
 
-from lcstop.curve import Curve, Direction, best
+from lcstop.curve import Curve, Direction
 
 _SLACK = 1e-6
 """How far, as a share of the bounds' distance or magnitude, rounding may carry a value past a bound."""
@@ -89,17 +89,15 @@ class MetricScale:
             (0.0, 2.2)
         """
         low, high = -math.inf if lower is None else lower, math.inf if upper is None else upper
-        seen = [finite.values for curve in curves if len(finite := curve.finite())]
+        seen = [curve.extent for curve in curves if curve.extent is not None]
         if not seen:
             raise ValueError("no curve has a finite value")
-        everything = np.concatenate(seen)
-        _check_bounds(everything, low, high)
+        lowest, highest = min(extent.low for extent in seen), max(extent.high for extent in seen)
+        _check_bounds(lowest, highest, low, high)
         if math.isfinite(low) and math.isfinite(high):
             return cls(direction, low, high)
-        start = float(np.median([values[0] for values in seen]))
-        top = best(everything, direction)
-        assert top is not None  # everything is finite
-        soft_low, soft_high = (start, top) if direction == "maximize" else (top, start)
+        start = float(np.median([extent.first for extent in seen]))
+        soft_low, soft_high = (start, highest) if direction == "maximize" else (lowest, start)
         if not soft_high - soft_low > 1e-9 * max(abs(soft_high), abs(soft_low)):
             # Nothing has improved on the initial level yet: any width serves, if it grows with the values.
             half = 0.1 * max(abs(soft_high), abs(soft_low)) or 1.0
@@ -170,10 +168,9 @@ def _xlogx(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0)
 
 
-def _check_bounds(values: NDArray[np.float64], lower: float, upper: float) -> None:
+def _check_bounds(lowest: float, highest: float, lower: float, upper: float) -> None:
     width = upper - lower
     slack = _SLACK * (width if math.isfinite(width) else max(1.0, abs(lower if lower > -math.inf else upper)))
-    low, high = float(values.min()), float(values.max())
-    if low < lower - slack or high > upper + slack:
-        outside = low if low < lower - slack else high
+    if lowest < lower - slack or highest > upper + slack:
+        outside = lowest if lowest < lower - slack else highest
         raise ValueError(f"a trial reported {outside:.6g}, outside the bounds [{lower:g}, {upper:g}]")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcstop import Curve
+from lcstop.curve import Extent
 
 
 @given(st.dictionaries(st.integers(0, 10_000), st.floats(), min_size=1))
@@ -27,6 +28,13 @@ def test_counting_from_0_and_from_1_is_the_same_curve():
     )
     assert from_0.steps.tolist() == from_1.steps.tolist() == [1, 2, 3]
     assert from_0.cutoff == from_0.horizon
+
+
+def test_the_extent_is_of_finite_values():
+    curve = Curve([1, 2, 3, 4], [math.nan, 0.2, math.inf, 0.1], 10)
+    assert curve.extent == Extent(first=0.2, low=0.1, high=0.2)
+    assert (curve.best("maximize"), curve.best("minimize")) == (0.2, 0.1)
+    assert Curve([1], [math.nan], 10).best("maximize") is None
 
 
 def test_a_curve_cannot_be_changed():

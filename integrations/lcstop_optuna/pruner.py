@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import optuna
 from optuna.study import StudyDirection
@@ -95,6 +95,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             surrogate=surrogate,
         )
         self._core = PrunerCore(config)
+        self._ended: dict[int, tuple[object, Curve]] = {}
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> LCPFNPruner:
@@ -151,8 +152,10 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             if other.number == number:
                 continue
             if other.state == TrialState.COMPLETE:
-                finished.append(self._finished_curve(other))
-            elif other.intermediate_values:
+                finished.append(self._ended_curve(other))
+            elif other.state == TrialState.PRUNED:
+                unfinished.append(self._ended_curve(other))
+            else:
                 unfinished.append(self._curve(other))
         maximize = study.direction == StudyDirection.MAXIMIZE
         return StudyView("maximize" if maximize else "minimize", finished, unfinished)
@@ -160,11 +163,24 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     def _curve(self, trial: FrozenTrial) -> Curve:
         return Curve.from_reports(trial.intermediate_values, self.config.horizon, trial.params)
 
-    def _finished_curve(self, trial: FrozenTrial) -> Curve:
-        """A trial that was added with its result alone is known at the horizon only."""
-        if trial.intermediate_values:
-            return self._curve(trial)
-        return Curve([self.config.horizon], [trial.values[0]], self.config.horizon, trial.params)
+    def _ended_curve(self, trial: FrozenTrial) -> Curve:
+        """The curve of a trial that has ended and will not change, made once.
+
+        Ids of two storages may meet in one pruner; the time of the end tells them apart.
+        """
+        known, curve = self._ended.get(trial._trial_id, (None, None))
+        if curve is None or known != trial.datetime_complete:
+            if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
+                # A trial that was added with its result alone is known at the horizon only.
+                horizon = self.config.horizon
+                curve = Curve([horizon], [trial.values[0]], horizon, trial.params)
+            else:
+                curve = self._curve(trial)
+            self._ended[trial._trial_id] = trial.datetime_complete, curve
+        return curve
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_core": self._core, "_ended": {}}  # curves are in the storage
 
     def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
         logger.info("trial %d pruned at step %d: %s", trial.number, trial.last_step, decision.reason)
