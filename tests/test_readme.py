@@ -1,0 +1,41 @@
+"""The README: its code runs as pasted, its options are the real ones, its files exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lcstop import PrunerConfig
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda s: s.splitlines()[0])
+def test_snippets_run_as_pasted(snippet, tmp_path):
+    path = tmp_path / "snippet.py"
+    path.write_text(snippet, encoding="utf-8")
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-W", "error", str(path)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert " PRUNED " in done.stdout
+    assert "P(beat " in done.stdout
+
+
+def test_the_table_of_options_is_complete_and_true():
+    rows = dict(re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (.*?) \|", README, re.MULTILINE))
+    named = {name: default for names, default in rows.items() for name in re.findall(r"\w+", names)}
+    assert set(named) == set(PrunerConfig.model_fields)
+    for name, default in named.items():
+        field = PrunerConfig.model_fields[name]
+        if not field.is_required():
+            assert default.strip("`") == ("none" if field.default is None else str(field.default)), name
+
+
+def test_named_files_exist():
+    for path in re.findall(r"`((?:configs|docs|benchmarks|lcstop)/[\w/.-]+)`", README):
+        assert (ROOT / path).exists(), path
