@@ -90,7 +90,7 @@ class PrunerCore:
         self._warned: set[str] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
-        """Judge ``trial`` at its last report. Never raises, except for what no study can cause."""
+        """Judge ``trial`` at its last report; raises nothing that a forecast or a study can cause."""
         if not self.due(trial):
             return Decision(False, "no decision is due at this step", trial.cutoff)
         diverged = self.config.diverged_after

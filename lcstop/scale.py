@@ -110,7 +110,11 @@ class MetricScale:
         return cls(direction, low, high, soft_low, soft_high)
 
     def to_unit(self, y: ArrayLike) -> NDArray[np.float64]:
-        """Metric to the unit interval, same shape; what lies past a bound goes to the bound."""
+        """Metric to the unit interval, same shape; what lies past a bound goes to the bound.
+
+        So does a value for which the logistic leaves float64: some 370 soft ranges past the bad end, or 18
+        past the good one. Between those :meth:`from_unit` gives the value back.
+        """
         start, end = self._ends()
         unit: NDArray[np.float64] = (expit(self._linear(y)) - start) / (end - start)
         return np.clip(unit, 0.0, 1.0)

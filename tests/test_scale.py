@@ -59,6 +59,15 @@ def test_hard_bounds_land_on_zero_and_one():
     assert loss.to_unit([0.0, 1e300, math.inf]).tolist() == [1.0, 0.0, 0.0]
 
 
+def test_where_values_stop_being_told_apart():
+    loss = MetricScale("minimize", lower=0.0, soft_upper=1.0)
+    assert float(loss.from_unit(loss.to_unit(300.0))) == pytest.approx(300.0)
+    assert float(loss.to_unit(400.0)) == 0.0
+    reward = MetricScale("maximize", soft_lower=0.0, soft_upper=1.0)
+    assert float(reward.from_unit(reward.to_unit(10.0))) == pytest.approx(10.0, rel=1e-6)
+    assert float(reward.to_unit(30.0)) == 1.0
+
+
 def test_published_formula():
     """Logistic of the soft range at [-1, 1], then affine (LC-PFN, appendix A)."""
     y, sigma = 0.83, lambda x: 1 / (1 + math.exp(-x))
