@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,6 +39,22 @@ class StudyView:
     direction: Direction
     finished: Sequence[Curve] = ()
     unfinished: Sequence[Curve] = ()
+
+    def incumbent(self, target: Literal["best", "final"]) -> float | None:
+        """Best value of the finished trials: on the whole curve, or at its end; None if there is none.
+
+        Example:
+            >>> overfitted = Curve([1, 2, 3], [0.5, 0.9, 0.6], horizon=3)
+            >>> study = StudyView("maximize", finished=[overfitted])
+            >>> study.incumbent("best"), study.incumbent("final")
+            (0.9, 0.6)
+        """
+        if target == "best":
+            values = [value for curve in self.finished if (value := curve.best(self.direction)) is not None]
+        else:
+            ends = [float(curve.values[-1]) for curve in self.finished if len(curve)]
+            values = [end for end in ends if math.isfinite(end)]
+        return (max if self.direction == "maximize" else min)(values, default=None)
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,13 @@ class PrunerCore:
         """Whether the last report of ``trial`` calls for a decision; needs no other trial."""
         return bool(len(trial)) and self._is_due(trial, len(trial) - 1)
 
+    def warm_up(self) -> None:
+        """Load the surrogate now rather than inside the first judgement; a failure is logged, as there."""
+        try:
+            self._surrogate()
+        except Exception as error:
+            self.fail_open(error, 0)
+
     def fail_open(self, error: Exception, step: float) -> Decision:
         """Let a trial go on although judging it failed; each distinct cause is logged once."""
         cause = f"{type(error).__name__}: {error}"
@@ -117,11 +140,11 @@ class PrunerCore:
 
     def _judge(self, trial: Curve, study: StudyView) -> Decision:
         config, cutoff = self.config, trial.cutoff
-        finished = [curve for curve in study.finished if curve.extent is not None]
-        if len(finished) < config.n_startup_trials:
-            reason = f"{len(finished)} of {config.n_startup_trials} startup trials finished"
+        n_finished = sum(curve.extent is not None for curve in study.finished)
+        if n_finished < config.n_startup_trials:
+            reason = f"{n_finished} of {config.n_startup_trials} startup trials finished"
             return Decision(False, reason, cutoff)
-        incumbent = _incumbent(finished, study.direction, config.target)
+        incumbent = study.incumbent(config.target)
         if incumbent is None:
             return Decision(False, "no finished trial ended with a finite value", cutoff)
         own = trial.best(study.direction)
@@ -199,15 +222,6 @@ class PrunerCore:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
-
-
-def _incumbent(finished: Sequence[Curve], direction: Direction, target: str) -> float | None:
-    """Best value so far: over whole curves, or over their last reports only."""
-    if target == "best":
-        values = [value for curve in finished if (value := curve.best(direction)) is not None]
-    else:
-        values = [last for curve in finished if math.isfinite(last := float(curve.values[-1]))]
-    return (max if direction == "maximize" else min)(values, default=None)
 
 
 def _beats(value: float, other: float, direction: Direction) -> bool:

@@ -82,7 +82,10 @@ class Curve:
 
     @classmethod
     def from_reports(
-        cls, reports: Mapping[int, float], horizon: float, params: Mapping[str, Any] | None = None
+        cls,
+        reports: Mapping[int, float] | Mapping[float, float],
+        horizon: float,
+        params: Mapping[str, Any] | None = None,
     ) -> Curve:
         """A curve from reports keyed by step, in any order, counted from 0 or from 1.
 
@@ -96,9 +99,9 @@ class Curve:
             >>> Curve.from_reports({1: 0.5, 0: 0.4}, horizon=50).steps.tolist()
             [1.0, 2.0]
         """
-        steps = sorted(reports)
-        shift = 1 if steps and steps[0] == 0 else 0
-        return cls([step + shift for step in steps], [reports[step] for step in steps], horizon, params)
+        points = sorted(reports.items())
+        shift = 1 if points and points[0][0] == 0 else 0
+        return cls([step + shift for step, _ in points], [value for _, value in points], horizon, params)
 
     def __len__(self) -> int:
         return len(self.steps)
