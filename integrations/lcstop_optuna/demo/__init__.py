@@ -1,0 +1,166 @@
+"""The demo: one search of a network for handwritten digits, with pruning and without."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import torch
+from rich.console import Console
+
+from lcstop import Curve, MetricScale, load_surrogate
+from lcstop.digits import load_data
+from lcstop.plots import DrawnTrial, Stop, StudyPicture, draw_html, draw_png, forecast_band
+from lcstop_optuna.demo.result import DemoResult, Side
+from lcstop_optuna.demo.search import Search, progress_on
+from lcstop_optuna.pruner import LCPFNPruner
+
+__all__ = ["DemoResult", "Side", "run_demo"]
+
+_SCALE = MetricScale("maximize", lower=0.0, upper=1.0)
+
+
+def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, console: Console) -> DemoResult:
+    """Search hyperparameters with pruning, train the same configurations without, and compare.
+
+    A trial counts for its best epoch: in the objective, in the figures, and for the pruner
+    (``target="best"``). Both sides run the same objective on the same storage; only the pruner differs.
+
+    Args:
+        storage: Optuna storage URL, where two new studies stay; a temporary SQLite file if None.
+        out: Folder for ``curves.png`` and ``curves.html``, created if missing.
+        n_trials: Number of trials.
+        n_epochs: Epochs of a whole trial, at least 2.
+        console: Where progress is shown.
+
+    Raises:
+        OSError: If ``out`` cannot be written.
+        ValueError: If ``n_epochs`` is too small, or the storage URL is not allowed.
+    """
+    out.mkdir(parents=True, exist_ok=True)  # first, since it may fail
+    pruner = LCPFNPruner(horizon=n_epochs, lower=_SCALE.lower, upper=_SCALE.upper)
+    load_data()  # neither side's time pays for it
+    name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    with _quiet_optuna(), _one_thread(), _opened(storage) as place:
+        sampler = optuna.samplers.TPESampler(seed=0)
+        pruned = Search(_study(place, name, pruner, sampler), n_trials, n_epochs)
+        whole = Search(_study(place, f"{name}-without-pruning"), n_trials, n_epochs)
+        if storage is not None:
+            console.print(f"studies: {pruned.study.study_name}, {whole.study.study_name}", highlight=False)
+        with progress_on(console) as progress:
+            pruned.run(progress, "pruned")
+            for trial in pruned.trials:
+                whole.study.enqueue_trial(trial.params)
+            whole.run(progress, "whole")
+        picture, png, html = _picture(pruned, whole), out / "curves.png", out / "curves.html"
+        draw_png(picture, png)
+        draw_html(picture, html)
+        return _result(pruned, whole, picture, png, html)
+
+
+def _study(
+    place: optuna.storages.BaseStorage | str,
+    name: str,
+    pruner: optuna.pruners.BasePruner | None = None,
+    sampler: optuna.samplers.BaseSampler | None = None,
+) -> optuna.Study:
+    try:
+        return optuna.create_study(
+            storage=place,
+            study_name=name,
+            direction="maximize",
+            pruner=pruner or optuna.pruners.NopPruner(),
+            sampler=sampler,
+        )
+    except (
+        Exception
+    ) as error:  # whatever a database and its driver raise, the URL is what the user can change
+        raise ValueError(f"cannot use the storage {place}: {error}") from error
+
+
+def _picture(pruned: Search, whole: Search) -> StudyPicture:
+    """Every trial with its curve, its whole curve, and the forecast at the moment of its stop."""
+    surrogate = load_surrogate()
+    drawn = []
+    for trial, trained_on in zip(pruned.trials, whole.trials, strict=True):
+        curve = Curve.from_reports(trial.intermediate_values, pruned.n_epochs)
+        full = Curve.from_reports(trained_on.intermediate_values, pruned.n_epochs)
+        decision = pruned.stops.get(trial.number)
+        stop = Stop(decision, forecast_band(surrogate, curve, _SCALE)) if decision else None
+        drawn.append(DrawnTrial(trial.number, curve, stop, full))
+    return StudyPicture(
+        title="A search for handwritten digits, pruned by forecasts of its learning curves",
+        subtitle=(
+            f"{len(drawn)} trials, {len(pruned.stops)} of them stopped: {pruned.epochs:,} epochs instead of "
+            f"{whole.epochs:,}; best {pruned.study.best_value:.4f}, and {whole.study.best_value:.4f} "
+            "without pruning"
+        ),
+        metric="validation accuracy",
+        step="epoch",
+        direction="maximize",
+        ideal=1.0,
+        trials=drawn,
+    )
+
+
+def _result(pruned: Search, whole: Search, picture: StudyPicture, png: Path, html: Path) -> DemoResult:
+    best = pruned.study.best_value
+    with_pruning, without = (
+        Side(side.study.study_name, side.epochs, side.seconds, side.study.best_value)
+        for side in (pruned, whole)
+    )
+    return DemoResult(
+        n_trials=pruned.n_trials,
+        n_epochs=pruned.n_epochs,
+        with_pruning=with_pruning,
+        without_pruning=without,
+        n_stopped=len(pruned.stops),
+        stopped_that_beat_incumbent=sum(picture.wrongly_stopped(trial) for trial in picture.stopped),
+        stopped_that_beat_best=sum(whole.trials[trial.number].values[0] > best for trial in picture.stopped),
+        decision_ms=1000 * statistics.median(pruned.decision_seconds),
+        png=png,
+        html=html,
+    )
+
+
+@contextlib.contextmanager
+def _opened(storage: str | None) -> Iterator[str | optuna.storages.BaseStorage]:
+    """The user's storage, or an SQLite file that is gone afterwards, whatever happens."""
+    if storage is not None:
+        yield storage
+        return
+    with tempfile.TemporaryDirectory(prefix="lcstop-demo-", ignore_cleanup_errors=True) as folder:
+        opened = optuna.storages.RDBStorage(f"sqlite:///{Path(folder, 'study.db').as_posix()}")
+        try:
+            yield opened
+        finally:
+            opened.remove_session()
+            opened.engine.dispose()  # an open file cannot be deleted on Windows
+
+
+@contextlib.contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """No line for every trial, which the progress display shows, and none for the one that Ctrl-C ends."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for torch: these matrices are so small that sharing them out costs more than it gains."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

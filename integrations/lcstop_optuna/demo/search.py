@@ -1,0 +1,102 @@
+"""One side of the demo: an Optuna study of networks for handwritten digits, timed."""
+
+from __future__ import annotations
+
+import time
+
+import optuna
+from optuna.trial import FrozenTrial
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lcstop import Decision
+from lcstop.digits import DigitsConfig, train
+from lcstop_optuna.pruner import LCPFNPruner
+
+
+class Search:
+    """The objective, and what the study does not store: how long it took, and the decisions behind stops.
+
+    Args:
+        study: An Optuna study of this demo, empty or with enqueued trials.
+        n_trials: Trials to run.
+        n_epochs: Epochs of a whole trial.
+
+    Attributes:
+        seconds: Wall time of :meth:`run`.
+        decision_seconds: Time of the pruner at each report.
+        stops: Decision on each stopped trial at the moment of its stop, by trial number.
+    """
+
+    def __init__(self, study: optuna.Study, n_trials: int, n_epochs: int) -> None:
+        self.study = study
+        self.n_trials = n_trials
+        self.n_epochs = n_epochs
+        self.seconds = 0.0
+        self.decision_seconds: list[float] = []
+        self.stops: dict[int, Decision] = {}
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """The study's trials, by number."""
+        return self.study.get_trials(deepcopy=False)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained."""
+        return sum(len(trial.intermediate_values) for trial in self.trials)
+
+    def run(self, progress: Progress, title: str) -> None:
+        """Run every trial, with a line in ``progress``."""
+        self._progress, self._epochs = progress, 0
+        self._task = progress.add_task(title, total=self.n_trials, best=0.0, epochs=0, saved=0)
+        start = time.perf_counter()
+        self.study.optimize(self._objective, self.n_trials, callbacks=[self._count])
+        self.seconds = time.perf_counter() - start
+
+    def _objective(self, trial: optuna.Trial) -> float:
+        """The best validation accuracy on the way, which is what the pruner's ``target="best"`` means."""
+        best = 0.0
+        for epoch, accuracy in enumerate(train(suggest(trial), self.n_epochs), start=1):
+            trial.report(accuracy, epoch)
+            best = max(best, accuracy)
+            self._progress.update(self._task, epochs=self._epochs + epoch)
+            start = time.perf_counter()
+            stop = trial.should_prune()
+            self.decision_seconds.append(time.perf_counter() - start)
+            if stop:
+                if isinstance(pruner := self.study.pruner, LCPFNPruner):
+                    self.stops[trial.number] = pruner.explain(self.study, trial)
+                raise optuna.TrialPruned
+        return best
+
+    def _count(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        self._epochs += len(trial.intermediate_values)
+        saved = (trial.number + 1) * self.n_epochs - self._epochs
+        self._progress.update(self._task, advance=1, best=study.best_value, saved=saved)
+
+
+def suggest(trial: optuna.Trial) -> DigitsConfig:
+    """Hyperparameters from ranges that leave room on both sides of what usually works."""
+    return DigitsConfig(
+        learning_rate=trial.suggest_float("learning_rate", 1e-5, 1e-1, log=True),
+        width=trial.suggest_int("width", 16, 256, log=True),
+        depth=trial.suggest_int("depth", 1, 3),
+        dropout=trial.suggest_float("dropout", 0.0, 0.5),
+        weight_decay=trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
+        batch_size=trial.suggest_int("batch_size", 16, 256, log=True),
+    )
+
+
+def progress_on(console: Console) -> Progress:
+    """A progress display for :meth:`Search.run`."""
+    return Progress(
+        # Fits a terminal of 80 columns.
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=10),
+        TextColumn("{task.completed}/{task.total} trials"),
+        TextColumn("best {task.fields[best]:.4f}"),
+        TextColumn("{task.fields[epochs]:,} epochs ({task.fields[saved]:,} saved)"),
+        TimeElapsedColumn(),
+        console=console,
+    )
