@@ -64,7 +64,7 @@ class PrunerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    horizon: float = Field(gt=1)
+    horizon: float = Field(ge=1)
     confidence: float = Field(0.95, gt=0, lt=1)
     min_steps: int = Field(2, ge=1)
     interval_steps: int = Field(1, ge=1)
@@ -81,7 +81,7 @@ class PrunerConfig(BaseModel):
         low, high = self.lower, self.upper
         if not (-math.inf if low is None else low) < (math.inf if high is None else high):
             raise ValueError(f"lower must be below upper, got {low=}, {high=}")
-        if self.min_steps > self.horizon:
+        if self.min_steps > max(self.horizon, 2):  # a smoke test of one step keeps the default of 2
             raise ValueError(f"min_steps must be at most the horizon {self.horizon:g}, got {self.min_steps}")
         if self.surrogate not in SURROGATES:
             raise ValueError(f"surrogate must be one of {', '.join(SURROGATES)}, got {self.surrogate!r}")

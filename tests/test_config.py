@@ -11,7 +11,7 @@ from lcstop import PrunerConfig
     ("options", "named"),
     [
         ({}, "horizon"),
-        ({"horizon": 1}, "horizon"),
+        ({"horizon": 0.5}, "horizon"),
         ({"horizon": math.inf}, "horizon"),
         ({"horizon": "many"}, "horizon"),
         ({"horizon": 50, "confidence": 1.0}, "confidence"),
@@ -45,7 +45,7 @@ def test_from_yaml(tmp_path):
     ("content", "message"),
     [
         (b"horizon: 50\nconfidance: 0.9\n", "confidance: .* got 0.9"),
-        (b"horizon: -3\n", "horizon: .*greater than 1, got -3"),
+        (b"horizon: -3\n", "horizon: .*greater than or equal to 1, got -3"),
         (b"- 1\n- 2\n", "must hold keys and values, got list"),
         (b"", "must hold keys and values, got NoneType"),
         (b"horizon: [", "not valid YAML"),

@@ -1,0 +1,6 @@
+"""lcstop as a Ray Tune scheduler."""
+
+from lcstop_ray.records import STOPPED_FILE
+from lcstop_ray.scheduler import LCPFNScheduler
+
+__all__ = ["STOPPED_FILE", "LCPFNScheduler"]

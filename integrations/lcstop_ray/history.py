@@ -1,0 +1,88 @@
+"""History: what the scheduler remembers of one trial."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from lcstop import Curve
+
+State = Literal["running", "finished", "stopped", "failed"]
+"""``stopped`` by the scheduler, ``finished`` by anything else, ``failed`` with an error."""
+
+
+class History:
+    """The reports of one trial and the state it is in.
+
+    Training that starts again, from scratch or from a checkpoint, reports steps that it had reported
+    before: a report replaces every point from its step on.
+
+    Args:
+        horizon: Last step that the trial would reach.
+        params: Hyperparameters.
+
+    Example:
+        >>> history = History(horizon=50)
+        >>> for step, value in [(1, 0.1), (2, 0.2), (3, 0.3), (2, 0.25)]:
+        ...     history.report(step, value)
+        >>> history.curve.steps.tolist(), history.curve.values.tolist()
+        ([1.0, 2.0], [0.1, 0.25])
+    """
+
+    def __init__(self, horizon: float, params: Mapping[str, Any] | None = None) -> None:
+        self.state: State = "running"
+        self.horizon = horizon
+        self.params = dict(params or {})
+        self._steps: list[float] = []
+        self._values: list[float] = []
+        self._curve: Curve | None = None
+
+    def report(self, step: float, value: float) -> None:
+        """Add a point, in place of all from ``step`` on."""
+        self._cut(bisect_left(self._steps, step))
+        self._steps.append(step)
+        self._values.append(value)
+
+    def extend(self, points: Iterable[tuple[float, float]]) -> None:
+        """Report each ``(step, value)`` in turn."""
+        for step, value in points:
+            self.report(step, value)
+
+    def keep_until(self, step: float) -> None:
+        """Forget every point after ``step``."""
+        self._cut(bisect_right(self._steps, step))
+
+    @property
+    def last_step(self) -> float | None:
+        """Step of the last report, as it was reported."""
+        return self._steps[-1] if self._steps else None
+
+    @property
+    def curve(self) -> Curve:
+        """The reports as a curve, built once for every report."""
+        if self._curve is None:
+            reports = dict(zip(self._steps, self._values, strict=True))
+            self._curve = Curve.from_reports(reports, self.horizon, self.params)
+        return self._curve
+
+    def to_json(self) -> dict[str, Any]:
+        """For :meth:`from_json`."""
+        return {
+            "state": self.state,
+            "horizon": self.horizon,
+            "params": self.params,
+            "points": [*zip(self._steps, self._values, strict=True)],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> History:
+        """The history that :meth:`to_json` was called on."""
+        history = cls(content["horizon"], content["params"])
+        history.extend(content["points"])
+        history.state = content["state"]
+        return history
+
+    def _cut(self, length: int) -> None:
+        del self._steps[length:], self._values[length:]
+        self._curve = None

@@ -1,0 +1,135 @@
+"""Records: what Ray Tune keeps of a trial on disk, from which a restored search is known again.
+
+Ray never saves a scheduler while a search runs. After ``Tuner.restore`` a scheduler without memory is told
+of every old trial, and finds here what the trial had reported and whether the scheduler had stopped it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.utils import flatten_dict
+
+logger = logging.getLogger("lcstop_ray")
+
+STOPPED_FILE = "lcstop_stopped.json"
+"""File in the directory of a stopped trial: the step at which it was stopped, and the reason.
+
+In the results a trial that was stopped looks like one that reached its own end: both are ``done``. Ray
+copies the directory to the storage together with ``result.json``, so one is never there without the other.
+"""
+
+
+def read_points(trial: Trial, time_attr: str, metric: str, mode: str) -> list[tuple[float, float]]:
+    """Every ``(step, value)`` on record for a trial of an earlier run, in the order of the reports.
+
+    ``result.json`` is preferred to ``progress.csv``. Where neither is written (Ray's loggers can be switched
+    off) the best value is known from ``metric_analysis``, and is taken for the value at the last step.
+    """
+    if not trial.relative_logdir:  # a new trial has no directory yet
+        return []
+    points = (
+        _points(_json_rows(trial), time_attr, metric)
+        or _points(_csv_rows(trial), time_attr, metric)
+        or _points([_best_row(trial, time_attr, metric, mode)], time_attr, metric)
+    )
+    if trial.status == Trial.TERMINATED:
+        # The driver may have died after Ray had stored the trial's state, and before the last lines.
+        last = _points([flatten_dict(trial.last_result)], time_attr, metric)
+        points += [point for point in last if not points or point[0] > points[-1][0]]
+    return points
+
+
+def restart_step(trial: Trial, time_attr: str) -> float:
+    """Step from which a trial that starts again goes on: that of its checkpoint, -inf without one.
+
+    Infinite if the checkpoint does not say, in which case nothing is known to be lost.
+    """
+    checkpoint = trial.latest_checkpoint_result
+    if checkpoint is None:
+        return -math.inf
+    step = _number(flatten_dict(checkpoint.metrics or {}).get(time_attr))
+    return math.inf if step is None else step
+
+
+def write_stopped(trial: Trial, step: float, reason: str) -> None:
+    """Put on record that the scheduler has stopped a trial; if that fails, it is stopped all the same."""
+    if trial.storage is None or not trial.relative_logdir:
+        return
+    content = json.dumps({"step": step, "reason": reason}, indent=2) + "\n"
+    try:
+        Path(trial.storage.trial_driver_staging_path, STOPPED_FILE).write_text(content, encoding="utf-8")
+    except Exception:
+        logger.warning("that trial %s was stopped is not on record", trial.trial_id, exc_info=True)
+
+
+def read_stopped(trial: Trial) -> float | None:
+    """Step at which the scheduler has stopped a trial, None if it has not."""
+    text = _read(trial, STOPPED_FILE)
+    if not text:
+        return None
+    try:
+        return float(json.loads(text)["step"])
+    except (ValueError, KeyError, TypeError):
+        logger.warning("%s of trial %s is damaged", STOPPED_FILE, trial.trial_id)
+        return None
+
+
+def _points(rows: Iterable[Mapping[str, Any]], time_attr: str, metric: str) -> list[tuple[float, float]]:
+    pairs = ((_number(row.get(time_attr)), _number(row.get(metric))) for row in rows)
+    return [
+        (step, value)
+        for step, value in pairs
+        if step is not None and value is not None and 0 <= step < math.inf
+    ]
+
+
+def _json_rows(trial: Trial) -> Iterator[Mapping[str, Any]]:
+    for line in _read(trial, "result.json").splitlines():
+        try:
+            yield flatten_dict(json.loads(line))
+        except (ValueError, AttributeError):  # cut off when the driver died
+            continue
+
+
+def _csv_rows(trial: Trial) -> Iterator[Mapping[str, Any]]:
+    return csv.DictReader(io.StringIO(_read(trial, "progress.csv")))
+
+
+def _best_row(trial: Trial, time_attr: str, metric: str, mode: str) -> Mapping[str, Any]:
+    analysis = trial.metric_analysis
+    return {
+        time_attr: analysis.get(time_attr, {}).get("last"),
+        metric: analysis.get(metric, {}).get(mode),
+    }
+
+
+def _read(trial: Trial, name: str) -> str:
+    """A file of the trial in the storage, where Ray finds the trial's state as well; "" without one."""
+    storage = trial.storage
+    if storage is None:
+        return ""
+    try:
+        with storage.storage_filesystem.open_input_stream(f"{storage.trial_fs_path}/{name}") as stream:
+            content: bytes = stream.readall()
+    except OSError:
+        return ""
+    return content.decode("utf-8", errors="replace")
+
+
+def _number(value: Any) -> float | None:
+    """A recorded value as a number; numpy's NaN is on record as the text "null"."""
+    if value == "null":
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,149 @@
+"""The same recorded curves through Optuna's and Ray Tune's adapters: the same decisions, step by step."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from ray.tune.experiment import Trial
+
+from lcstop import Decision
+from lcstop.priors.lcpfn import sample_curves
+from lcstop_optuna import LCPFNPruner
+from lcstop_ray import LCPFNScheduler
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+AT_ONCE = 3
+"""Trials that run side by side, so that unfinished trials are seen too."""
+
+
+class OptunaRun:
+    """A study whose trials report recorded curves."""
+
+    def __init__(self, mode: str, options: dict) -> None:
+        self.study = optuna.create_study(
+            direction="maximize" if mode == "max" else "minimize", pruner=LCPFNPruner(**options)
+        )
+        self.decisions = recorded(self.study.pruner)
+
+    def start(self) -> optuna.Trial:
+        return self.study.ask()
+
+    def report(self, trial: optuna.Trial, step: int, value: float) -> bool:
+        trial.report(value, step)
+        return trial.should_prune()
+
+    def end(self, trial: optuna.Trial, step: int, value: float, stopped: bool) -> None:
+        state = optuna.trial.TrialState.PRUNED if stopped else optuna.trial.TrialState.COMPLETE
+        self.study.tell(trial, None if stopped else np.nan_to_num(value, nan=0.0), state)
+
+
+class RayRun:
+    """The scheduler of a search whose trials report recorded curves."""
+
+    def __init__(self, mode: str, options: dict) -> None:
+        self.scheduler = LCPFNScheduler(metric="value", mode=mode, **options)
+        self.decisions = recorded(self.scheduler)
+
+    def start(self) -> Trial:
+        trial = Trial("trainable", stub=True)
+        self.scheduler.on_trial_add(None, trial)
+        return trial
+
+    def report(self, trial: Trial, step: int, value: float) -> bool:
+        result = {"training_iteration": step, "value": value}
+        return self.scheduler.on_trial_result(None, trial, result) == "STOP"
+
+    def end(self, trial: Trial, step: int, value: float, stopped: bool) -> None:
+        self.scheduler.on_trial_complete(None, trial, {"training_iteration": step, "value": value})
+
+
+def recorded(adapter) -> list[Decision]:
+    """Every decision of the adapter's core from now on."""
+    decisions: list[Decision] = []
+    decide = adapter._core.decide
+
+    def record(trial, study) -> Decision:
+        decisions.append(decide(trial, study))
+        return decisions[-1]
+
+    adapter._core.decide = record
+    return decisions
+
+
+def run(adapter: OptunaRun | RayRun, curves: np.ndarray, steps: list[int]) -> list[tuple[int, int, bool]]:
+    """``(curve, step, stop)`` in order; trials take turns, and a stopped one makes room for the next."""
+    waiting = iter(enumerate(curves))
+    running: list[tuple[int, object, Iterator]] = []
+    outcome = []
+    while True:
+        while len(running) < AT_ONCE and (following := next(waiting, None)):
+            index, curve = following
+            running.append((index, adapter.start(), iter(list(zip(steps, curve.tolist(), strict=True)))))
+        if not running:
+            return outcome
+        index, trial, reports = running.pop(0)
+        step, value = next(reports)
+        stop = adapter.report(trial, step, value)
+        outcome.append((index, step, stop))
+        if stop or step == steps[-1]:
+            adapter.end(trial, step, value, stop)
+        else:
+            running.append((index, trial, reports))
+
+
+def assert_agreement(curves: np.ndarray, steps: list[int], mode: str, **options) -> None:
+    optuna_run, ray_run = OptunaRun(mode, options), RayRun(mode, options)
+    assert run(optuna_run, curves, steps) == run(ray_run, curves, steps)
+    assert len(optuna_run.decisions) >= len(curves)
+    assert optuna_run.decisions == ray_run.decisions  # p_beat, incumbent, median, interval and reason too
+
+
+def prior(n: int, length: int, seed: int = 0) -> np.ndarray:
+    curves = sample_curves(n, generator=torch.Generator().manual_seed(seed), length=length)
+    return curves.double().numpy()
+
+
+@pytest.mark.parametrize(
+    ("n", "mode", "start", "options"),
+    [
+        (200, "max", 1, {}),
+        (40, "min", 1, {"lower": -1.5, "upper": 0.5, "patience": 3, "n_startup_trials": 4}),
+        (40, "max", 0, {"target": "final", "confidence": 0.7, "interval_steps": 3, "min_steps": 4}),
+        (40, "max", 1, {"diverged_after": 2, "min_steps": 1}),
+    ],
+)
+def test_curves_of_the_prior(n, mode, start, options):
+    h = 15
+    curves = prior(n, h) * (1 if mode == "max" else -1)
+    if "diverged_after" in options:
+        curves[np.random.default_rng(0).random(curves.shape) < 0.1] = math.nan
+    if "lower" in options:
+        curves = curves.clip(options["lower"], options["upper"])
+    assert_agreement(curves, list(range(start, start + h)), mode, horizon=h, **options)
+
+
+@pytest.mark.skipif("LCSTOP_CURVES" not in os.environ, reason="needs recorded curves in LCSTOP_CURVES")
+@pytest.mark.slow
+def test_recorded_curves():
+    """25 curves of every pack, on at most 20 of its steps."""
+    folder = Path(os.environ["LCSTOP_CURVES"])
+    n_curves = 0
+    for path in sorted(folder.rglob("*.npz")):
+        with np.load(path, allow_pickle=False) as pack:
+            curves, meta = pack["curves"].astype(float), json.loads(str(pack["meta"]))
+        complete = curves[np.isfinite(curves[:, -1])][:25]
+        points = np.unique(np.linspace(0, curves.shape[1] - 1, 20).round().astype(int))
+        if len(points) < 4:
+            continue
+        mode = meta["direction"]
+        steps = [int(point) + 1 for point in points]
+        n_curves += len(complete)
+        assert_agreement(complete[:, points], steps, mode, horizon=steps[-1])
+    assert n_curves >= 200

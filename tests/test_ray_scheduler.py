@@ -1,0 +1,590 @@
+"""LCPFNScheduler's hooks, called as Ray Tune's controller calls them."""
+
+import json
+import logging
+import math
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray.cloudpickle
+import torch
+from ray.train._internal.checkpoint_manager import _TrainingResult
+from ray.train._internal.storage import StorageContext
+from ray.tune import Checkpoint
+from ray.tune.experiment import Trial
+from ray.tune.result import DEFAULT_METRIC
+from ray.tune.schedulers import ResourceChangingScheduler, TrialScheduler
+
+from lcstop import PrunerConfig, PrunerCore
+from lcstop_ray import STOPPED_FILE, LCPFNScheduler
+
+H = 12
+GOOD = [0.9 * (1 - 0.5**i) for i in range(1, H + 1)]
+POOR = [0.1 * (1 - 0.5**i) for i in range(1, H + 1)]
+GO, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
+
+
+@pytest.fixture
+def make(surrogate):
+    """A scheduler whose forecasts are definite: every trial ends where it is now."""
+
+    def make(**options) -> LCPFNScheduler:
+        options = {"metric": "accuracy", "mode": "max", "horizon": H, "lower": 0, "upper": 1} | options
+        scheduler = LCPFNScheduler(**options)
+        scheduler._core = PrunerCore(scheduler.config, surrogate)
+        return scheduler
+
+    return make
+
+
+def new_trial(scheduler=None, storage=None, **attributes) -> Trial:
+    trial = Trial("trainable", stub=True, storage=storage)
+    for name, value in attributes.items():
+        setattr(trial, name, value)
+    if scheduler is not None:
+        scheduler.on_trial_add(None, trial)
+    return trial
+
+
+def results(values, start=1, metric="accuracy", time_attr="training_iteration"):
+    return [{time_attr: step, metric: value} for step, value in enumerate(values, start)]
+
+
+def feed(scheduler, trial, reports) -> list[str]:
+    """Decisions on each result, up to a stop; the trial ends there or at the horizon."""
+    decisions = []
+    for result in reports:
+        decisions.append(scheduler.on_trial_result(None, trial, result))
+        if decisions[-1] == STOP:
+            break
+    if decisions[-1] == STOP or len(decisions) == H:
+        scheduler.on_trial_complete(None, trial, result)
+    return decisions
+
+
+def finish(scheduler, values=GOOD, **kwargs) -> Trial:
+    trial = new_trial(scheduler)
+    assert feed(scheduler, trial, results(values, **kwargs)) == [GO] * H
+    return trial
+
+
+def test_poor_trials_stop_and_good_ones_do_not(make):
+    scheduler = make()
+    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO] * H  # nothing to compare with yet
+    finish(scheduler)
+    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO, STOP]
+    assert feed(scheduler, new_trial(scheduler), results([0.95] * H)) == [GO] * H
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "val/acc", DEFAULT_METRIC])
+@pytest.mark.parametrize("time_attr", ["training_iteration", "progress"])
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_other_names_and_min_mode_decide_alike(make, metric, time_attr, mode):
+    sign = 1 if mode == "max" else -1
+    scheduler = make(metric=metric, time_attr=time_attr, mode=mode, lower=None, upper=None)
+    names = {"metric": metric, "time_attr": time_attr}
+    finish(scheduler, [sign * v for v in GOOD], **names)
+    assert feed(scheduler, new_trial(scheduler), results([sign * v for v in POOR], **names)) == [GO, STOP]
+
+
+def test_steps_counted_from_0_or_in_seconds(make):
+    scheduler = make(time_attr="t", horizon=H)
+    finish(scheduler, start=0, time_attr="t")
+    assert feed(scheduler, new_trial(scheduler), results(POOR, start=0, time_attr="t")) == [GO, STOP]
+    seconds = [{"t": 0.4 * i, "accuracy": v} for i, v in enumerate(POOR, 1)]
+    assert feed(scheduler, new_trial(scheduler), seconds) == [GO] * 4 + [STOP]  # min_steps=2 is 2 seconds
+
+
+@pytest.mark.parametrize(
+    ("given", "passed", "accepted", "metric", "mode"),
+    [
+        ((None, None), ("acc", "max"), True, "acc", "max"),
+        (("acc", "max"), (None, None), True, "acc", "max"),
+        (("acc", "max"), ("acc", None), False, "acc", "max"),
+        (("acc", "max"), (None, "min"), False, "acc", "max"),
+        (("acc", None), (None, "min"), True, "acc", "min"),
+        ((None, None), (None, "min"), True, DEFAULT_METRIC, "min"),
+        ((None, "max"), (None, None), True, DEFAULT_METRIC, "max"),
+        ((None, None), (None, None), True, None, None),
+    ],
+)
+def test_search_properties_are_taken_as_rays_own_schedulers_take_them(given, passed, accepted, metric, mode):
+    from ray.tune.schedulers import ASHAScheduler
+
+    ours, theirs = LCPFNScheduler(metric=given[0], mode=given[1], horizon=H), ASHAScheduler("t", *given)
+    for scheduler in (ours, theirs):
+        assert scheduler.set_search_properties(*passed, stop={"t": 5}, num_samples=3) is accepted
+        assert (scheduler.metric, scheduler._mode) == (metric, mode)
+    if metric is None:
+        for scheduler in (ours, theirs):
+            with pytest.raises(ValueError, match="metric"):
+                scheduler.on_trial_add(None, new_trial())
+
+
+def test_horizon_from_the_stop_rule():
+    scheduler = LCPFNScheduler("epoch", "acc", "max", confidence=0.9)
+    assert scheduler.config is None
+    assert scheduler.set_search_properties(None, None, stop={"epoch": 30, "acc": 1.0})
+    assert (scheduler.config.horizon, scheduler.config.confidence) == (30, 0.9)
+    scheduler.on_trial_add(None, new_trial())
+    given = LCPFNScheduler("epoch", "acc", "max", horizon=20)
+    given.set_search_properties(None, None, stop={"epoch": 30})
+    assert given.config.horizon == 20
+
+
+@pytest.mark.parametrize("stop", [None, {"other": 3}, lambda trial_id, result: False])
+def test_without_a_horizon_the_error_says_what_to_pass(stop):
+    scheduler = LCPFNScheduler("epoch", "acc", "max")
+    scheduler.set_search_properties(None, None, stop=stop)
+    with pytest.raises(ValueError, match=r"'epoch'.*pass horizon=\.\.\., or stop=\{'epoch': \.\.\.\}"):
+        scheduler.on_trial_add(None, new_trial())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"mode": "maximum"}, {"horizon": 0.5}, {"confidence": 1.0}, {"surrogate": "oracle"}, {"min_steps": 0}],
+)
+def test_mistakes_raise_at_construction(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        LCPFNScheduler(**options)
+
+
+def test_mistakes_of_the_search_raise_before_it_starts():
+    with pytest.raises(ValueError, match="min_steps"):
+        LCPFNScheduler(min_steps=20).set_search_properties("acc", "max", stop={"training_iteration": 10})
+    with pytest.raises(ValueError, match="mode"):
+        LCPFNScheduler().set_search_properties("acc", "maximum")
+
+
+def test_from_yaml_takes_the_same_files_as_the_optuna_pruner(tmp_path):
+    path = tmp_path / "pruner.yaml"
+    path.write_text("horizon: 30\nconfidence: 0.9\npatience: 2\n")
+    scheduler = LCPFNScheduler.from_yaml(path, "epoch", metric="loss", mode="min")
+    assert scheduler.config == PrunerConfig.from_yaml(path)
+    assert (scheduler.metric, scheduler._mode, scheduler._time_attr) == ("loss", "min", "epoch")
+    path.write_text("horizont: 30\n")
+    with pytest.raises(ValueError, match="horizont"):
+        LCPFNScheduler.from_yaml(path)
+
+
+def test_every_option_is_a_keyword_with_the_default_of_the_config():
+    assert LCPFNScheduler(horizon=H).config == PrunerConfig(horizon=H)
+    changed = PrunerConfig(
+        horizon=H, confidence=0.8, min_steps=3, interval_steps=4, n_startup_trials=5, patience=6,
+        target="final", diverged_after=7, lower=0, upper=1,
+    )  # fmt: skip
+    assert LCPFNScheduler(**changed.model_dump()).config == changed
+
+
+def test_last_result_that_only_on_trial_complete_sees_is_recorded_once(make):
+    scheduler, trial = make(), None
+    trial = new_trial(scheduler)
+    reports = results(GOOD)
+    for result in reports[:-1]:
+        scheduler.on_trial_result(None, trial, result)
+    assert scheduler._search.incumbent() is None
+    for _ in range(2):  # a function that returns repeats its last result
+        scheduler.on_trial_complete(None, trial, reports[-1])
+    (curve,) = scheduler._search.view().finished
+    assert curve.values.tolist() == GOOD
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+def test_stopped_trials_never_finish(make):
+    scheduler = make()
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    assert feed(scheduler, trial, results(POOR))[-1] == STOP
+    scheduler.on_trial_complete(None, trial, {"training_iteration": 3, "accuracy": 0.99})
+    view = scheduler._search.view()
+    assert (len(view.finished), len(view.unfinished)) == (1, 1)
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+def test_results_buffered_behind_a_stop_are_not_judged(make, surrogate):
+    scheduler = make()
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    feed(scheduler, trial, results(POOR))
+    judged = len(surrogate.calls)
+    assert scheduler.on_trial_result(None, trial, results([0.99], start=3)[0]) == STOP
+    assert scheduler.on_trial_result(None, trial, {"training_iteration": 4}) == STOP
+    assert len(surrogate.calls) == judged
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+def retry(scheduler, trial, checkpoint_step=None) -> None:
+    trial.set_status(Trial.ERROR)
+    scheduler.on_trial_error(None, trial)
+    if checkpoint_step is not None:
+        checkpoint = _TrainingResult(Checkpoint("/nowhere"), {"training_iteration": checkpoint_step})
+        trial.run_metadata.checkpoint_manager._latest_checkpoint_result = checkpoint
+    trial.set_status(Trial.PENDING)
+    scheduler.on_trial_add(None, trial)
+
+
+@pytest.mark.parametrize(("checkpoint", "kept", "start"), [(None, 0, 1), (3, 3, 4), (5, 5, 6)])
+def test_a_retried_trial_goes_on_from_its_checkpoint(make, checkpoint, kept, start):
+    scheduler = make()
+    trial = new_trial(scheduler)
+    feed(scheduler, trial, results([0.5] * 5))
+    retry(scheduler, trial, checkpoint)
+    again = [0.6] * 2
+    feed(scheduler, trial, results(again, start=start))
+    (curve,) = scheduler._search.view().unfinished
+    assert curve.values.tolist() == [0.5] * kept + again
+    assert curve.steps.tolist() == list(range(1, start + 2))
+
+
+@pytest.mark.parametrize("checkpoint", [None, 5])
+def test_a_function_that_ignores_its_checkpoint_replaces_its_curve(make, checkpoint):
+    scheduler = make()
+    trial = new_trial(scheduler)
+    feed(scheduler, trial, results([0.5] * 5))
+    retry(scheduler, trial, checkpoint)
+    feed(scheduler, trial, results([0.6] * 2))
+    (curve,) = scheduler._search.view().unfinished
+    assert curve.values.tolist() == [0.6, 0.6]
+
+
+def test_failed_trials_are_left_out(make):
+    scheduler = make()
+    finish(scheduler)
+    failed = new_trial(scheduler)
+    feed(scheduler, failed, results([0.95] * 5))
+    scheduler.on_trial_error(None, failed)
+    view = scheduler._search.view()
+    assert (len(view.finished), len(view.unfinished)) == (1, 0)
+    retry(scheduler, failed)
+    feed(scheduler, failed, results([0.95] * H))
+    assert scheduler._search.incumbent() == 0.95
+
+
+def test_trials_that_never_report_change_nothing(make):
+    scheduler = make()
+    silent, removed = new_trial(scheduler), new_trial(scheduler)
+    scheduler.on_trial_complete(None, silent, {"trial_id": silent.trial_id})
+    scheduler.on_trial_remove(None, removed)
+    assert scheduler._search.view().finished == []
+    assert scheduler._search.incumbent() is None
+
+
+BAD = [
+    {},
+    {"training_iteration": 2},
+    {"accuracy": 0.1},
+    {"training_iteration": 2, "accuracy": None},
+    {"training_iteration": None, "accuracy": 0.1},
+    {"training_iteration": 2, "accuracy": "0.1"},
+    {"training_iteration": "2", "accuracy": 0.1},
+    {"training_iteration": 2, "accuracy": float("nan")},
+    {"training_iteration": 2, "accuracy": float("inf")},
+    {"training_iteration": float("nan"), "accuracy": 0.1},
+    {"training_iteration": float("inf"), "accuracy": 0.1},
+    {"training_iteration": -1, "accuracy": 0.1},
+    {"training_iteration": 2, "accuracy": [0.1, 0.2]},
+    {"training_iteration": 2, "accuracy": {"nested": 0.1}},
+    {"training_iteration": 2, "accuracy": np.array([0.1, 0.2])},
+    {"training_iteration": 2, "accuracy": torch.tensor([0.1, 0.2])},
+    {"training_iteration": 2, "accuracy": 0.1 + 2j},
+    {"training_iteration": 2, "accuracy": 10**400},
+]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=str)
+def test_bad_results_go_on_are_counted_and_logged_once(make, bad, caplog):
+    scheduler = make()
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    for _ in range(2):
+        assert scheduler.on_trial_result(None, trial, bad) == GO
+    assert scheduler._search.n_unusable == 2
+    assert len(caplog.records) == 1
+    assert trial.trial_id in caplog.text
+    assert "2 results without a finite value" in scheduler.debug_string()
+    assert feed(scheduler, trial, results(POOR)) == [GO, STOP]  # judged by what it reports next
+    other = new_trial(scheduler)
+    scheduler.on_trial_complete(None, other, bad)
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+@pytest.mark.parametrize("scalar", [np.float32, np.float64, torch.tensor, lambda v: np.array(v)])
+def test_scalars_of_numpy_and_torch_are_numbers(make, scalar):
+    scheduler = make()
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    reports = [{"training_iteration": np.int64(i), "accuracy": scalar(v)} for i, v in enumerate(POOR, 1)]
+    assert feed(scheduler, trial, reports) == [GO, STOP]
+    assert scheduler._search.n_unusable == 0
+
+
+def test_diverged_trials_stop_and_never_hold_the_incumbent(make):
+    scheduler = make(diverged_after=3)
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    nans = results([0.5, math.nan, math.inf, math.nan, 0.9])
+    assert feed(scheduler, trial, nans) == [GO, GO, GO, STOP]
+    infinite = new_trial(scheduler)
+    scheduler.on_trial_complete(None, infinite, {"training_iteration": H, "accuracy": math.inf})
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+class Broken:
+    def forecast(self, *args, **kwargs):
+        raise RuntimeError("no forecast today")
+
+
+def test_nothing_that_fails_reaches_rays_event_loop(make, caplog, monkeypatch):
+    scheduler = make()
+    scheduler._core = PrunerCore(scheduler.config, Broken())
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    assert feed(scheduler, trial, results(POOR[:5])) == [GO] * 5
+    assert caplog.text.count("no forecast today") == 1
+    monkeypatch.setattr(scheduler._search, "view", lambda **_: 1 / 0)
+    assert feed(scheduler, trial, results(POOR[:5])) == [GO] * 5
+    assert caplog.text.count("ZeroDivisionError") == 1
+
+
+def test_a_surrogate_that_does_not_load_stops_nothing(caplog, monkeypatch):
+    monkeypatch.setattr("lcstop.core.load_surrogate", lambda name: 1 / 0)
+    scheduler = LCPFNScheduler(horizon=H)
+    assert scheduler.set_search_properties("accuracy", "max")
+    finish(scheduler)
+    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO] * H
+    assert caplog.text.count("ZeroDivisionError") == 1
+
+
+def test_save_and_restore_give_the_same_decisions(make, surrogate, tmp_path):
+    saved = make(time_attr="t", confidence=0.9)
+    finish(saved, time_attr="t")
+    stopped, running, failed = (new_trial(saved, evaluated_params={"lr": np.float32(0.5)}) for _ in range(3))
+    feed(saved, stopped, results(POOR, time_attr="t"))
+    feed(saved, running, results([0.1, math.nan], start=0, time_attr="t"))
+    saved.on_trial_error(None, failed)
+    saved.save(tmp_path / "scheduler.json")
+    json.loads((tmp_path / "scheduler.json").read_text())
+
+    restored = LCPFNScheduler()
+    restored.restore(tmp_path / "scheduler.json")
+    assert restored.config == saved.config
+    assert restored._search.incumbent() == saved._search.incumbent() == GOOD[-1]
+    for ours, theirs in zip(*(s._search.histories.values() for s in (saved, restored)), strict=True):
+        assert ours.state == theirs.state
+        assert ours.params == theirs.params
+        np.testing.assert_array_equal(ours.curve.values, theirs.curve.values)
+    restored._search.core = PrunerCore(restored.config, surrogate)
+    reports = results(POOR, start=2, time_attr="t")
+    assert feed(restored, running, reports) == feed(saved, running, reports) == [STOP]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"config": {"horizon": 5}, "trials": 3}'])
+def test_restore_refuses_other_files(content, tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match="was not written by"):
+        LCPFNScheduler().restore(path)
+
+
+def test_save_needs_a_running_search(tmp_path):
+    with pytest.raises(ValueError, match="metric"):
+        LCPFNScheduler().save(tmp_path / "scheduler.json")
+
+
+@pytest.mark.parametrize("dumps", [pickle.dumps, ray.cloudpickle.dumps])
+def test_pickled_by_reference_and_without_weights(make, dumps):
+    before = dumps(LCPFNScheduler(horizon=H))
+    assert len(before) < 2000
+    assert b"lcstop_ray.scheduler" in before
+    scheduler = LCPFNScheduler(horizon=H)
+    scheduler.set_search_properties("accuracy", "max")
+    finish(scheduler)
+    copy = pickle.loads(dumps(scheduler))  # noqa: S301
+    assert len(dumps(scheduler)) < 5000
+    assert copy._search.incumbent() == GOOD[-1]
+    assert copy.on_trial_result(None, new_trial(copy), results(POOR)[0]) == GO
+
+
+def test_torch_loads_with_the_search_and_keeps_its_threads():
+    code = (
+        "import sys, pickle; from lcstop_ray import LCPFNScheduler; "
+        "s = LCPFNScheduler(horizon=10, lower=0, upper=1); pickle.dumps(s); print('torch' in sys.modules); "
+        "import torch; torch.set_num_threads(3); s.set_search_properties('a', 'max'); "
+        "print(s._core._loaded is not None); from ray.tune.experiment import Trial; "
+        "t = [Trial('t', stub=True) for _ in range(2)]; [s.on_trial_add(None, trial) for trial in t]; "
+        "s.on_trial_complete(None, t[0], {'training_iteration': 9, 'a': 0.9}); "
+        "[s.on_trial_result(None, t[1], {'training_iteration': i, 'a': 0.1}) for i in (1, 2, 3)]; "
+        "print(torch.get_num_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.split() == ["False", "True", "3"]
+
+
+def unchanged(tune_controller, trial, result, scheduler) -> None:
+    """Give every trial the resources that it has."""
+
+
+def test_as_the_base_of_resource_changing_scheduler(make, tmp_path):
+    base = make(metric=None, mode=None)
+    scheduler = ResourceChangingScheduler(base, unchanged)
+    assert scheduler.set_search_properties("accuracy", "max", stop={"training_iteration": H})
+    assert scheduler.metric == "accuracy"
+    finish(scheduler)
+    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO, STOP]
+    assert "1 of 2 trials stopped" in scheduler.debug_string()
+    scheduler.save(tmp_path / "scheduler.pkl")
+
+
+def test_debug_string(make):
+    scheduler = make()
+    assert scheduler.debug_string() == "Using LCPFNScheduler: no trials, 0.00 ms per result"
+    finish(scheduler)
+    feed(scheduler, new_trial(scheduler), results(POOR))
+    line = scheduler.debug_string()
+    assert "1 of 2 trials stopped, 10 steps of training_iteration saved, incumbent 0.8998" in line
+    assert line.endswith("ms per result")
+
+
+# --- what a scheduler without memory finds in the records of an earlier run -------------------------------
+
+
+@pytest.fixture
+def storage(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "ray.train._internal.storage._get_ray_train_session_dir", lambda: str(tmp_path / "ray")
+    )
+    return StorageContext(storage_path=str(tmp_path), experiment_dir_name="search")
+
+
+def old_trial(storage, status=Trial.TERMINATED, files=None, checkpoint=None) -> Trial:
+    trial = new_trial(storage=storage)
+    trial.relative_logdir = trial.storage.trial_dir_name = f"trial_{trial.trial_id}"
+    trial.set_status(status)
+    directory = Path(trial.path)
+    directory.mkdir(parents=True)
+    for name, text in (files or {}).items():
+        (directory / name).write_text(text)
+    if checkpoint is not None:
+        result = _TrainingResult(Checkpoint("/nowhere"), {"training_iteration": checkpoint})
+        trial.run_metadata.checkpoint_manager._latest_checkpoint_result = result
+    return trial
+
+
+def json_lines(reports) -> str:
+    return "".join(json.dumps(result | {"config": {"lr": 0.1}}) + "\n" for result in reports)
+
+
+def csv_lines(reports) -> str:
+    return "accuracy,training_iteration\n" + "".join(
+        f"{result['accuracy']},{result['training_iteration']}\n" for result in reports
+    )
+
+
+def stopped_file(step) -> dict[str, str]:
+    return {STOPPED_FILE: json.dumps({"step": step, "reason": "poor"})}
+
+
+def states(scheduler) -> list[str]:
+    return [history.state for history in scheduler._search.histories.values()]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"result.json": json_lines(results(GOOD)), "progress.csv": csv_lines(results([0.0] * H))},
+        {"result.json": "", "progress.csv": csv_lines(results(GOOD))},
+        {"result.json": json_lines(results([0.2] * 5) + results(GOOD))},  # tried twice
+        {"result.json": json_lines(results(GOOD)) + '{"training_iter'},  # cut off
+    ],
+)
+def test_an_old_trial_is_known_from_its_records(make, storage, files):
+    scheduler = make()
+    scheduler.on_trial_add(None, old_trial(storage, files=files))
+    assert scheduler._search.incumbent() == GOOD[-1]
+    (curve,) = scheduler._search.view().finished
+    assert curve.values.tolist() == GOOD
+    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO, STOP]
+
+
+def test_an_old_trial_is_known_from_its_metric_analysis(make, storage):
+    scheduler = make()
+    trial = old_trial(storage)
+    for result in results([0.2, 0.8, 0.5]):
+        trial.update_last_result(result)
+    scheduler.on_trial_add(None, trial)
+    assert scheduler._search.incumbent() == 0.8
+
+
+def test_the_last_result_is_added_where_the_file_lacks_it(make, storage):
+    scheduler = make()
+    trial = old_trial(storage, files={"result.json": json_lines(results(GOOD[:-1]))})
+    trial.run_metadata.last_result = results(GOOD)[-1] | {"done": True}
+    scheduler.on_trial_add(None, trial)
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+def test_nan_and_nested_metrics_on_record(make, storage):
+    scheduler = make(metric="val/acc")
+    text = '{"training_iteration": 1, "val": {"acc": 0.3}}\n{"training_iteration": 2, "val": {"acc": NaN}}\n'
+    text += '{"training_iteration": 3, "val": {"acc": "null"}}\n'
+    scheduler.on_trial_add(None, old_trial(storage, files={"result.json": text}))
+    (curve,) = scheduler._search.view().finished
+    np.testing.assert_array_equal(curve.values, [0.3, math.nan, math.nan])
+
+
+def test_stopped_failed_and_unfinished_old_trials(make, storage):
+    scheduler = make()
+    file = {"result.json": json_lines(results([0.5, 0.95]))}
+    scheduler.on_trial_add(None, old_trial(storage, files=file | stopped_file(2)))
+    scheduler.on_trial_add(None, old_trial(storage, Trial.ERROR, files=file))
+    scheduler.on_trial_add(None, old_trial(storage, Trial.PENDING, files=file))
+    scheduler.on_trial_add(None, old_trial(storage, Trial.PENDING, files=file, checkpoint=1))
+    assert states(scheduler) == ["stopped", "failed", "running", "running"]
+    view = scheduler._search.view()
+    assert view.finished == []
+    assert [curve.values.tolist() for curve in view.unfinished] == [[0.5, 0.95], [0.5]]
+    assert "1 of 4 trials stopped, 10 steps" in scheduler.debug_string()
+
+
+def test_a_stop_that_the_trial_outlived_does_not_count(make, storage):
+    """The driver died before Ray had stored the trial's end: it went on, and reached the horizon."""
+    scheduler = make()
+    file = {"result.json": json_lines(results(GOOD))}
+    scheduler.on_trial_add(None, old_trial(storage, files=file | stopped_file(2)))
+    assert states(scheduler) == ["finished"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"step": null}'])
+def test_damaged_records_are_not_fatal(make, storage, damage):
+    scheduler = make()
+    files = {"result.json": json_lines(results(GOOD)), STOPPED_FILE: damage}
+    scheduler.on_trial_add(None, old_trial(storage, files=files))
+    scheduler.on_trial_add(None, old_trial(storage, files={"result.json": "\x00", "progress.csv": "\x00"}))
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+def test_a_stop_is_put_on_record(make, storage):
+    scheduler = make()
+    finish(scheduler)
+    trial = old_trial(storage, Trial.PENDING)
+    trial.init_local_path()
+    scheduler.on_trial_add(None, trial)
+    assert feed(scheduler, trial, results(POOR)) == [GO, STOP]
+    content = json.loads(Path(trial.local_path, STOPPED_FILE).read_text())
+    assert content["step"] == 2
+    assert content["reason"].startswith("P(beat 0.8998 ")
+
+
+def test_a_stop_that_cannot_be_put_on_record_is_a_stop(make, storage, caplog):
+    scheduler = make()
+    finish(scheduler)
+    trial = old_trial(storage, Trial.PENDING)
+    trial.storage.trial_dir_name = "missing"
+    scheduler.on_trial_add(None, trial)
+    with caplog.at_level(logging.WARNING):
+        assert feed(scheduler, trial, results(POOR)) == [GO, STOP]
+    assert "not on record" in caplog.text
