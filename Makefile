@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check train clean
+.PHONY: demo demo-ray test check train clean
 
 demo: $(READY)
 	$(BIN)/lcstop demo
+
+demo-ray: $(READY)
+	$(BIN)/lcstop demo --engine ray --out demo-output/ray
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -6,7 +6,7 @@ import argparse
 
 from ray import tune
 
-from lcstop.digits import DigitsConfig, train
+from lcstop.demo.digits import DigitsConfig, train
 from lcstop_ray import LCPFNScheduler
 
 EPOCHS = 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 errors = Console(stderr=True)
+
+
+class Engine(str, Enum):
+    """The frameworks that lcstop has an adapter for."""
+
+    OPTUNA = "optuna"
+    RAY = "ray"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")]
 
@@ -100,8 +109,9 @@ def _score_table(scores: list[Score]) -> Table:
 
 @app.command()
 def demo(
+    engine: Annotated[Engine, typer.Option(help="What runs the search.")] = Engine.OPTUNA,
     storage: Annotated[
-        str | None, typer.Option(help="Optuna storage URL; a temporary file if absent.")
+        str | None, typer.Option(help="Optuna storage URL or Ray results folder; temporary if absent.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo-output"),
     trials: Annotated[int, typer.Option(min=1, help="Number of trials.")] = 60,
@@ -112,8 +122,8 @@ def demo(
 
     Example: lcstop demo --json
     """
-    # By name: the core imports no framework, and the demo is the Optuna adapter's.
-    result: Any = _load("lcstop_optuna.demo", "demo").run_demo(
+    # By name: the core imports no framework, and the demos are the adapters'.
+    result: Any = _load(f"lcstop_{engine.value}.demo", f"demo,{engine.value}").run_demo(
         storage=storage, out=out, n_trials=trials, n_epochs=epochs, console=errors
     )
     if as_json:
@@ -127,3 +137,7 @@ def _load(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise ValueError(f"this command needs {error.name}: pip install 'lcstop[{extra}]'") from error
+
+
+if __name__ == "__main__":
+    main()

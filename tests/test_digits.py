@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from lcstop.digits import DigitsConfig, load_data, train
+from lcstop.demo.digits import DigitsConfig, load_data, train
 
 CONFIG = DigitsConfig(3e-3, width=24, depth=2, dropout=0.3, weight_decay=1e-3, batch_size=64)
 

@@ -15,7 +15,7 @@ from ray.tune.experiment import Trial
 from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from lcstop import PrunerConfig, PrunerCore
+from lcstop import Decision, PrunerConfig, PrunerCore
 from lcstop_ray.history import History
 from lcstop_ray.search import DIRECTIONS, Search
 
@@ -135,6 +135,11 @@ class LCPFNScheduler(FIFOScheduler):
     def config(self) -> PrunerConfig | None:
         """The validated options; None while the horizon is not known."""
         return self._core.config if self._core else None
+
+    @property
+    def stops(self) -> Mapping[str, Decision]:
+        """The decision on each trial that this object has stopped, by trial id."""
+        return {} if self._search is None else self._search.stops
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Take what the constructor left open from ``tune.TuneConfig`` and the stop rule.

@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.tune.experiment import Trial
 
-from lcstop import PrunerCore, StudyView
+from lcstop import Decision, PrunerCore, StudyView
 from lcstop.curve import Direction
 from lcstop_ray.history import History
 from lcstop_ray.records import read_points, read_stopped, restart_step, write_stopped
@@ -48,6 +48,7 @@ class Search:
         self.metric = metric
         self.mode = mode
         self.histories: dict[str, History] = {}
+        self.stops: dict[str, Decision] = {}
         self.n_unusable = 0
         self._warned: set[str] = set()
 
@@ -94,6 +95,7 @@ class Search:
         if decision.stop:
             logger.info("trial %s stopped at step %g: %s", trial.trial_id, step, decision.reason)
             history.state = "stopped"
+            self.stops[trial.trial_id] = decision
             write_stopped(trial, step, decision.reason)
         return decision.stop
 

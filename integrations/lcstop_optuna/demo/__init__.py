@@ -14,16 +14,14 @@ import optuna
 import torch
 from rich.console import Console
 
-from lcstop import Curve, MetricScale, load_surrogate
-from lcstop.digits import load_data
-from lcstop.plots import DrawnTrial, Stop, StudyPicture, draw_html, draw_png, forecast_band
-from lcstop_optuna.demo.result import DemoResult, Side
-from lcstop_optuna.demo.search import Search, progress_on
+from lcstop import Curve
+from lcstop.demo.digits import load_data
+from lcstop.demo.progress import progress_on
+from lcstop.demo.result import ACCURACY, ComparedTrial, DemoResult, compare
+from lcstop_optuna.demo.search import Search
 from lcstop_optuna.pruner import LCPFNPruner
 
-__all__ = ["DemoResult", "Side", "run_demo"]
-
-_SCALE = MetricScale("maximize", lower=0.0, upper=1.0)
+__all__ = ["run_demo"]
 
 
 def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, console: Console) -> DemoResult:
@@ -44,7 +42,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
         ValueError: If ``n_epochs`` is too small, or the storage URL is not allowed.
     """
     out.mkdir(parents=True, exist_ok=True)  # first, since it may fail
-    pruner = LCPFNPruner(horizon=n_epochs, lower=_SCALE.lower, upper=_SCALE.upper)
+    pruner = LCPFNPruner(horizon=n_epochs, lower=ACCURACY.lower, upper=ACCURACY.upper)
     load_data()  # neither side's time pays for it
     name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with _quiet_optuna(), _one_thread(), _opened(storage) as place:
@@ -58,10 +56,22 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
             for trial in pruned.trials:
                 whole.study.enqueue_trial(trial.params)
             whole.run(progress, "whole")
-        picture, png, html = _picture(pruned, whole), out / "curves.png", out / "curves.html"
-        draw_png(picture, png)
-        draw_html(picture, html)
-        return _result(pruned, whole, picture, png, html)
+        compared = [
+            ComparedTrial(
+                trial.number,
+                Curve.from_reports(trial.intermediate_values, n_epochs),
+                Curve.from_reports(trained_on.intermediate_values, n_epochs),
+                pruned.stops.get(trial.number),
+            )
+            for trial, trained_on in zip(pruned.trials, whole.trials, strict=True)
+        ]
+        return compare(
+            compared,
+            seconds=(pruned.seconds, whole.seconds),
+            studies=(pruned.study.study_name, whole.study.study_name),
+            decision_ms=1000 * statistics.median(pruned.decision_seconds),
+            out=out,
+        )
 
 
 def _study(
@@ -78,55 +88,9 @@ def _study(
             pruner=pruner or optuna.pruners.NopPruner(),
             sampler=sampler,
         )
-    except (
-        Exception
-    ) as error:  # whatever a database and its driver raise, the URL is what the user can change
+    except Exception as error:
+        # Whatever a database and its driver raise, the URL is what the user can change.
         raise ValueError(f"cannot use the storage {place}: {error}") from error
-
-
-def _picture(pruned: Search, whole: Search) -> StudyPicture:
-    """Every trial with its curve, its whole curve, and the forecast at the moment of its stop."""
-    surrogate = load_surrogate()
-    drawn = []
-    for trial, trained_on in zip(pruned.trials, whole.trials, strict=True):
-        curve = Curve.from_reports(trial.intermediate_values, pruned.n_epochs)
-        full = Curve.from_reports(trained_on.intermediate_values, pruned.n_epochs)
-        decision = pruned.stops.get(trial.number)
-        stop = Stop(decision, forecast_band(surrogate, curve, _SCALE)) if decision else None
-        drawn.append(DrawnTrial(trial.number, curve, stop, full))
-    return StudyPicture(
-        title="A search for handwritten digits, pruned by forecasts of its learning curves",
-        subtitle=(
-            f"{len(drawn)} trials, {len(pruned.stops)} of them stopped: {pruned.epochs:,} epochs instead of "
-            f"{whole.epochs:,}; best {pruned.study.best_value:.4f}, and {whole.study.best_value:.4f} "
-            "without pruning"
-        ),
-        metric="validation accuracy",
-        step="epoch",
-        direction="maximize",
-        ideal=1.0,
-        trials=drawn,
-    )
-
-
-def _result(pruned: Search, whole: Search, picture: StudyPicture, png: Path, html: Path) -> DemoResult:
-    best = pruned.study.best_value
-    with_pruning, without = (
-        Side(side.study.study_name, side.epochs, side.seconds, side.study.best_value)
-        for side in (pruned, whole)
-    )
-    return DemoResult(
-        n_trials=pruned.n_trials,
-        n_epochs=pruned.n_epochs,
-        with_pruning=with_pruning,
-        without_pruning=without,
-        n_stopped=len(pruned.stops),
-        stopped_that_beat_incumbent=sum(picture.wrongly_stopped(trial) for trial in picture.stopped),
-        stopped_that_beat_best=sum(whole.trials[trial.number].values[0] > best for trial in picture.stopped),
-        decision_ms=1000 * statistics.median(pruned.decision_seconds),
-        png=png,
-        html=html,
-    )
 
 
 @contextlib.contextmanager

@@ -6,11 +6,10 @@ import time
 
 import optuna
 from optuna.trial import FrozenTrial
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from lcstop import Decision
-from lcstop.digits import DigitsConfig, train
+from lcstop.demo.digits import DigitsConfig, train
 from lcstop_optuna.pruner import LCPFNPruner
 
 
@@ -40,11 +39,6 @@ class Search:
     def trials(self) -> list[FrozenTrial]:
         """The study's trials, by number."""
         return self.study.get_trials(deepcopy=False)
-
-    @property
-    def epochs(self) -> int:
-        """Epochs trained."""
-        return sum(len(trial.intermediate_values) for trial in self.trials)
 
     def run(self, progress: Progress, title: str) -> None:
         """Run every trial, with a line in ``progress``."""
@@ -85,18 +79,4 @@ def suggest(trial: optuna.Trial) -> DigitsConfig:
         dropout=trial.suggest_float("dropout", 0.0, 0.5),
         weight_decay=trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
         batch_size=trial.suggest_int("batch_size", 16, 256, log=True),
-    )
-
-
-def progress_on(console: Console) -> Progress:
-    """A progress display for :meth:`Search.run`."""
-    return Progress(
-        # Fits a terminal of 80 columns.
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=10),
-        TextColumn("{task.completed}/{task.total} trials"),
-        TextColumn("best {task.fields[best]:.4f}"),
-        TextColumn("{task.fields[epochs]:,} epochs ({task.fields[saved]:,} saved)"),
-        TimeElapsedColumn(),
-        console=console,
     )

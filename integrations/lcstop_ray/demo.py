@@ -1,0 +1,189 @@
+"""The demo: one search of a network for handwritten digits with Ray Tune, with pruning and without."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import tune
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search.basic_variant import BasicVariantGenerator
+from rich.console import Console
+from rich.progress import Progress
+
+from lcstop import Curve
+from lcstop.demo.digits import DigitsConfig, train
+from lcstop.demo.progress import progress_on
+from lcstop.demo.result import ACCURACY, ComparedTrial, DemoResult, compare
+from lcstop_ray.scheduler import LCPFNScheduler
+
+SPACE = {
+    "learning_rate": tune.loguniform(1e-5, 1e-1),
+    "width": tune.lograndint(16, 257),
+    "depth": tune.randint(1, 4),
+    "dropout": tune.uniform(0.0, 0.5),
+    "weight_decay": tune.loguniform(1e-6, 1e-1),
+    "batch_size": tune.lograndint(16, 257),
+}
+
+
+class DigitsTrainable(tune.Trainable):
+    """One epoch a step; an actor goes on to the next configuration, which saves starting a process."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Begin a training."""
+        torch.set_num_threads(1)  # one CPU a trial
+        self._curve = train(DigitsConfig(**{name: config[name] for name in SPACE}), config["n_epochs"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin another training in the same process."""
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, float]:
+        """Train one epoch."""
+        return {"accuracy": next(self._curve)}
+
+
+class TimedScheduler(LCPFNScheduler):
+    """Notes how long each result takes."""
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """See the base class."""
+        start = time.perf_counter()
+        decision = super().on_trial_result(tune_controller, trial, result)
+        self.result_seconds.append(time.perf_counter() - start)
+        return decision
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.result_seconds: list[float] = []
+
+
+class Shown(tune.Callback):
+    """Moves a line of the progress display along."""
+
+    def __init__(self, progress: Progress, title: str, n_trials: int, n_epochs: int) -> None:
+        self._progress, self._n_epochs = progress, n_epochs
+        self._epochs = self._planned = 0
+        self._best = 0.0
+        self._task = progress.add_task(title, total=n_trials, best=0.0, epochs=0, saved=0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Ray stores its callbacks to restore a search; a display cannot be stored
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+        """One more epoch."""
+        self._epochs += 1
+        self._best = max(self._best, result["accuracy"])
+        self._progress.update(self._task, epochs=self._epochs, best=self._best)
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """One more trial, whether it was stopped or not."""
+        self._planned += self._n_epochs - trial.last_result["training_iteration"]
+        self._progress.update(self._task, advance=1, saved=self._planned)
+
+
+def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, console: Console) -> DemoResult:
+    """Search hyperparameters at random with pruning, then the same configurations without, and compare.
+
+    Args:
+        storage: Folder for Ray's results; a temporary one if None.
+        out: Folder for ``curves.png`` and ``curves.html``, created if missing.
+        n_trials: Number of trials.
+        n_epochs: Epochs of a whole trial.
+        console: Where progress is shown.
+
+    Raises:
+        OSError: If ``out`` or ``storage`` cannot be written.
+        ValueError: If a trial failed before its first epoch.
+    """
+    out.mkdir(parents=True, exist_ok=True)  # first, since it may fail
+    name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    names = (name, f"{name}-without-pruning")
+    scheduler = TimedScheduler(horizon=n_epochs, lower=ACCURACY.lower, upper=ACCURACY.upper)
+    with _folder(storage) as folder, _cluster(), progress_on(console) as progress:
+        grids, seconds = [], []
+        for title, study, chosen in zip(("pruned", "whole"), names, (scheduler, None), strict=True):
+            shown = Shown(progress, title, n_trials, n_epochs)
+            start = time.perf_counter()
+            with contextlib.redirect_stdout(
+                io.StringIO()
+            ):  # Ray prints a header however quiet it is told to be
+                grids.append(_tuner(chosen, shown, folder, study, n_trials, n_epochs).fit())
+            seconds.append(time.perf_counter() - start)
+        results = [[grid[i] for i in range(n_trials)] for grid in grids]
+        pruned, whole = ([_curve(result, n_epochs) for result in side] for side in results)
+        decisions = [scheduler.stops.get((result.metrics or {})["trial_id"]) for result in results[0]]
+    numbered = enumerate(zip(pruned, whole, decisions, strict=True))
+    return compare(
+        [ComparedTrial(i, curve, full, decision) for i, (curve, full, decision) in numbered],
+        seconds=(seconds[0], seconds[1]),
+        studies=names,
+        decision_ms=1000 * statistics.median(scheduler.result_seconds),
+        out=out,
+    )
+
+
+def _tuner(
+    scheduler: TrialScheduler | None, shown: Shown, folder: str, name: str, n_trials: int, n_epochs: int
+) -> tune.Tuner:
+    return tune.Tuner(
+        tune.with_resources(DigitsTrainable, {"cpu": 1}),
+        param_space={**SPACE, "n_epochs": n_epochs},
+        tune_config=tune.TuneConfig(
+            metric="accuracy",
+            mode="max",
+            num_samples=n_trials,
+            scheduler=scheduler,
+            search_alg=BasicVariantGenerator(random_state=0),  # the same configurations both times
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name=name,
+            storage_path=folder,
+            stop={"training_iteration": n_epochs},
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            callbacks=[shown],
+            verbose=0,
+        ),
+    )
+
+
+def _curve(result: tune.Result, n_epochs: int) -> Curve:
+    rows = result.metrics_dataframe
+    if rows is None:
+        raise ValueError(f"trial {result.path} has reported nothing: {result.error}")
+    return Curve(rows["training_iteration"].to_numpy(), rows["accuracy"].to_numpy(), n_epochs)
+
+
+@contextlib.contextmanager
+def _folder(storage: str | None) -> Iterator[str]:
+    if storage is not None:
+        yield str(Path(storage).absolute())
+        return
+    with tempfile.TemporaryDirectory(prefix="lcstop-demo-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def _cluster() -> Iterator[None]:
+    """The Ray that this process is connected to, or one of two CPUs that is gone afterwards."""
+    if ray.is_initialized():
+        yield
+        return
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
