@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from lcstop.surrogates import SURROGATES
 
@@ -30,10 +30,15 @@ def read_yaml(path: str | Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()
-        ]
-        raise ValueError("\n".join(lines)) from error
+        raise ValueError("\n".join(f"{path}: {_in_words(e)}" for e in error.errors())) from error
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """One line; what concerns several keys names them and their values itself."""
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    return f"{'.'.join(map(str, error['loc']))}: {message}, got {error['input']!r}"
 
 
 class PrunerConfig(BaseModel):
@@ -53,8 +58,9 @@ class PrunerConfig(BaseModel):
         target: ``best``: the best value on the way to the horizon counts, for the trial and for the
             incumbent. ``final``: the value at the horizon counts.
         diverged_after: A trial whose last reports, this many, are all NaN or infinite is stopped.
-        lower: Least possible value of the metric, if there is one.
-        upper: Greatest possible value of the metric, if there is one.
+        lower: Least possible value of the metric, if there is one. A trial that reports less has made a
+            mistake: it is not stopped, and is never the incumbent.
+        upper: Greatest possible value of the metric, likewise.
         surrogate: What predicts the rest of a curve.
 
     Example:
@@ -78,9 +84,9 @@ class PrunerConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> PrunerConfig:
-        low, high = self.lower, self.upper
-        if not (-math.inf if low is None else low) < (math.inf if high is None else high):
-            raise ValueError(f"lower must be below upper, got {low=}, {high=}")
+        lower, upper = self.lower, self.upper
+        if lower is not None and upper is not None and lower >= upper:
+            raise ValueError(f"lower must be below upper, got {lower=}, {upper=}")
         if self.min_steps > max(self.horizon, 2):  # a smoke test of one step keeps the default of 2
             raise ValueError(f"min_steps must be at most the horizon {self.horizon:g}, got {self.min_steps}")
         if self.surrogate not in SURROGATES:

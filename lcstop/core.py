@@ -22,6 +22,9 @@ logger = logging.getLogger("lcstop")
 _MAX_QUERIES = 32
 """Later steps that one decision looks at: all of them, or this many evenly spaced up to the horizon."""
 
+_SLACK = 1e-6
+"""How far rounding may carry a value past a bound."""
+
 _MAX_WARNINGS = 100
 """Distinct causes that one process logs; a message that holds a value could be new every time."""
 
@@ -33,7 +36,7 @@ class StudyView:
     Args:
         direction: ``maximize`` or ``minimize``.
         finished: Curves of trials that ran to their own end; only these can hold the incumbent.
-        unfinished: Curves of trials that are running or were stopped.
+        unfinished: Curves of trials that are running or were stopped, for surrogates that look at them.
     """
 
     direction: Direction
@@ -64,20 +67,22 @@ class Decision:
     Attributes:
         stop: Whether the trial should be stopped.
         reason: One line for people.
-        step: Last step of the curve that was judged.
+        cutoff: Last observed step of the curve that was judged.
         p_beat: Probability that the trial beats the incumbent, None where nothing was forecast.
         incumbent: Best value so far, None if no trial has finished.
         median: Predicted median at the horizon, in the metric's units.
         interval: Predicted 5 % and 95 % quantiles at the horizon.
+        scale: The scale on which the forecast was made, to draw or repeat it.
     """
 
     stop: bool
     reason: str
-    step: float
+    cutoff: float
     p_beat: float | None = None
     incumbent: float | None = None
     median: float | None = None
     interval: tuple[float, float] | None = None
+    scale: MetricScale | None = None
 
 
 class PrunerCore:
@@ -106,20 +111,30 @@ class PrunerCore:
         self._warned: set[str] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
-        """Judge ``trial`` at its last report; raises nothing that a forecast or a study can cause."""
+        """Judge ``trial`` if a decision is due at its last report; never raises because of a study."""
         if not self.due(trial):
             return Decision(False, "no decision is due at this step", trial.cutoff)
-        diverged = self.config.diverged_after
-        if len(trial) >= diverged and not np.isfinite(trial.values[-diverged:]).any():
-            return Decision(True, f"diverged: the last {diverged} reports are not finite", trial.cutoff)
+        return self.judge(trial, study)
+
+    def judge(self, trial: Curve, study: StudyView) -> Decision:
+        """Judge ``trial`` at its last report, due or not; never raises because of a study."""
+        if self._diverged(trial):
+            reason = f"diverged: the last {self.config.diverged_after} reports are not finite"
+            return Decision(True, reason, trial.cutoff)
         try:
-            return self._judge(trial, study)
+            # Values near the limits of float64 overflow on the way; the check of the forecast catches it.
+            with np.errstate(all="ignore"):
+                return self._judge(trial, study)
         except Exception as error:
             return self.fail_open(error, trial.cutoff)
 
     def due(self, trial: Curve) -> bool:
         """Whether the last report of ``trial`` calls for a decision; needs no other trial."""
-        return bool(len(trial)) and self._is_due(trial, len(trial) - 1)
+        return bool(len(trial)) and (self._is_due(trial, len(trial) - 1) or self._diverged(trial))
+
+    def _diverged(self, trial: Curve) -> bool:
+        n = self.config.diverged_after
+        return len(trial) >= n and not np.isfinite(trial.values[-n:]).any()
 
     def warm_up(self) -> None:
         """Load the surrogate now rather than inside the first judgement; a failure is logged, as there."""
@@ -132,14 +147,22 @@ class PrunerCore:
         """Let a trial go on although judging it failed; each distinct cause is logged once."""
         cause = f"{type(error).__name__}: {error}"
         with self._lock:
-            known = cause in self._warned or len(self._warned) >= _MAX_WARNINGS
-            self._warned.add(cause)
-        if not known:
+            new = cause not in self._warned and len(self._warned) < _MAX_WARNINGS
+            if new:
+                self._warned.add(cause)
+        if new:
             logger.warning("a trial goes on because judging it failed: %s", cause)
         return Decision(False, f"goes on, not judged: {cause}", step)
 
     def _judge(self, trial: Curve, study: StudyView) -> Decision:
         config, cutoff = self.config, trial.cutoff
+        if not self._within_bounds(trial):
+            raise ValueError(f"a trial reported a value outside the bounds [{config.lower}, {config.upper}]")
+        study = StudyView(
+            study.direction,
+            [curve for curve in study.finished if self._within_bounds(curve)],
+            [curve for curve in study.unfinished if self._within_bounds(curve)],
+        )
         n_finished = sum(curve.extent is not None for curve in study.finished)
         if n_finished < config.n_startup_trials:
             reason = f"{n_finished} of {config.n_startup_trials} startup trials finished"
@@ -158,7 +181,7 @@ class PrunerCore:
         if not prefixes:
             return Decision(False, "too few finite reports", cutoff, incumbent=incumbent)
         others = [*study.finished, *study.unfinished]
-        scale = MetricScale.from_study(study.direction, [trial, *others], config.lower, config.upper)
+        scale = MetricScale.from_study(study.direction, [trial, *others])
         forecast = self._surrogate().forecast(prefixes, self._queries(trial), scale, others)
         p_beat = forecast.prob_better(incumbent).max(-1)  # [n_prefixes]
         if not np.isfinite(p_beat).all():
@@ -169,17 +192,21 @@ class PrunerCore:
         """Stop if ``patience`` judgements, the last of which is reported, all fall below the threshold."""
         config, threshold = self.config, 1 - self.config.confidence
         votes = [p <= threshold for p in p_beat]
-        median, low, high = (float(at_horizon.quantile(q)[0, 0]) for q in (0.5, 0.05, 0.95))
+        median, low, high = (
+            float(np.clip(at_horizon.quantile(q)[0, 0], config.lower, config.upper))
+            for q in (0.5, 0.05, 0.95)
+        )
         reason = (
-            f"P(beat {incumbent:.4g} {'by' if config.target == 'best' else 'at'} step {trial.horizon:g}) "
-            f"= {p_beat[-1]:.2g} {'<=' if votes[-1] else '>'} {threshold:.2g}; "
+            f"P(beat {incumbent:.5g} {'by' if config.target == 'best' else 'at'} step {trial.horizon:g}) "
+            f"= {p_beat[-1]:.3g} {'<=' if votes[-1] else '>'} {threshold:.2g}; "
             f"predicted {median:.4g} [{low:.4g}, {high:.4g}]"
         )
         stop = all(votes) and len(votes) == config.patience
         if votes[-1] and not stop:
             in_a_row = next((i for i, vote in enumerate(reversed(votes)) if not vote), len(votes))
             reason += f"; {in_a_row} of {config.patience} votes"
-        return Decision(stop, reason, trial.cutoff, p_beat[-1], incumbent, median, (low, high))
+        scale = at_horizon.scale
+        return Decision(stop, reason, trial.cutoff, p_beat[-1], incumbent, median, (low, high), scale)
 
     def _prefixes(self, trial: Curve) -> list[Curve]:
         """The curve as it was at its last judgements, ``patience`` of them or fewer, oldest first."""
@@ -187,9 +214,11 @@ class PrunerCore:
         for i in reversed(range(len(trial))):
             if len(found) == self.config.patience:
                 break
-            if self._is_due(trial, i):
+            if i == len(trial) - 1 or self._is_due(trial, i):
                 prefix = trial.first(i + 1).finite()
-                if len(prefix) >= min(2, self.config.min_steps):
+                # A diverged point adds no evidence, and so no vote.
+                grown = not found or len(prefix) < len(found[-1])
+                if grown and len(prefix) >= min(2, self.config.min_steps):
                     found.append(prefix)
         return found[::-1]
 
@@ -201,6 +230,15 @@ class PrunerCore:
 
         here = interval(float(trial.steps[i]))
         return here >= 0 and (i == 0 or interval(float(trial.steps[i - 1])) < here)
+
+    def _within_bounds(self, curve: Curve) -> bool:
+        """Whether every finite value is possible; a percentage among fractions is a mistake."""
+        if curve.extent is None:
+            return True
+        low, high = self.config.lower, self.config.upper
+        return (low is None or curve.extent.low >= low - _SLACK) and (
+            high is None or curve.extent.high <= high + _SLACK
+        )
 
     def _queries(self, trial: Curve) -> list[float]:
         """Later steps at which the trial might beat the incumbent, the horizon last."""

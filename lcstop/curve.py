@@ -90,7 +90,8 @@ class Curve:
         """A curve from reports keyed by step, in any order, counted from 0 or from 1.
 
         A report at step 0 says that the loop counts from 0: every step moves up by one, so that ``horizon``
-        counts epochs in either case.
+        counts epochs in either case. Reports after the horizon are left out: what a trial did when it was
+        trained on for longer says nothing about trials that will not be.
 
         Raises:
             ValueError: As the constructor.
@@ -101,7 +102,8 @@ class Curve:
         """
         points = sorted(reports.items())
         shift = 1 if points and points[0][0] == 0 else 0
-        return cls([step + shift for step, _ in points], [value for _, value in points], horizon, params)
+        points = [(step + shift, value) for step, value in points if step + shift <= horizon]
+        return cls([step for step, _ in points], [value for _, value in points], horizon, params)
 
     def __len__(self) -> int:
         return len(self.steps)

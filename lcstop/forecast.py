@@ -109,7 +109,7 @@ class BarDistribution:
             raise ValueError(f"q must be in [0, 1], got {q.tolist()}")
         q = np.broadcast_to(q, np.broadcast_shapes(q.shape, self.shape))
         cumulative = self._cumulative()
-        index = (cumulative[..., 1:-1] < q[..., None]).sum(-1)
+        index = _first_reaching(cumulative[..., 1:-1], q)
         below, above = self._between(cumulative, index)
         mass = above - below
         share = np.clip((q - below) / np.where(mass > 0, mass, 1.0), 0.0, 1.0)
@@ -159,6 +159,17 @@ class BarDistribution:
             self.borders[1] - y,
             np.where(index == len(self._width) - 1, y - self.borders[-2], 0.0),
         )
+
+
+def _first_reaching(cumulative: Array, q: Array) -> NDArray[np.intp]:
+    """Index of the first entry of ``cumulative [..., n]`` not below ``q [n_draws..., ...]``, of q's shape.
+
+    Row by row: comparing everything with everything would take n times the memory of the answer.
+    """
+    rows = cumulative.reshape(-1, cumulative.shape[-1])
+    columns = q.reshape(-1, len(rows))
+    found = [np.searchsorted(row, columns[:, i]) for i, row in enumerate(rows)]
+    return np.stack(found, -1).reshape(q.shape)
 
 
 @dataclass(frozen=True)

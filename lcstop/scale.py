@@ -12,9 +12,6 @@ from scipy.special import expit, log_expit, logit
 
 from lcstop.curve import Curve, Direction
 
-_SLACK = 1e-6
-"""How far, as a share of the bounds' distance or magnitude, rounding may carry a value past a bound."""
-
 
 @dataclass(frozen=True)
 class MetricScale:
@@ -66,48 +63,37 @@ class MetricScale:
             )
 
     @classmethod
-    def from_study(
-        cls,
-        direction: Direction,
-        curves: Sequence[Curve],
-        lower: float | None = None,
-        upper: float | None = None,
-    ) -> MetricScale:
-        """The scale of a study: hard bounds as given, the soft range from what its curves have shown.
+    def from_study(cls, direction: Direction, curves: Sequence[Curve]) -> MetricScale:
+        """The scale on which trials of a study are told apart, from what its curves have shown.
 
-        With both bounds given the soft range is the hard one. Otherwise it runs from the study's initial
-        level (median of the curves' first finite values, which no diverged trial moves) to its best value,
-        or to the bound on either side that has one.
+        The soft range runs from the study's initial level to its best value, whatever the metric's bounds:
+        near a bound, where good trials differ by little, the published scale with hard bounds leaves less
+        room above the incumbent than a forecast can resolve, and winners are stopped. The initial level is
+        the median of the curves' first finite values (of an even number, the better of the two in the
+        middle), so that a trial that diverged at once does not move it.
 
         Raises:
-            ValueError: If no curve has a finite value, or a value lies outside the bounds.
+            ValueError: If no curve has a finite value.
 
         Example:
-            >>> curves = [Curve([1, 2], [2.3, 0.9], 50), Curve([1, 2], [2.1, 1e30], 50)]
-            >>> scale = MetricScale.from_study("minimize", curves, lower=0.0)
-            >>> scale.soft_lower, round(scale.soft_upper, 6)
-            (0.0, 2.2)
+            >>> curves = [Curve([1, 2], [2.3, 0.9], 50), Curve([1, 2], [1e30, 1e31], 50)]
+            >>> scale = MetricScale.from_study("minimize", curves)
+            >>> scale.soft_lower, scale.soft_upper
+            (0.9, 2.3)
         """
-        low, high = -math.inf if lower is None else lower, math.inf if upper is None else upper
         seen = [curve.extent for curve in curves if curve.extent is not None]
         if not seen:
             raise ValueError("no curve has a finite value")
-        lowest, highest = min(extent.low for extent in seen), max(extent.high for extent in seen)
-        _check_bounds(lowest, highest, low, high)
-        if math.isfinite(low) and math.isfinite(high):
-            return cls(direction, low, high)
-        start = float(np.median([extent.first for extent in seen]))
-        soft_low, soft_high = (start, highest) if direction == "maximize" else (lowest, start)
-        if not soft_high - soft_low > 1e-9 * max(abs(soft_high), abs(soft_low)):
+        firsts = sorted((extent.first for extent in seen), reverse=direction == "maximize")
+        start = firsts[(len(firsts) - 1) // 2]
+        top = max(extent.high for extent in seen) if direction == "maximize" else min(e.low for e in seen)
+        low, high = sorted((start, top))
+        if not high - low > 1e-9 * max(abs(high), abs(low)):
             # Nothing has improved on the initial level yet: any width serves, if it grows with the values.
-            half = 0.1 * max(abs(soft_high), abs(soft_low)) or 1.0
-            middle = soft_high / 2 + soft_low / 2
-            soft_low, soft_high = middle - half, middle + half
-        if math.isfinite(low):
-            soft_low = low
-        if math.isfinite(high):
-            soft_high = high
-        return cls(direction, low, high, soft_low, soft_high)
+            half = 0.1 * max(abs(high), abs(low)) or 1.0
+            middle = high / 2 + low / 2
+            low, high = middle - half, middle + half
+        return cls(direction, soft_lower=low, soft_upper=high)
 
     def to_unit(self, y: ArrayLike) -> NDArray[np.float64]:
         """Metric to the unit interval, same shape; what lies past a bound goes to the bound.
@@ -170,11 +156,3 @@ class MetricScale:
 
 def _xlogx(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0)
-
-
-def _check_bounds(lowest: float, highest: float, lower: float, upper: float) -> None:
-    width = upper - lower
-    slack = _SLACK * (width if math.isfinite(width) else max(1.0, abs(lower if lower > -math.inf else upper)))
-    if lowest < lower - slack or highest > upper + slack:
-        outside = lowest if lowest < lower - slack else highest
-        raise ValueError(f"a trial reported {outside:.6g}, outside the bounds [{lower:g}, {upper:g}]")

@@ -38,7 +38,7 @@ def test_stops_what_will_not_beat_the_incumbent_and_says_why():
     assert decision.median == pytest.approx(0.5, abs=1e-3)
     low, high = decision.interval
     assert low < decision.median < high
-    assert decision.step == 3
+    assert decision.cutoff == 3
     assert decision.reason.startswith("P(beat 0.9 by step 10) = ")
     assert " <= 0.05; predicted 0.5 [0." in decision.reason
 
@@ -52,10 +52,10 @@ def test_goes_on_while_it_may_beat_the_incumbent():
 
 def test_threshold_is_one_minus_confidence():
     trial = curve(0.7, 0.75, 0.8)
-    p = core(NormalSurrogate(sigma=0.06)).decide(trial, STUDY).p_beat
+    p = core(NormalSurrogate(sigma=0.1)).decide(trial, STUDY).p_beat
     assert 0.01 < p < 0.3
-    assert core(NormalSurrogate(sigma=0.06), confidence=1 - p - 1e-6).decide(trial, STUDY).stop
-    assert not core(NormalSurrogate(sigma=0.06), confidence=1 - p + 1e-6).decide(trial, STUDY).stop
+    assert core(NormalSurrogate(sigma=0.1), confidence=1 - p - 1e-6).decide(trial, STUDY).stop
+    assert not core(NormalSurrogate(sigma=0.1), confidence=1 - p + 1e-6).decide(trial, STUDY).stop
 
 
 def test_minimize_is_the_mirror_image():
@@ -126,6 +126,22 @@ def test_target_chooses_the_incumbent():
     assert not final.stop
 
 
+class LateBloomer(NormalSurrogate):
+    """Certain of 0.1 everywhere but at one step, where the trial may well win."""
+
+    def forecast(self, curves, at, scale, study=()):
+        forecast = super().forecast(curves, at, scale, study)
+        forecast.bars.log_mass[:, at.index(7.0)] = -np.log(forecast.bars.log_mass.shape[-1])
+        return forecast
+
+
+def test_one_promising_later_step_is_enough_to_go_on():
+    """The published rule: stop only if the largest probability over the later steps is small."""
+    decision = core(LateBloomer()).decide(curve(0.1, 0.1, 0.1), STUDY)
+    assert not decision.stop
+    assert decision.p_beat > 0.05
+
+
 def test_many_later_steps_are_thinned_and_end_at_the_horizon():
     surrogate = NormalSurrogate()
     core(surrogate, horizon=10_000).decide(curve(0.1, 0.1, horizon=10_000), STUDY)
@@ -154,6 +170,22 @@ def test_diverged_trials_are_stopped_without_a_forecast():
     assert decision.reason == "diverged: the last 3 reports are not finite"
     assert not core(diverged_after=5).decide(trial, StudyView("maximize")).stop
     assert not core().decide(curve(math.nan, math.nan, 0.1, math.nan), StudyView("maximize")).stop
+    # Divergence needs no patience: it is seen between judgements, too.
+    for options in ({"min_steps": 8}, {"interval_steps": 5}):
+        assert core(**options).decide(curve(*[math.nan] * 4), StudyView("maximize")).stop
+
+
+def test_diverged_points_are_no_votes():
+    c = core(patience=3, diverged_after=5)
+    assert not c.decide(curve(0.1, 0.1, math.nan, math.nan), STUDY).stop
+    assert c.decide(curve(0.1, 0.1, math.nan, 0.1, 0.1), STUDY).stop
+
+
+def test_judging_between_decisions():
+    c = core(interval_steps=4)
+    trial = curve(0.3, 0.4, 0.5)
+    assert not c.decide(trial, STUDY).stop
+    assert c.judge(trial, STUDY).stop
 
 
 def test_a_diverged_point_is_never_the_incumbent_nor_a_number():
@@ -186,11 +218,47 @@ def test_a_failing_forecast_lets_the_trial_go_on_and_is_logged_once(surrogate, c
     assert len(caplog.records) == 1
 
 
-def test_a_value_outside_the_bounds_lets_the_trial_go_on(caplog):
+def test_a_value_outside_the_bounds_concerns_its_own_trial_alone(caplog):
     with caplog.at_level(logging.WARNING, "lcstop"):
         decision = core().decide(curve(0.5, -3.0, 0.6), STUDY)
     assert not decision.stop
-    assert "reported -3, outside the bounds [0, 1]" in decision.reason
+    assert "outside the bounds [0.0, 1.0]" in decision.reason
+    percent = curve(50.0, 93.0)
+    study = StudyView("maximize", finished=[GOOD, percent], unfinished=[percent])
+    assert core().decide(curve(0.3, 0.4, 0.5), study) == core().decide(curve(0.3, 0.4, 0.5), STUDY)
+
+
+@pytest.mark.parametrize("ratio", [10, 1e3, 1e6])
+@pytest.mark.parametrize("bounds", [{"lower": None, "upper": None}, {"lower": 0, "upper": None}])
+def test_half_the_loss_of_the_incumbent_at_every_step_is_never_stopped(ratio, bounds):
+    """Near a bound the whole difference may be less than a bin of the forecast, on a careless scale."""
+    horizon = 50
+    steps = np.arange(1, horizon + 1)
+    incumbent = ratio * steps ** (-np.log(ratio) / np.log(horizon))  # a power law down to 1
+    done = Curve(steps, incumbent, horizon)
+    c = PrunerCore(PrunerConfig(horizon=horizon, **bounds))
+    study = StudyView("minimize", finished=[done])
+    for n in (5, 10, 20, 40):
+        assert not c.decide(Curve(steps[:n], incumbent[:n] / 2, horizon), study).stop
+
+
+@pytest.mark.parametrize("top", [0.99, 0.998, 0.9995])
+def test_a_winner_near_the_bound_of_accuracy_is_not_stopped(top):
+    horizon = 50
+    steps = np.arange(1, horizon + 1)
+
+    def rising(to: float, n: int) -> Curve:
+        return Curve(steps[:n], (to - 0.9 * np.exp(-steps / 3))[:n], horizon)
+
+    c = PrunerCore(PrunerConfig(horizon=horizon, lower=0, upper=1))
+    study = StudyView("maximize", finished=[rising(top, horizon)])
+    for n in (5, 10, 20, 40):
+        assert not c.decide(rising(top + (1 - top) / 2, n), study).stop
+
+
+def test_the_prediction_in_words_stays_within_the_bounds():
+    decision = core(NormalSurrogate(sigma=0.3)).decide(curve(0.7, 0.8, 0.89), STUDY)
+    assert decision.interval[1] == 1.0
 
 
 def test_decisions_are_the_same_after_pickling_and_in_any_order():
@@ -216,6 +284,10 @@ def test_whatever_trials_report_decide_never_raises(others, trial, direction, lo
     c = PrunerCore(PrunerConfig(horizon=H, lower=lower))
     decision = c.decide(curve(*trial), StudyView(direction, finished))
     assert decision == c.decide(curve(*trial), StudyView(direction, finished))
+    # Only what float64 cannot hold may go unjudged.
+    reported = [v for report in (*others, trial) for v in report if math.isfinite(v)]
+    if max(map(abs, reported), default=0) < 1e300:
+        assert "not judged" not in decision.reason or "outside the bounds" in decision.reason
     if len(trial) < 2:
         assert not decision.stop
 

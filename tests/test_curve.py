@@ -13,7 +13,7 @@ from lcstop.curve import Extent
 
 @given(st.dictionaries(st.integers(0, 10_000), st.floats(), min_size=1))
 def test_any_reports_make_a_curve_in_order(reports):
-    curve = Curve.from_reports(reports, horizon=100)
+    curve = Curve.from_reports(reports, horizon=20_000)
     shift = 1 if 0 in reports else 0
     assert curve.steps.tolist() == [step + shift for step in sorted(reports)]
     assert curve.cutoff == max(reports) + shift
@@ -28,6 +28,10 @@ def test_counting_from_0_and_from_1_is_the_same_curve():
     )
     assert from_0.steps.tolist() == from_1.steps.tolist() == [1, 2, 3]
     assert from_0.cutoff == from_0.horizon
+
+
+def test_reports_after_the_horizon_are_left_out():
+    assert Curve.from_reports({1: 0.1, 10: 0.2, 11: 0.9}, horizon=10).values.tolist() == [0.1, 0.2]
 
 
 def test_the_extent_is_of_finite_values():

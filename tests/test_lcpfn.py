@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -54,9 +55,9 @@ def test_the_interval_covers_prior_curves():
 
 def test_a_batch_gives_what_single_curves_give():
     surrogate = load_surrogate()
-    curves = [saturating(50, n) for n in (3, 1, 40, 17)] + [Curve([], [], 50), saturating(1000, 600)]
-    batch = surrogate.forecast([*curves[:5]], at=[45, 50], scale=UNIT)
-    for i, curve in enumerate(curves[:5]):
+    curves = [saturating(50, n) for n in (3, 1, 40, 17)] + [Curve([], [], 50), saturating(60, 44)]
+    batch = surrogate.forecast(curves, at=[45, 50], scale=UNIT)
+    for i, curve in enumerate(curves):
         alone = surrogate.forecast([curve], at=[45, 50], scale=UNIT)
         assert batch.median()[i] == pytest.approx(alone.median()[0], abs=1e-4)
 
@@ -86,10 +87,15 @@ def test_diverged_points_are_passed_over():
     assert medians[0] == medians[1]
 
 
-@pytest.mark.parametrize("at", [[], [3], [2, 50], [51]])
+@pytest.mark.parametrize("at", [[], [3], [2, 50], [51], [float("nan")]])
 def test_only_later_steps_can_be_forecast(at):
     with pytest.raises(ValueError, match="at must"):
         load_surrogate().forecast([saturating(50, 3)], at=at, scale=UNIT)
+
+
+def test_a_forecast_needs_a_curve():
+    with pytest.raises(ValueError, match="at least one curve"):
+        load_surrogate().forecast([], at=[50], scale=UNIT)
 
 
 def test_unknown_surrogate():
@@ -127,6 +133,15 @@ def test_damaged_weights_are_refused(weights, damage, message):
     damage(weights)
     with pytest.raises(WeightsError, match=message):
         load_network(weights)
+
+
+def test_loading_draws_no_random_numbers():
+    """Other threads may be drawing theirs: not even a restored state would be good enough."""
+    generator = torch.default_generator
+    before = generator.get_state()
+    with mock.patch.object(torch, "set_rng_state", side_effect=AssertionError):
+        load_network(SHIPPED / "lcpfn.safetensors")
+    assert torch.equal(before, generator.get_state())
 
 
 def test_the_users_torch_settings_are_untouched():

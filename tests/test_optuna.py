@@ -134,7 +134,7 @@ def test_unordered_and_sparse_reports():
     for step in (6, 2, 4, 0):
         trial.report(accuracy(0.05, step), step)
     assert trial.should_prune()
-    assert study.pruner.explain(study, trial).step == 7
+    assert study.pruner.explain(study, trial).cutoff == 7
 
 
 def test_studies_without_anything_to_compare_with():

@@ -1,16 +1,22 @@
 """Pre-training: exact resume, grids, the command."""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
 
+from lcstop import BarDistribution
 from lcstop.cli import app
 from lcstop.pretraining import loop
 from lcstop.pretraining.config import TrainConfig
-from lcstop.surrogates.network import NetworkConfig
-from lcstop.surrogates.weights import load_network
+from lcstop.pretraining.evaluate import evaluate_prior
+from lcstop.priors.lcpfn import sample_curves
+from lcstop.surrogates.lcpfn import LCPFN
+from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
+from lcstop.surrogates.weights import SHIPPED, load_network
 
 SMALL = TrainConfig(
     steps=12,
@@ -56,6 +62,12 @@ def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):
         loop.train(SMALL.model_copy(update={"seed": 1}), tmp_path)
 
 
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"junk")
+    with pytest.raises(ValueError, match="is not a checkpoint of lcstop train"):
+        loop.train(SMALL, tmp_path)
+
+
 def test_batches_ask_only_for_later_points():
     kinds = set()
     for seed in range(60):
@@ -69,6 +81,63 @@ def test_batches_ask_only_for_later_points():
         assert batch.queries.max() < length
         kinds.add("all" if length == 100 else "part")
     assert kinds == {"all", "part"}
+
+
+def test_no_forecast_sees_what_it_forecasts():
+    """Points from a cutoff on must not change the logits at that cutoff, and targets are those points."""
+    network = LCPFNNetwork(SMALL.network).eval()
+    batch = loop.sample_batch(SMALL, torch.Generator().manual_seed(3), torch.device("cpu"))
+    logits, target = loop.forecast_batch(network, batch)
+    for i, cutoff in enumerate(batch.cutoffs.tolist()):
+        value = batch.value.clone()
+        value[:, cutoff:] += 1.0
+        changed, _ = loop.forecast_batch(network, dataclasses.replace(batch, value=value))
+        assert torch.equal(changed[:, i], logits[:, i])
+        value = batch.value.clone()
+        if cutoff:
+            value[:, cutoff - 1] += 1.0  # the last point that it may see
+            changed, _ = loop.forecast_batch(network, dataclasses.replace(batch, value=value))
+            assert not torch.equal(changed[:, i], logits[:, i])
+        for b in range(len(value)):
+            assert torch.equal(target[b, i], batch.value[b, batch.queries[b, i]])
+
+
+def test_each_cutoff_is_told_the_time_of_its_last_point():
+    network = LCPFNNetwork(SMALL.network).eval()
+    batch = loop.sample_batch(SMALL, torch.Generator().manual_seed(3), torch.device("cpu"))
+    logits, _ = loop.forecast_batch(network, batch)
+    states = network.encode(batch.time, batch.value)
+    for i, n in enumerate(batch.cutoffs.tolist()):
+        cutoff = batch.time[:, n - 1] if n else torch.zeros(len(batch.time))
+        asked = batch.time.gather(1, batch.queries[:, i])
+        alone = network.predict(states[:, n : n + 1], cutoff[:, None], asked[:, None])[:, 0]
+        assert torch.allclose(alone, logits[:, i], atol=1e-5)
+
+
+def test_the_table_scores_what_the_surrogate_forecasts():
+    """One curve, through the table's path and through the public one."""
+    table = evaluate_prior(load_network(SHIPPED / "lcpfn.safetensors"), 1, seed=5)
+    values = sample_curves(1, generator=torch.Generator().manual_seed(5))[0].double().numpy()
+    surrogate = LCPFN()
+    for score in table:
+        steps = np.arange(1, 101)
+        n = score.cutoff
+        time, value = steps[None, :n] / 100, values[None, :n]
+        with torch.inference_mode():
+            network = load_network(SHIPPED / "lcpfn.safetensors")
+            states = network.encode(torch.tensor(time).float(), torch.tensor(value).float())
+            query = torch.tensor(steps[None, None, n:] / 100).float()
+            logits = network.predict(states[:, -1:], torch.tensor([[n / 100]]), query)[0, 0]
+        bars = BarDistribution(surrogate._borders, logits.double().numpy())
+        assert bars.log_prob(values[n:]).mean() == pytest.approx(score.log_likelihood, abs=1e-3)
+
+
+def test_learning_rate_rises_then_falls_to_zero():
+    rates = [loop.schedule(step, 10, 100) for step in range(100)]
+    assert rates[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.001
 
 
 def test_precision_and_device():

@@ -83,8 +83,9 @@ def test_length_only_changes_where_the_curves_are_looked_at(length):
     curves = lcpfn.sample_noiseless(3000, generator=seeded(6), length=length)
     reference = lcpfn.sample_noiseless(3000, generator=seeded(7))
     assert curves.shape == (3000, length)
-    # The rejection rule sees the same curves at its own points; a coarse grid misses few excursions.
     assert curves[:, -1].mean().item() == pytest.approx(reference[:, -1].mean().item(), abs=0.03)
+    same = lcpfn.sample_noiseless(3000, generator=seeded(6))  # the rule is applied on t = 1 .. 100
+    assert curves[:, [0, -1]].numpy() == pytest.approx(same[:, [0, -1]].numpy(), abs=1e-5)
 
 
 def test_same_generator_state_gives_the_same_curves_and_leaves_the_global_state():

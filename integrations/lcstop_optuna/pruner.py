@@ -95,7 +95,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             surrogate=surrogate,
         )
         self._core = PrunerCore(config)
-        self._ended: dict[int, tuple[object, Curve]] = {}
+        self._ended: dict[int, tuple[FrozenTrial, Curve]] = {}
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> LCPFNPruner:
@@ -132,7 +132,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         return decision.stop
 
     def explain(self, study: optuna.study.Study, trial: FrozenTrial | optuna.Trial) -> Decision:
-        """The decision on a trial at its last report, from what the study holds now.
+        """What would be decided on a trial at its last report, from what the study holds now.
 
         Raises:
             ValueError: If the study has more than one objective, or no trial of that number.
@@ -141,7 +141,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         trials = {t.number: t for t in study.get_trials(deepcopy=False)}
         if trial.number not in trials:
             raise ValueError(f"study {study.study_name!r} has no trial {trial.number}")
-        return self._core.decide(self._curve(trials[trial.number]), self._view(study, trial.number))
+        return self._core.judge(self._curve(trials[trial.number]), self._view(study, trial.number))
 
     def _view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
@@ -164,23 +164,24 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         return Curve.from_reports(trial.intermediate_values, self.config.horizon, trial.params)
 
     def _ended_curve(self, trial: FrozenTrial) -> Curve:
-        """The curve of a trial that has ended and will not change, made once.
+        """The curve of a trial that has ended and will not change.
 
-        Ids of two storages may meet in one pruner; the time of the end tells them apart.
+        Optuna's storages hand out the same object for such a trial each time, so its curve is made once;
+        from a storage that does not, or with two studies in turn, it is only made again.
         """
-        known, curve = self._ended.get(trial._trial_id, (None, None))
-        if curve is None or known != trial.datetime_complete:
+        known, curve = self._ended.get(trial.number, (None, None))
+        if curve is None or known is not trial:
             if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
                 # A trial that was added with its result alone is known at the horizon only.
                 horizon = self.config.horizon
                 curve = Curve([horizon], [trial.values[0]], horizon, trial.params)
             else:
                 curve = self._curve(trial)
-            self._ended[trial._trial_id] = trial.datetime_complete, curve
+            self._ended[trial.number] = trial, curve
         return curve
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_core": self._core, "_ended": {}}  # curves are in the storage
+        return {**self.__dict__, "_ended": {}}  # curves are in the storage
 
     def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
         logger.info("trial %d pruned at step %d: %s", trial.number, trial.last_step, decision.reason)

@@ -24,7 +24,7 @@ from rich.progress import Progress
 from lcstop import Curve
 from lcstop.demo.digits import DigitsConfig, train
 from lcstop.demo.progress import progress_on
-from lcstop.demo.result import ACCURACY, ComparedTrial, DemoResult, compare
+from lcstop.demo.result import ComparedTrial, DemoResult, compare
 from lcstop_ray.scheduler import LCPFNScheduler
 
 SPACE = {
@@ -111,7 +111,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
     out.mkdir(parents=True, exist_ok=True)  # first, since it may fail
     name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     names = (name, f"{name}-without-pruning")
-    scheduler = TimedScheduler(horizon=n_epochs, lower=ACCURACY.lower, upper=ACCURACY.upper)
+    scheduler = TimedScheduler(horizon=n_epochs)
     with _folder(storage) as folder, _cluster(), progress_on(console) as progress:
         grids, seconds = [], []
         for title, study, chosen in zip(("pruned", "whole"), names, (scheduler, None), strict=True):

@@ -12,10 +12,7 @@ from rich.table import Table
 from lcstop.core import Decision
 from lcstop.curve import Curve
 from lcstop.plots import DrawnTrial, Stop, StudyPicture, draw_html, draw_png, forecast_band
-from lcstop.scale import MetricScale
 from lcstop.surrogates import load_surrogate
-
-ACCURACY = MetricScale("maximize", lower=0.0, upper=1.0)
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,8 @@ def _picture(trials: Sequence[ComparedTrial], pruned: Side, whole: Side) -> Stud
     for trial in trials:
         stop = None
         if trial.decision is not None:
-            stop = Stop(trial.decision, forecast_band(surrogate, trial.curve, ACCURACY))
+            scale = trial.decision.scale
+            stop = Stop(trial.decision, forecast_band(surrogate, trial.curve, scale) if scale else None)
         drawn.append(DrawnTrial(trial.number, trial.curve, stop, trial.whole))
     n_stopped = sum(trial.decision is not None for trial in trials)
     return StudyPicture(

@@ -132,7 +132,7 @@ def _look(picture: StudyPicture, trial: DrawnTrial) -> tuple[str, str, float]:
 
 
 def _hover(picture: StudyPicture, trial: DrawnTrial) -> str:
-    end = f"stopped at {picture.step} {trial.stop.decision.step:g}" if trial.stop else "ran to the end"
+    end = f"stopped at {picture.step} {trial.stop.decision.cutoff:g}" if trial.stop else "ran to the end"
     return f"trial {trial.number}, {picture.step} %{{x}}: <b>%{{text}}</b><br>{end}<extra></extra>"
 
 
@@ -143,7 +143,7 @@ def _text(picture: StudyPicture, trial: DrawnTrial) -> str:
         reached = "no finite value" if top is None else f"best {top:.4g}"
         return f"<b>trial {trial.number}</b> ran to {picture.step} {trial.curve.cutoff:g}: {reached}"
     decision = trial.stop.decision
-    moment = f"<b>trial {trial.number}</b> stopped at {picture.step} {decision.step:g}"
+    moment = f"<b>trial {trial.number}</b> stopped at {picture.step} {decision.cutoff:g}"
     text = f"{moment}: {escape(decision.reason)}"
     top = trial.whole.best(picture.direction) if trial.whole else None
     if top is None:

@@ -133,7 +133,9 @@ class StudyPicture:
 
     def place(self, values: ArrayLike) -> Array:
         """Heights of values on the value axis; NaN for diverged points."""
-        distance = np.abs(self.ideal - np.asarray(values, np.float64))
+        # What lies past the ideal, as the end of a forecast may, is drawn at it.
+        sign = 1.0 if self.direction == "maximize" else -1.0
+        distance = sign * (self.ideal - np.asarray(values, np.float64))
         distance = np.where(np.isfinite(distance), np.maximum(distance, self._least_distance()), np.nan)
         return np.log10(distance) * (-1 if self.direction == "maximize" else 1)
 

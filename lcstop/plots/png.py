@@ -112,7 +112,7 @@ def _draw_tile(axes: Axes, picture: StudyPicture, trial: DrawnTrial) -> None:
     end = trial.curve.finite()
     axes.plot(end.steps[-1:], picture.place(end.values[-1:]), "o", ms=5, color=STOPPED, zorder=5)
     wrong = picture.wrongly_stopped(trial)
-    axes.set_title(f"trial {trial.number}, {picture.step} {decision.step:g}", size=9, loc="left", color=INK)
+    axes.set_title(f"trial {trial.number}, {picture.step} {decision.cutoff:g}", size=9, loc="left", color=INK)
     axes.set_title(
         f"P(beat) = {decision.p_beat:.2g}" + (", yet it would" if wrong else ""),
         size=9,

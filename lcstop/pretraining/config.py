@@ -32,7 +32,7 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**31)
     network: NetworkConfig = NetworkConfig()
     steps: int = Field(ge=1)
     batch_size: int = Field(64, ge=1)

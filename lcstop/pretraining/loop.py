@@ -128,7 +128,13 @@ def schedule(step: int, warmup: int, total: int) -> float:
 
 
 def pick_device(wanted: str) -> torch.device:
-    """``auto`` is CUDA when there is one."""
+    """``auto`` is CUDA when there is one.
+
+    Raises:
+        ValueError: If CUDA is asked for and there is none.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: cuda is not available on this machine; use cpu or auto")
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wanted)
@@ -137,8 +143,13 @@ def pick_device(wanted: str) -> torch.device:
 def use_bf16(precision: str, device: torch.device) -> bool:
     """``auto`` is bf16 on CUDA, and on CPUs with AMX, where a training step takes half the time."""
     if precision == "auto":
-        return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+        return device.type == "cuda" or _cpu_has_amx()
     return precision == "bf16"
+
+
+def _cpu_has_amx() -> bool:
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot tell
+    return bool(capabilities.get("amx_bf16", False))
 
 
 def _start(config: TrainConfig, device: torch.device) -> tuple[LCPFNNetwork, torch.optim.AdamW]:
@@ -172,11 +183,15 @@ def _save_checkpoint(
 def _load_checkpoint(
     path: Path, config: TrainConfig, network: LCPFNNetwork, optimizer: torch.optim.Optimizer
 ) -> int:
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    if content["config"] != config.model_dump():
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        kept = content["config"]
+    except Exception as error:  # what torch raises for a file that is no checkpoint is of many kinds
+        raise ValueError(f"{path} is not a checkpoint of lcstop train; remove it: {error!r}") from error
+    if kept != config.model_dump():
         raise ValueError(
             f"{path} belongs to another configuration; remove it, or choose another folder. "
-            f"It was made with {content['config']}"
+            f"It was made with {kept}"
         )
     network.load_state_dict(content["network"])
     optimizer.load_state_dict(content["optimizer"])

@@ -15,7 +15,7 @@ from torch import Tensor
 T_MAX = 100.0
 """Every curve of the prior is defined on t in [1, T_MAX], however many points of it are looked at."""
 
-_COARSE = (0, 1, 2, 4, 9, 24, 49)
+_COARSE = (0, 1, 2, 4, 9, 24, 49, 99)
 """A few points that reject most proposals, so that the rest are evaluated in full less often."""
 
 _ACCEPTANCE = 0.2
@@ -80,8 +80,9 @@ def sample_noiseless(
         raise ValueError(f"n must be at least 0, got {n=}")
     if length < 2:
         raise ValueError(f"length must be at least 2, got {length=}")
+    # The rejection rule is about t = 1 .. 100, wherever the curves are then looked at.
+    ruled = torch.linspace(1.0, T_MAX, int(T_MAX), device=device)
     t = torch.linspace(1.0, T_MAX, length, device=device)
-    coarse = torch.tensor(sorted({min(i, length - 2) for i in _COARSE} | {length - 1}), device=device)
     kept = [torch.empty(0, length, device=device)]
     missing = n
     while missing > 0:
@@ -89,12 +90,17 @@ def sample_noiseless(
         if torch.device(device).type == "cpu":
             round_size = min(round_size, _ROUND)
         proposals = propose(round_size, generator, device)
-        likely = accepted(evaluate(proposals, t[coarse]))
-        curves = evaluate({name: value[likely] for name, value in proposals.items()}, t)
-        curves = curves[accepted(curves)][:missing]
-        kept.append(curves)
-        missing -= len(curves)
+        proposals = _select(proposals, accepted(evaluate(proposals, ruled[list(_COARSE)])))
+        curves = evaluate(proposals, ruled)
+        keep = accepted(curves)
+        curves = curves[keep] if length == len(ruled) else evaluate(_select(proposals, keep), t)
+        kept.append(curves[:missing])
+        missing -= len(kept[-1])
     return torch.cat(kept)
+
+
+def _select(parameters: dict[str, Tensor], keep: Tensor) -> dict[str, Tensor]:
+    return {name: value[keep] for name, value in parameters.items()}
 
 
 def accepted(curves: Tensor) -> Tensor:

@@ -49,6 +49,10 @@ class LCPFN:
         study: Sequence[Curve] = (),
     ) -> Forecast:
         """See :class:`lcstop.surrogates.Surrogate`; ``study`` is ignored, each curve stands alone."""
+        if not curves:
+            raise ValueError("curves must hold at least one curve")
+        steps_ahead = np.atleast_1d(np.asarray(at, np.float64))
+        _check_ahead(curves, steps_ahead)
         points = [thin(curve.finite()) for curve in curves]
         lengths = np.array([len(steps) for steps, _ in points])
         time = np.zeros((len(curves), max(lengths, default=0)), np.float32)
@@ -57,8 +61,7 @@ class LCPFN:
             time[row, : len(steps)] = to_time(steps, curve.horizon)
             value[row, : len(steps)] = scale.to_unit(values)
         cutoff = np.array([time[i, n - 1] if n else 0.0 for i, n in enumerate(lengths)], np.float32)
-        query = np.stack([to_time(np.asarray(at, np.float64), curve.horizon) for curve in curves])
-        _check_ahead(curves, at)
+        query = np.stack([to_time(steps_ahead, curve.horizon) for curve in curves])
         with torch.inference_mode(), torch.autocast("cpu", enabled=False):
             states = self._network.encode(torch.from_numpy(time), torch.from_numpy(value))
             # Points past a curve's own length are padding; a causal state never sees what follows it.
@@ -100,13 +103,13 @@ def to_time(steps: NDArray[np.float64], horizon: float) -> NDArray[np.float64]:
     return np.clip(first + (1 - first) * (steps - 1) / max(horizon - 1, 1e-9), first, 1.0)
 
 
-def _check_ahead(curves: Sequence[Curve], at: Sequence[float]) -> None:
+def _check_ahead(curves: Sequence[Curve], at: NDArray[np.float64]) -> None:
     if not len(at):
         raise ValueError("at must name at least one step")
     for curve in curves:
         cutoff = curve.finite().cutoff
-        if min(at) <= cutoff or max(at) > curve.horizon:
+        if not ((at > cutoff) & (at <= curve.horizon)).all():
             raise ValueError(
                 f"at must lie after the curve's last point {cutoff:g} and within its horizon "
-                f"{curve.horizon:g}, got {list(at)}"
+                f"{curve.horizon:g}, got {at.tolist()}"
             )

@@ -63,8 +63,9 @@ def load_network(path: Path) -> LCPFNNetwork:
             f"{path} is damaged or was replaced: SHA-256 {found} in {len(content)} bytes, "
             f"{card_path.name} says {expected}; reinstall lcstop"
         )
-    # Building the network draws initial weights, which must not move the user's random state.
-    with torch.random.fork_rng(devices=[]):
-        network = LCPFNNetwork(config).float()  # whatever the user's default dtype is
-    network.load_state_dict({name: tensor.float() for name, tensor in load(content).items()})
+    # On the meta device nothing is drawn for initial weights: the random state is the user's, and other
+    # threads may be using it.
+    with torch.device("meta"):
+        network = LCPFNNetwork(config)
+    network.load_state_dict({name: tensor.float() for name, tensor in load(content).items()}, assign=True)
     return network.eval().requires_grad_(False)

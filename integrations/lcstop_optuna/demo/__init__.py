@@ -17,7 +17,7 @@ from rich.console import Console
 from lcstop import Curve
 from lcstop.demo.digits import load_data
 from lcstop.demo.progress import progress_on
-from lcstop.demo.result import ACCURACY, ComparedTrial, DemoResult, compare
+from lcstop.demo.result import ComparedTrial, DemoResult, compare
 from lcstop_optuna.demo.search import Search
 from lcstop_optuna.pruner import LCPFNPruner
 
@@ -42,7 +42,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
         ValueError: If ``n_epochs`` is too small, or the storage URL is not allowed.
     """
     out.mkdir(parents=True, exist_ok=True)  # first, since it may fail
-    pruner = LCPFNPruner(horizon=n_epochs, lower=ACCURACY.lower, upper=ACCURACY.upper)
+    pruner = LCPFNPruner(horizon=n_epochs)
     load_data()  # neither side's time pays for it
     name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with _quiet_optuna(), _one_thread(), _opened(storage) as place:
