@@ -180,8 +180,9 @@ class PrunerCore:
         prefixes = self._prefixes(trial)
         if not prefixes:
             return Decision(False, "too few finite reports", cutoff, incumbent=incumbent)
+        # Not from unfinished trials: what they show changes while they run, and one may be dead.
+        scale = MetricScale.from_study(study.direction, [trial, *study.finished])
         others = [*study.finished, *study.unfinished]
-        scale = MetricScale.from_study(study.direction, [trial, *others])
         forecast = self._surrogate().forecast(prefixes, self._queries(trial), scale, others)
         p_beat = forecast.prob_better(incumbent).max(-1)  # [n_prefixes]
         if not np.isfinite(p_beat).all():

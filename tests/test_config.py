@@ -48,7 +48,7 @@ def test_from_yaml(tmp_path):
         (b"horizon: -3\n", "horizon: .*greater than or equal to 1, got -3"),
         (
             b"horizon: 50\nlower: 1\nupper: 0\n",
-            r"bad.yaml: lower must be below upper, got lower=1.0, upper=0.0$",
+            r"lower must be below upper, got lower=1.0, upper=0.0$",
         ),
         (b"- 1\n- 2\n", "must hold keys and values, got list"),
         (b"", "must hold keys and values, got NoneType"),
@@ -60,5 +60,5 @@ def test_from_yaml(tmp_path):
 def test_bad_yaml_is_named_with_its_file(tmp_path, content, message):
     path = tmp_path / "bad.yaml"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"bad.yaml.*{message}|{message}"):
+    with pytest.raises(ValueError, match=f"bad.yaml.*{message}"):
         PrunerConfig.from_yaml(path)

@@ -576,7 +576,7 @@ def test_a_stop_is_put_on_record(make, storage):
     assert feed(scheduler, trial, results(POOR)) == [GO, STOP]
     content = json.loads(Path(trial.local_path, STOPPED_FILE).read_text())
     assert content["step"] == 2
-    assert content["reason"].startswith("P(beat 0.8998 ")
+    assert content["reason"].startswith("P(beat 0.89978 by step 12) = ")
 
 
 def test_a_stop_that_cannot_be_put_on_record_is_a_stop(make, storage, caplog):

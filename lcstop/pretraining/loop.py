@@ -148,8 +148,8 @@ def use_bf16(precision: str, device: torch.device) -> bool:
 
 
 def _cpu_has_amx() -> bool:
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch cannot tell
-    return bool(capabilities.get("amx_bf16", False))
+    tell = getattr(torch.cpu, "get_capabilities", None)  # older versions of torch cannot tell
+    return tell is not None and bool(tell().get("amx_bf16", False))
 
 
 def _start(config: TrainConfig, device: torch.device) -> tuple[LCPFNNetwork, torch.optim.AdamW]:
