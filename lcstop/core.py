@@ -158,11 +158,12 @@ class PrunerCore:
         config, cutoff = self.config, trial.cutoff
         if not self._within_bounds(trial):
             raise ValueError(f"a trial reported a value outside the bounds [{config.lower}, {config.upper}]")
-        study = StudyView(
-            study.direction,
-            [curve for curve in study.finished if self._within_bounds(curve)],
-            [curve for curve in study.unfinished if self._within_bounds(curve)],
-        )
+        if config.lower is not None or config.upper is not None:
+            study = StudyView(
+                study.direction,
+                [curve for curve in study.finished if self._within_bounds(curve)],
+                [curve for curve in study.unfinished if self._within_bounds(curve)],
+            )
         n_finished = sum(curve.extent is not None for curve in study.finished)
         if n_finished < config.n_startup_trials:
             reason = f"{n_finished} of {config.n_startup_trials} startup trials finished"
