@@ -53,15 +53,16 @@ class LCPFN:
             raise ValueError("curves must hold at least one curve")
         steps_ahead = np.atleast_1d(np.asarray(at, np.float64))
         _check_ahead(curves, steps_ahead)
-        points = [thin(curve.finite()) for curve in curves]
+        spans = [time_span(curve) for curve in curves]
+        points = [thin(curve.finite(), span) for curve, span in zip(curves, spans, strict=True)]
         lengths = np.array([len(steps) for steps, _ in points])
         time = np.zeros((len(curves), max(lengths, default=0)), np.float32)
         value = np.zeros_like(time)
-        for row, (curve, (steps, values)) in enumerate(zip(curves, points, strict=True)):
-            time[row, : len(steps)] = to_time(steps, curve.horizon)
+        for row, (span, (steps, values)) in enumerate(zip(spans, points, strict=True)):
+            time[row, : len(steps)] = to_time(steps, span)
             value[row, : len(steps)] = scale.to_unit(values)
         cutoff = np.array([time[i, n - 1] if n else 0.0 for i, n in enumerate(lengths)], np.float32)
-        query = np.stack([to_time(steps_ahead, curve.horizon) for curve in curves])
+        query = np.stack([to_time(steps_ahead, span) for span in spans])
         with torch.inference_mode(), torch.autocast("cpu", enabled=False):
             states = self._network.encode(torch.from_numpy(time), torch.from_numpy(value))
             # Points past a curve's own length are padding; a causal state never sees what follows it.
@@ -75,32 +76,45 @@ class LCPFN:
         return Forecast(bars.restrict(0.0, 1.0), scale)
 
 
-def thin(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Steps and values of at most one point, the last, in each hundredth of the horizon.
+def thin(curve: Curve, span: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steps and values of at most one point, the last, in each hundredth of ``span``.
 
     More points than the network's resolution would cost time and lie outside what it was trained on.
 
     Example:
-        >>> steps, values = thin(Curve([1, 9, 11, 12], [0.1, 0.2, 0.3, 0.4], horizon=1000))
+        >>> steps, values = thin(Curve([1, 9, 11, 12], [0.1, 0.2, 0.3, 0.4], horizon=1000), span=1000)
         >>> steps.tolist(), values.tolist()
-        ([1.0, 11.0, 12.0], [0.1, 0.3, 0.4])
+        ([9.0, 12.0], [0.2, 0.4])
     """
     if len(curve) < 2:
         return curve.steps, curve.values
-    cell = np.ceil(to_time(curve.steps, curve.horizon) * RESOLUTION - 1e-6)
+    cell = np.ceil(to_time(curve.steps, span) * RESOLUTION - 1e-6)
     last = np.append(cell[1:] > cell[:-1], True)
     return curve.steps[last], curve.values[last]
 
 
-def to_time(steps: NDArray[np.float64], horizon: float) -> NDArray[np.float64]:
-    """Time of the network: step 1 is the first point of the prior's curves and the horizon the last.
+def time_span(curve: Curve) -> float:
+    """Steps of the curve that correspond to t = 1 .. 100, the whole time of the prior's curves.
+
+    Up to 100 reports, each is one t of the prior, as published: a curve of 20 epochs is the beginning of a
+    curve of the prior rather than all of it. Only longer curves are scaled to fit.
 
     Example:
-        >>> to_time(np.array([1, 2, 12]), 12).round(2).tolist()
-        [0.01, 0.1, 1.0]
+        >>> time_span(Curve([1, 2, 3], [0.1, 0.2, 0.3], horizon=20))
+        100.0
+        >>> time_span(Curve([1, 2, 3], [0.1, 0.2, 0.3], horizon=1000))
+        1000.0
+        >>> time_span(Curve([100, 200, 300], [0.1, 0.2, 0.3], horizon=2000))
+        10000.0
     """
-    first = 1 / RESOLUTION
-    return np.clip(first + (1 - first) * (steps - 1) / max(horizon - 1, 1e-9), first, 1.0)
+    between = np.diff(curve.steps) if len(curve) > 1 else curve.steps
+    spacing = float(between.min()) if len(curve) else 1.0
+    return max(curve.horizon, RESOLUTION * spacing)
+
+
+def to_time(steps: NDArray[np.float64], span: float) -> NDArray[np.float64]:
+    """Time of the network: the share of ``span``, at least one hundredth (t = 1), at most 1."""
+    return np.clip(steps / span, 1 / RESOLUTION, 1.0)
 
 
 def _check_ahead(curves: Sequence[Curve], at: NDArray[np.float64]) -> None:
