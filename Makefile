@@ -23,7 +23,7 @@ check: $(READY)
 train: $(READY)
 	$(BIN)/lcstop train configs/train/lcpfn.yaml --out runs/lcpfn
 
-# torch first and by its exact version: left to the resolver, it may bring gigabytes of CUDA libraries.
+# torch first and by its exact version, so that no other package decides which build of it comes.
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"

@@ -98,12 +98,16 @@ def train(
         typer.echo(f"weights: {out / 'lcpfn.safetensors'}")
 
 
+def _error(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
 def _score_table(scores: list[Score]) -> Table:
     table = Table(title="Mean log-likelihood of the unseen points of fresh prior curves")
     for title in ("observed", "log-likelihood", "standard error"):
         table.add_column(title, justify="right")
     for score in scores:
-        table.add_row(f"{score.cutoff} %", f"{score.log_likelihood:.3f}", f"{score.standard_error:.3f}")
+        table.add_row(f"{score.cutoff} %", f"{score.log_likelihood:.3f}", _error(score.standard_error))
     return table
 
 

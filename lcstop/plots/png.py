@@ -54,7 +54,7 @@ def draw_png(picture: StudyPicture, path: Path) -> None:
     _draw_overview(overview, picture)
     if tiles:
         below = _TOP + _OVERVIEW + _GAP
-        heading = f"{len(tiles)} of {len(picture.stopped)} stops, each with the forecast at its moment"
+        heading = f"{len(tiles)} of {len(picture.stopped)} stops: trial and {picture.step}, with the forecast of that moment"
         figure.text(_LEFT, down(below - 0.4), heading, size=12, weight="bold", color=INK)
         grid = figure.add_gridspec(
             n_rows,
@@ -112,9 +112,9 @@ def _draw_tile(axes: Axes, picture: StudyPicture, trial: DrawnTrial) -> None:
     end = trial.curve.finite()
     axes.plot(end.steps[-1:], picture.place(end.values[-1:]), "o", ms=5, color=STOPPED, zorder=5)
     wrong = picture.wrongly_stopped(trial)
-    axes.set_title(f"trial {trial.number}, {picture.step} {decision.cutoff:g}", size=9, loc="left", color=INK)
+    axes.set_title(f"{trial.number}, {picture.step} {decision.cutoff:g}", size=9, loc="left", color=INK)
     axes.set_title(
-        f"P(beat) = {decision.p_beat:.2g}" + (", yet it would" if wrong else ""),
+        f"P(beat) = {decision.p_beat:.2g}" + (", yet it did" if wrong else ""),
         size=9,
         loc="right",
         color=STOPPED if wrong else GREY,

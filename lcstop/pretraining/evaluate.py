@@ -17,11 +17,11 @@ _CHUNK = 100
 
 
 class Score(BaseModel):
-    """Mean log-likelihood of the unseen points of a curve, over curves, with its standard error."""
+    """Mean log-likelihood of the unseen points of a curve, over curves; one curve has no standard error."""
 
     cutoff: int
     log_likelihood: float
-    standard_error: float
+    standard_error: float | None
 
 
 @torch.inference_mode()
@@ -48,6 +48,6 @@ def evaluate_prior(network: LCPFNNetwork, n_curves: int, seed: int) -> list[Scor
     table = []
     for cutoff, parts in scores.items():
         score = torch.cat(parts).double()
-        error = score.std().item() / len(score) ** 0.5 if len(score) > 1 else float("nan")
+        error = score.std().item() / len(score) ** 0.5 if len(score) > 1 else None
         table.append(Score(cutoff=cutoff, log_likelihood=score.mean().item(), standard_error=error))
     return table
