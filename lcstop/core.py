@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -194,9 +194,10 @@ class PrunerCore:
         """Stop if ``patience`` judgements, the last of which is reported, all fall below the threshold."""
         config, threshold = self.config, 1 - self.config.confidence
         votes = [p <= threshold for p in p_beat]
+        lower = -math.inf if config.lower is None else config.lower
+        upper = math.inf if config.upper is None else config.upper
         median, low, high = (
-            float(np.clip(at_horizon.quantile(q)[0, 0], config.lower, config.upper))
-            for q in (0.5, 0.05, 0.95)
+            min(max(float(at_horizon.quantile(q)[0, 0]), lower), upper) for q in (0.5, 0.05, 0.95)
         )
         reason = (
             f"P(beat {incumbent:.5g} {'by' if config.target == 'best' else 'at'} step {trial.horizon:g}) "
@@ -256,12 +257,9 @@ class PrunerCore:
                 self._loaded = load_surrogate(self.config.surrogate)
             return self._loaded
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __reduce__(self) -> tuple[type[PrunerCore], tuple[PrunerConfig, Surrogate | None]]:
         # Locks cannot be pickled, and weights are cheaper to load again than to send.
-        return {"config": self.config, "surrogate": self._given}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+        return type(self), (self.config, self._given)
 
 
 def _beats(value: float, other: float, direction: Direction) -> bool:
