@@ -54,7 +54,8 @@ def draw_png(picture: StudyPicture, path: Path) -> None:
     _draw_overview(overview, picture)
     if tiles:
         below = _TOP + _OVERVIEW + _GAP
-        heading = f"{len(tiles)} of {len(picture.stopped)} stops: trial and {picture.step}, with the forecast of that moment"
+        count = f"{len(tiles)} of {len(picture.stopped)}"
+        heading = f"{count} stops: trial and {picture.step}, with the forecast of that moment"
         figure.text(_LEFT, down(below - 0.4), heading, size=12, weight="bold", color=INK)
         grid = figure.add_gridspec(
             n_rows,
