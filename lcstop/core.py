@@ -182,7 +182,7 @@ class PrunerCore:
         if not prefixes:
             return Decision(False, "too few finite reports", cutoff, incumbent=incumbent)
         # Not from unfinished trials: what they show changes while they run, and one may be dead.
-        scale = MetricScale.from_study(study.direction, [trial, *study.finished])
+        scale = MetricScale.from_study(study.direction, study.finished, judged=trial)
         others = [*study.finished, *study.unfinished]
         forecast = self._surrogate().forecast(prefixes, self._queries(trial), scale, others)
         p_beat = forecast.prob_better(incumbent).max(-1)  # [n_prefixes]

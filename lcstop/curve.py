@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,8 +91,9 @@ class Curve:
         """A curve from reports keyed by step, in any order, counted from 0 or from 1.
 
         A report at step 0 says that the loop counts from 0: every step moves up by one, so that ``horizon``
-        counts epochs in either case. Reports after the horizon are left out: what a trial did when it was
-        trained on for longer says nothing about trials that will not be.
+        counts epochs in either case. The first report past the horizon is taken for the one at the horizon,
+        since a loop may step over it; later ones are left out: what a trial did when it was trained on for
+        longer says nothing about trials that will not be.
 
         Raises:
             ValueError: As the constructor.
@@ -102,8 +104,10 @@ class Curve:
         """
         points = sorted(reports.items())
         shift = 1 if points and points[0][0] == 0 else 0
-        points = [(step + shift, value) for step, value in points if step + shift <= horizon]
-        return cls([step for step, _ in points], [value for _, value in points], horizon, params)
+        steps = [step + shift for step, _ in points]
+        n = bisect_left(steps, horizon) + 1  # up to the first report at the horizon or past it
+        steps = [min(step, horizon) for step in steps[:n]]
+        return cls(steps, [value for _, value in points[:n]], horizon, params)
 
     def __len__(self) -> int:
         return len(self.steps)

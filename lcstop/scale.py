@@ -63,14 +63,23 @@ class MetricScale:
             )
 
     @classmethod
-    def from_study(cls, direction: Direction, curves: Sequence[Curve]) -> MetricScale:
+    def from_study(
+        cls, direction: Direction, curves: Sequence[Curve], judged: Curve | None = None
+    ) -> MetricScale:
         """The scale on which trials of a study are told apart, from what its curves have shown.
 
         The soft range runs from the study's initial level to its best value, whatever the metric's bounds:
         near a bound, where good trials differ by little, the published scale with hard bounds leaves less
         room above the incumbent than a forecast can resolve, and winners are stopped. The initial level is
         the median of the curves' first finite values (of an even number, the better of the two in the
-        middle), so that a trial that diverged at once does not move it.
+        middle), so that a trial that diverged at once does not move it. The range is widened to hold the
+        first finite value of the judged curve, whose start would otherwise look like the bottom of the
+        metric wherever the other trials never moved.
+
+        Args:
+            direction: ``maximize`` or ``minimize``.
+            curves: Curves of the study.
+            judged: A curve to be seen on this scale; its values count like those of ``curves``.
 
         Raises:
             ValueError: If no curve has a finite value.
@@ -81,13 +90,16 @@ class MetricScale:
             >>> scale.soft_lower, scale.soft_upper
             (0.9, 2.3)
         """
-        seen = [curve.extent for curve in curves if curve.extent is not None]
+        own = None if judged is None else judged.extent
+        seen = [curve.extent for curve in curves if curve.extent is not None] + ([own] if own else [])
         if not seen:
             raise ValueError("no curve has a finite value")
         firsts = sorted((extent.first for extent in seen), reverse=direction == "maximize")
         start = firsts[(len(firsts) - 1) // 2]
         top = max(extent.high for extent in seen) if direction == "maximize" else min(e.low for e in seen)
         low, high = sorted((start, top))
+        if own:
+            low, high = min(low, own.first), max(high, own.first)
         if not high - low > 1e-9 * max(abs(high), abs(low)):
             # Nothing has improved on the initial level yet: any width serves, if it grows with the values.
             half = 0.1 * max(abs(high), abs(low)) or 1.0

@@ -242,6 +242,18 @@ def test_half_the_loss_of_the_incumbent_at_every_step_is_never_stopped(ratio, bo
         assert not c.decide(Curve(steps[:n], incumbent[:n] / 2, horizon), study).stop
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-5, 2e-3])
+@pytest.mark.parametrize("steps_between", [1, 5])
+def test_a_first_trial_that_never_learned_does_not_stop_those_that_do(noise, steps_between):
+    """Its flat curve must not become the whole scale on which others are seen."""
+    horizon, rng = 20, np.random.default_rng(0)
+    dead = Curve(range(1, horizon + 1), 2.3026 + noise * rng.standard_normal(horizon), horizon)
+    c = PrunerCore(PrunerConfig(horizon=horizon, interval_steps=steps_between))
+    values = 0.4 + 2.4 * np.exp(-np.arange(horizon) / 4)  # starts worse than the dead trial
+    for n in range(1, horizon):
+        assert not c.decide(Curve(range(1, n + 1), values[:n], horizon), StudyView("minimize", [dead])).stop
+
+
 @pytest.mark.parametrize("top", [0.99, 0.998, 0.9995])
 def test_a_winner_near_the_bound_of_accuracy_is_not_stopped(top):
     horizon = 50

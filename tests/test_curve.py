@@ -34,6 +34,14 @@ def test_reports_after_the_horizon_are_left_out():
     assert Curve.from_reports({1: 0.1, 10: 0.2, 11: 0.9}, horizon=10).values.tolist() == [0.1, 0.2]
 
 
+def test_the_first_report_past_the_horizon_stands_for_the_one_at_it():
+    curve = Curve.from_reports({25.1: 0.5, 50.3: 0.7, 75.2: 0.9, 99.0: 0.1}, horizon=60)
+    assert curve.steps.tolist() == [25.1, 50.3, 60.0]
+    assert curve.values.tolist() == [0.5, 0.7, 0.9]
+    from_0_to_10 = Curve.from_reports({step: step / 10 for step in range(11)}, horizon=10)
+    assert from_0_to_10.cutoff == 10
+
+
 def test_the_extent_is_of_finite_values():
     curve = Curve([1, 2, 3, 4], [math.nan, 0.2, math.inf, 0.1], 10)
     assert curve.extent == Extent(first=0.2, low=0.1, high=0.2)

@@ -107,6 +107,13 @@ def test_one_diverged_first_value_does_not_move_the_soft_range(direction, others
     assert {abs(scale.soft_lower), abs(scale.soft_upper)} == {1.0, 2.4}
 
 
+def test_the_soft_range_holds_the_start_of_the_judged_curve():
+    dead = curves([2.30, 2.31, 2.30])
+    (judged,) = curves([2.6, 2.4])
+    scale = MetricScale.from_study("minimize", dead, judged=judged)
+    assert (scale.soft_lower, scale.soft_upper) == (2.30, 2.6)
+
+
 @pytest.mark.parametrize("value", [0.0, 1e-30, -5.0, 1e30])
 def test_constant_curves_get_some_soft_range(value):
     scale = MetricScale.from_study("minimize", curves([value, value], [value]))

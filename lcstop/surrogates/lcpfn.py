@@ -15,7 +15,7 @@ from lcstop.scale import MetricScale
 from lcstop.surrogates.weights import SHIPPED, load_network
 
 RESOLUTION = 100
-"""The network tells apart this many times per horizon, as many as a curve of its prior has points."""
+"""Times that the network tells apart, as many as a curve of its prior has points."""
 
 
 class LCPFN:
@@ -108,7 +108,7 @@ def time_span(curve: Curve) -> float:
         10000.0
     """
     between = np.diff(curve.steps) if len(curve) > 1 else curve.steps
-    spacing = float(between.min()) if len(curve) else 1.0
+    spacing = float(np.median(between)) if len(curve) else 1.0
     return max(curve.horizon, RESOLUTION * spacing)
 
 

@@ -54,7 +54,7 @@ class CausalBlock(nn.Module):
 class LCPFNNetwork(nn.Module):
     """From the points of a curve to a distribution over the bins of its value at a later step.
 
-    Time is the share of the horizon, in (0, 1]; values are on the unit interval, higher is better.
+    Time is t / 100 of the prior, in (0, 1]; values are on the unit interval, higher is better.
     Both may be irregular: a point is one token, whatever lies between it and the next.
 
     Example:
@@ -149,5 +149,5 @@ def query_features(cutoff: Tensor, query: Tensor) -> Tensor:
 
 
 def log_time(time: Tensor) -> Tensor:
-    """About standard normal for times spread over the horizon; finite at 0."""
+    """About standard normal for times spread over (0, 1]; finite at 0."""
     return torch.log(time + 0.005) / 1.5 + 0.8
