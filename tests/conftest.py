@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from lcstop import BarDistribution, Curve, Forecast, MetricScale
+from lcstop import BarDistribution, Curve, Forecast, MetricScale, PrunerCore
 
 
 class NormalSurrogate:
@@ -35,3 +35,18 @@ class NormalSurrogate:
 @pytest.fixture
 def surrogate() -> NormalSurrogate:
     return NormalSurrogate()
+
+
+@pytest.fixture
+def make(surrogate):
+    """A scheduler whose forecasts are definite: every trial ends where it is now."""
+
+    from lcstop_ray import LCPFNScheduler  # only these tests need Ray
+
+    def make(**options) -> LCPFNScheduler:
+        options = {"metric": "accuracy", "mode": "max", "horizon": 12, "lower": 0, "upper": 1} | options
+        scheduler = LCPFNScheduler(**options)
+        scheduler._core = PrunerCore(scheduler.config, surrogate)
+        return scheduler
+
+    return make

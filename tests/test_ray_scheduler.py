@@ -1,75 +1,25 @@
 """LCPFNScheduler's hooks, called as Ray Tune's controller calls them."""
 
 import json
-import logging
 import math
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import ray.cloudpickle
 import torch
 from ray.train._internal.checkpoint_manager import _TrainingResult
-from ray.train._internal.storage import StorageContext
 from ray.tune import Checkpoint
 from ray.tune.experiment import Trial
 from ray.tune.result import DEFAULT_METRIC
-from ray.tune.schedulers import ResourceChangingScheduler, TrialScheduler
+from ray.tune.schedulers import ResourceChangingScheduler
 
 from lcstop import PrunerConfig, PrunerCore
-from lcstop_ray import STOPPED_FILE, LCPFNScheduler
+from lcstop_ray import LCPFNScheduler
 
-H = 12
-GOOD = [0.9 * (1 - 0.5**i) for i in range(1, H + 1)]
-POOR = [0.1 * (1 - 0.5**i) for i in range(1, H + 1)]
-GO, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
-
-
-@pytest.fixture
-def make(surrogate):
-    """A scheduler whose forecasts are definite: every trial ends where it is now."""
-
-    def make(**options) -> LCPFNScheduler:
-        options = {"metric": "accuracy", "mode": "max", "horizon": H, "lower": 0, "upper": 1} | options
-        scheduler = LCPFNScheduler(**options)
-        scheduler._core = PrunerCore(scheduler.config, surrogate)
-        return scheduler
-
-    return make
-
-
-def new_trial(scheduler=None, storage=None, **attributes) -> Trial:
-    trial = Trial("trainable", stub=True, storage=storage)
-    for name, value in attributes.items():
-        setattr(trial, name, value)
-    if scheduler is not None:
-        scheduler.on_trial_add(None, trial)
-    return trial
-
-
-def results(values, start=1, metric="accuracy", time_attr="training_iteration"):
-    return [{time_attr: step, metric: value} for step, value in enumerate(values, start)]
-
-
-def feed(scheduler, trial, reports) -> list[str]:
-    """Decisions on each result, up to a stop; the trial ends there or at the horizon."""
-    decisions = []
-    for result in reports:
-        decisions.append(scheduler.on_trial_result(None, trial, result))
-        if decisions[-1] == STOP:
-            break
-    if decisions[-1] == STOP or len(decisions) == H:
-        scheduler.on_trial_complete(None, trial, result)
-    return decisions
-
-
-def finish(scheduler, values=GOOD, **kwargs) -> Trial:
-    trial = new_trial(scheduler)
-    assert feed(scheduler, trial, results(values, **kwargs)) == [GO] * H
-    return trial
+from .ray_trials import GO, GOOD, POOR, STOP, H, feed, finish, new_trial, results
 
 
 def test_poor_trials_stop_and_good_ones_do_not(make):
@@ -447,144 +397,3 @@ def test_debug_string(make):
     line = scheduler.debug_string()
     assert "1 of 2 trials stopped, 10 steps of training_iteration saved, incumbent 0.8998" in line
     assert line.endswith("ms per result")
-
-
-# --- what a scheduler without memory finds in the records of an earlier run -------------------------------
-
-
-@pytest.fixture
-def storage(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "ray.train._internal.storage._get_ray_train_session_dir", lambda: str(tmp_path / "ray")
-    )
-    return StorageContext(storage_path=str(tmp_path), experiment_dir_name="search")
-
-
-def old_trial(storage, status=Trial.TERMINATED, files=None, checkpoint=None) -> Trial:
-    trial = new_trial(storage=storage)
-    trial.relative_logdir = trial.storage.trial_dir_name = f"trial_{trial.trial_id}"
-    trial.set_status(status)
-    directory = Path(trial.path)
-    directory.mkdir(parents=True)
-    for name, text in (files or {}).items():
-        (directory / name).write_text(text)
-    if checkpoint is not None:
-        result = _TrainingResult(Checkpoint("/nowhere"), {"training_iteration": checkpoint})
-        trial.run_metadata.checkpoint_manager._latest_checkpoint_result = result
-    return trial
-
-
-def json_lines(reports) -> str:
-    return "".join(json.dumps(result | {"config": {"lr": 0.1}}) + "\n" for result in reports)
-
-
-def csv_lines(reports) -> str:
-    return "accuracy,training_iteration\n" + "".join(
-        f"{result['accuracy']},{result['training_iteration']}\n" for result in reports
-    )
-
-
-def stopped_file(step) -> dict[str, str]:
-    return {STOPPED_FILE: json.dumps({"step": step, "reason": "poor"})}
-
-
-def states(scheduler) -> list[str]:
-    return [history.state for history in scheduler._search.histories.values()]
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {"result.json": json_lines(results(GOOD)), "progress.csv": csv_lines(results([0.0] * H))},
-        {"result.json": "", "progress.csv": csv_lines(results(GOOD))},
-        {"result.json": json_lines(results([0.2] * 5) + results(GOOD))},  # tried twice
-        {"result.json": json_lines(results(GOOD)) + '{"training_iter'},  # cut off
-    ],
-)
-def test_an_old_trial_is_known_from_its_records(make, storage, files):
-    scheduler = make()
-    scheduler.on_trial_add(None, old_trial(storage, files=files))
-    assert scheduler._search.incumbent() == GOOD[-1]
-    (curve,) = scheduler._search.view().finished
-    assert curve.values.tolist() == GOOD
-    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO, STOP]
-
-
-def test_an_old_trial_is_known_from_its_metric_analysis(make, storage):
-    scheduler = make()
-    trial = old_trial(storage)
-    for result in results([0.2, 0.8, 0.5]):
-        trial.update_last_result(result)
-    scheduler.on_trial_add(None, trial)
-    assert scheduler._search.incumbent() == 0.8
-
-
-def test_the_last_result_is_added_where_the_file_lacks_it(make, storage):
-    scheduler = make()
-    trial = old_trial(storage, files={"result.json": json_lines(results(GOOD[:-1]))})
-    trial.run_metadata.last_result = results(GOOD)[-1] | {"done": True}
-    scheduler.on_trial_add(None, trial)
-    assert scheduler._search.incumbent() == GOOD[-1]
-
-
-def test_nan_and_nested_metrics_on_record(make, storage):
-    scheduler = make(metric="val/acc")
-    text = '{"training_iteration": 1, "val": {"acc": 0.3}}\n{"training_iteration": 2, "val": {"acc": NaN}}\n'
-    text += '{"training_iteration": 3, "val": {"acc": "null"}}\n'
-    scheduler.on_trial_add(None, old_trial(storage, files={"result.json": text}))
-    (curve,) = scheduler._search.view().finished
-    np.testing.assert_array_equal(curve.values, [0.3, math.nan, math.nan])
-
-
-def test_stopped_failed_and_unfinished_old_trials(make, storage):
-    scheduler = make()
-    file = {"result.json": json_lines(results([0.5, 0.95]))}
-    scheduler.on_trial_add(None, old_trial(storage, files=file | stopped_file(2)))
-    scheduler.on_trial_add(None, old_trial(storage, Trial.ERROR, files=file))
-    scheduler.on_trial_add(None, old_trial(storage, Trial.PENDING, files=file))
-    scheduler.on_trial_add(None, old_trial(storage, Trial.PENDING, files=file, checkpoint=1))
-    assert states(scheduler) == ["stopped", "failed", "running", "running"]
-    view = scheduler._search.view()
-    assert view.finished == []
-    assert [curve.values.tolist() for curve in view.unfinished] == [[0.5, 0.95], [0.5]]
-    assert "1 of 4 trials stopped, 10 steps" in scheduler.debug_string()
-
-
-def test_a_stop_that_the_trial_outlived_does_not_count(make, storage):
-    """The driver died before Ray had stored the trial's end: it went on, and reached the horizon."""
-    scheduler = make()
-    file = {"result.json": json_lines(results(GOOD))}
-    scheduler.on_trial_add(None, old_trial(storage, files=file | stopped_file(2)))
-    assert states(scheduler) == ["finished"]
-
-
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"step": null}'])
-def test_damaged_records_are_not_fatal(make, storage, damage):
-    scheduler = make()
-    files = {"result.json": json_lines(results(GOOD)), STOPPED_FILE: damage}
-    scheduler.on_trial_add(None, old_trial(storage, files=files))
-    scheduler.on_trial_add(None, old_trial(storage, files={"result.json": "\x00", "progress.csv": "\x00"}))
-    assert scheduler._search.incumbent() == GOOD[-1]
-
-
-def test_a_stop_is_put_on_record(make, storage):
-    scheduler = make()
-    finish(scheduler)
-    trial = old_trial(storage, Trial.PENDING)
-    trial.init_local_path()
-    scheduler.on_trial_add(None, trial)
-    assert feed(scheduler, trial, results(POOR)) == [GO, STOP]
-    content = json.loads(Path(trial.local_path, STOPPED_FILE).read_text())
-    assert content["step"] == 2
-    assert content["reason"].startswith("P(beat 0.89978 by step 12) = ")
-
-
-def test_a_stop_that_cannot_be_put_on_record_is_a_stop(make, storage, caplog):
-    scheduler = make()
-    finish(scheduler)
-    trial = old_trial(storage, Trial.PENDING)
-    trial.storage.trial_dir_name = "missing"
-    scheduler.on_trial_add(None, trial)
-    with caplog.at_level(logging.WARNING):
-        assert feed(scheduler, trial, results(POOR)) == [GO, STOP]
-    assert "not on record" in caplog.text

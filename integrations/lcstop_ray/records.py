@@ -11,12 +11,15 @@ import io
 import json
 import logging
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
+
+_TENSOR = re.compile(r"tensor\(([^,()]+)(?:,.*)?\)")
 
 logger = logging.getLogger("lcstop_ray")
 
@@ -28,18 +31,19 @@ copies the directory to the storage together with ``result.json``, so one is nev
 """
 
 
-def read_points(trial: Trial, time_attr: str, metric: str, mode: str) -> list[tuple[float, float]]:
+def read_points(trial: Trial, time_attr: str, metric: str, best_known: str) -> list[tuple[float, float]]:
     """Every ``(step, value)`` on record for a trial of an earlier run, in the order of the reports.
 
     ``result.json`` is preferred to ``progress.csv``. Where neither is written (Ray's loggers can be switched
-    off) the best value is known from ``metric_analysis``, and is taken for the value at the last step.
+    off) one value is known from ``metric_analysis``, the ``min``, ``max`` or ``last`` as ``best_known`` says,
+    and is taken for the value at the last step.
     """
     if not trial.relative_logdir:  # a new trial has no directory yet
         return []
     points = (
         _points(_json_rows(trial), time_attr, metric)
         or _points(_csv_rows(trial), time_attr, metric)
-        or _points([_best_row(trial, time_attr, metric, mode)], time_attr, metric)
+        or _points([_best_row(trial, time_attr, metric, best_known)], time_attr, metric)
     )
     if trial.status == Trial.TERMINATED:
         # The driver may have died after Ray had stored the trial's state, and before the last lines.
@@ -101,14 +105,26 @@ def _json_rows(trial: Trial) -> Iterator[Mapping[str, Any]]:
 
 
 def _csv_rows(trial: Trial) -> Iterator[Mapping[str, Any]]:
-    return csv.DictReader(io.StringIO(_read(trial, "progress.csv")))
+    try:
+        for row in csv.DictReader(io.StringIO(_read(trial, "progress.csv"))):
+            yield {key: _parsed(text) for key, text in row.items()}
+    except csv.Error:  # a field beyond what the reader takes; the rows before it count
+        return
 
 
-def _best_row(trial: Trial, time_attr: str, metric: str, mode: str) -> Mapping[str, Any]:
+def _parsed(text: Any) -> Any:
+    """A field of a CSV file as a number where it is one."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return text
+
+
+def _best_row(trial: Trial, time_attr: str, metric: str, best_known: str) -> Mapping[str, Any]:
     analysis = trial.metric_analysis
     return {
         time_attr: analysis.get(time_attr, {}).get("last"),
-        metric: analysis.get(metric, {}).get(mode),
+        metric: analysis.get(metric, {}).get(best_known),
     }
 
 
@@ -126,10 +142,18 @@ def _read(trial: Trial, name: str) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """A recorded value as a number; numpy's NaN is on record as the text "null"."""
+    """A recorded value as a number, where it was one when it was reported.
+
+    On record numpy's NaN is the text "null", and a scalar of torch is the text that torch prints of it.
+    """
     if value == "null":
         return math.nan
+    if isinstance(value, str):
+        scalar = _TENSOR.fullmatch(value)
+        if scalar is None:
+            return None
+        value = scalar[1]
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

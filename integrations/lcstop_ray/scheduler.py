@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -139,7 +140,7 @@ class LCPFNScheduler(FIFOScheduler):
     @property
     def stops(self) -> Mapping[str, Decision]:
         """The decision on each trial that this object has stopped, by trial id."""
-        return {} if self._search is None else self._search.stops
+        return MappingProxyType({} if self._search is None else self._search.stops)
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Take what the constructor left open from ``tune.TuneConfig`` and the stop rule.
@@ -181,6 +182,10 @@ class LCPFNScheduler(FIFOScheduler):
         """Leave out a trial that failed; if Ray tries it again, it adds it again."""
         self._running().fail(trial)
 
+    def on_trial_remove(self, tune_controller: TuneController, trial: Trial) -> None:
+        """Leave out a trial that Ray gives up before it has ended."""
+        self._running().fail(trial)
+
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """Record a result; ``STOP`` or ``CONTINUE``."""
         start = time.perf_counter()
@@ -201,12 +206,20 @@ class LCPFNScheduler(FIFOScheduler):
 
         Ray calls this for trials that the scheduler has stopped, too; those have not finished.
         """
-        self._running().finish(trial, result)
+        search = self._running()
+        try:
+            search.finish(trial, result)
+        except Exception as error:
+            search.core.fail_open(error, 0)
 
     def debug_string(self) -> str:
         """One line for Ray's progress report."""
         milliseconds = 1e3 * self._seconds / max(1, self._n_results)
-        return f"Using LCPFNScheduler: {self._search or 'no trials'}, {milliseconds:.2f} ms per result"
+        try:
+            search = str(self._search or "no trials")
+        except Exception as error:
+            search = f"no summary: {error!r}"
+        return f"Using LCPFNScheduler: {search}, {milliseconds:.2f} ms per result"
 
     def save(self, checkpoint_path: str) -> None:
         """Write all that decisions rest on to a JSON file; Ray itself never asks for it.

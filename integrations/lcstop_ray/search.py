@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from collections.abc import Mapping
@@ -56,23 +55,28 @@ class Search:
         """Take in a new trial, one that is tried again, or one of an earlier run."""
         known = trial.trial_id in self.histories
         history = self._history(trial)
+        stopped_at = history.last_step if history.state == "stopped" else None
+        self.stops.pop(trial.trial_id, None)
         if trial.status == Trial.ERROR:
             history.state = "failed"
             return
         ended = trial.status == Trial.TERMINATED
         restart = math.inf if ended else restart_step(trial, self.time_attr)
         history.state = "running"
-        if not known and restart > -math.inf:
-            history.extend(read_points(trial, self.time_attr, self.metric, self.mode))
+        if ended or (not known and restart > -math.inf):
+            best_known = "last" if self.core.config.target == "final" else self.mode
+            history.extend(read_points(trial, self.time_attr, self.metric, best_known))
         history.keep_until(restart)
         if ended:
             # What was stopped has gone on since, if the driver died before Ray had stored the trial's end.
-            stopped = history.last_step is not None and read_stopped(trial) == history.last_step
+            last = history.last_step
+            stopped = last is not None and last in (stopped_at, read_stopped(trial))
             history.state = "stopped" if stopped else "finished"
 
     def fail(self, trial: Trial) -> None:
         """A trial that failed counts no more, unless it is added again."""
         self._history(trial).state = "failed"
+        self.stops.pop(trial.trial_id, None)
 
     def judge(self, trial: Trial, result: Mapping[str, Any]) -> bool:
         """Record a result of a running trial; whether the trial should stop."""
@@ -102,10 +106,17 @@ class Search:
     def finish(self, trial: Trial, result: Mapping[str, Any]) -> None:
         """Record the last result of a trial that has ended; one that was stopped has not finished."""
         history = self._history(trial)
-        if history.state != "stopped":
-            with contextlib.suppress(UnusableResultError):
-                history.report(*to_point(result, self.time_attr, self.metric))
-            history.state = "finished"
+        try:
+            step, value = to_point(result, self.time_attr, self.metric)
+        except UnusableResultError:
+            step, value = None, math.nan
+        if history.state == "stopped":
+            if step is not None and step != history.last_step:  # buffered behind the one that stopped it
+                write_stopped(trial, step, "stopped at an earlier step")
+            return
+        if step is not None:
+            history.report(step, value)
+        history.state = "finished"
 
     def view(self, judged: History | None = None) -> StudyView:
         """The trials other than the judged one; failed ones gave the user no result and are left out."""

@@ -1,0 +1,40 @@
+"""Trials and results for the tests of LCPFNScheduler's hooks."""
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+H = 12
+GOOD = [0.9 * (1 - 0.5**i) for i in range(1, H + 1)]
+POOR = [0.1 * (1 - 0.5**i) for i in range(1, H + 1)]
+GO, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
+
+
+def new_trial(scheduler=None, storage=None, **attributes) -> Trial:
+    trial = Trial("trainable", stub=True, storage=storage)
+    for name, value in attributes.items():
+        setattr(trial, name, value)
+    if scheduler is not None:
+        scheduler.on_trial_add(None, trial)
+    return trial
+
+
+def results(values, start=1, metric="accuracy", time_attr="training_iteration"):
+    return [{time_attr: step, metric: value} for step, value in enumerate(values, start)]
+
+
+def feed(scheduler, trial, reports) -> list[str]:
+    """Decisions on each result, up to a stop; the trial ends there or at the horizon."""
+    decisions = []
+    for result in reports:
+        decisions.append(scheduler.on_trial_result(None, trial, result))
+        if decisions[-1] == STOP:
+            break
+    if decisions[-1] == STOP or len(decisions) == H:
+        scheduler.on_trial_complete(None, trial, result)
+    return decisions
+
+
+def finish(scheduler, values=GOOD, **kwargs) -> Trial:
+    trial = new_trial(scheduler)
+    assert feed(scheduler, trial, results(values, **kwargs)) == [GO] * H
+    return trial
