@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -38,7 +38,8 @@ def _in_words(error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
         return message
-    return f"{'.'.join(map(str, error['loc']))}: {message}, got {error['input']!r}"
+    named = f"{'.'.join(map(str, error['loc']))}: {message}"
+    return named if error["type"] == "missing" else f"{named}, got {error['input']!r}"
 
 
 class PrunerConfig(BaseModel):
@@ -81,6 +82,17 @@ class PrunerConfig(BaseModel):
     lower: float | None = None
     upper: float | None = None
     surrogate: str = "lcpfn"
+
+    def __init__(self, **options: Any) -> None:
+        """Validate the options.
+
+        Raises:
+            ValueError: If one is missing, unknown or not allowed; names it, its value and what is allowed.
+        """
+        try:
+            super().__init__(**options)
+        except ValidationError as error:
+            raise ValueError("; ".join(map(_in_words, error.errors()))) from None
 
     @model_validator(mode="after")
     def _check(self) -> PrunerConfig:

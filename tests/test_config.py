@@ -31,8 +31,10 @@ from lcstop import PrunerConfig
     ],
 )
 def test_bad_options_are_named(options, named):
-    with pytest.raises(ValueError, match=named):
+    with pytest.raises(ValueError, match=named) as raised:
         PrunerConfig(**options)
+    assert "\n" not in str(raised.value)
+    assert "pydantic" not in str(raised.value)
 
 
 def test_from_yaml(tmp_path):
