@@ -1,0 +1,46 @@
+"""What every single-curve surrogate does around its prediction on the unit interval."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcstop.curve import Curve
+from lcstop.forecast import BarDistribution, Forecast
+from lcstop.scale import MetricScale
+from lcstop.surrogates.time import check_ahead
+
+
+class UnitSurrogate(ABC):
+    """A surrogate that sees each curve alone, on the unit interval, higher better."""
+
+    @abstractmethod
+    def unit_forecast(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> BarDistribution:
+        """Distributions ``[n_curves, n_at]``, with tails, of values whose scale is the unit interval.
+
+        Noise may carry a value out of the unit interval, so the density has no end there: curves of a prior
+        are scored with this, without a metric's bounds.
+
+        Args:
+            curves: At least one, of finite values, higher better; 0 and 1 are inner borders of the answer.
+            at: ``[n_at]`` steps ahead of every curve.
+        """
+
+    def forecast(
+        self,
+        curves: Sequence[Curve],
+        at: Sequence[float],
+        scale: MetricScale,
+        study: Sequence[Curve] = (),
+    ) -> Forecast:
+        """See :class:`lcstop.surrogates.Surrogate`; ``study`` is ignored, each curve stands alone."""
+        if not curves:
+            raise ValueError("curves must hold at least one curve")
+        steps_ahead = np.atleast_1d(np.asarray(at, np.float64))
+        check_ahead(curves, steps_ahead)
+        finite = [curve.finite() for curve in curves]
+        units = [Curve(curve.steps, scale.to_unit(curve.values), curve.horizon) for curve in finite]
+        return Forecast(self.unit_forecast(units, steps_ahead).restrict(0.0, 1.0), scale)
