@@ -1,0 +1,1 @@
+"""Measures surrogates against each other, on curves of the prior and on recorded ones."""

@@ -1,0 +1,137 @@
+"""Curve packs: recorded curves of many trials in one ``.npz`` file, as trials to forecast.
+
+A pack holds ``curves`` ``[n_configs, n_steps]`` padded with NaN, ``steps`` ``[n_steps]`` and ``meta``, JSON
+with at least ``direction`` (min or max); ``index.json`` beside packs lists them.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcstop.curve import Curve, Direction
+from lcstop.evaluation.cases import Task, Trial, moments_of, stable_seed
+from lcstop.scale import MetricScale
+
+PEERS = 20
+"""Other trials of a pack that a study is taken to hold when a trial is judged; they set the scale."""
+
+_DIRECTIONS: dict[str, Direction] = {"min": "minimize", "max": "maximize"}
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Recorded curves of one task.
+
+    Attributes:
+        family: What packs of one origin have in common.
+        name: Unique among packs.
+        direction: Of the metric.
+        curves: Every row, up to its last step, diverged points included.
+        lengths: ``[n_configs]``, points up to the last finite one.
+        diverged: ``[n_configs]``, whether the trial ended before it should have.
+        planned: Whether each trial has chosen its own length.
+        configs: What was recorded of each run, hyperparameters among it; empty if nothing was.
+    """
+
+    family: str
+    name: str
+    direction: Direction
+    curves: tuple[Curve, ...]
+    lengths: NDArray[np.intp]
+    diverged: NDArray[np.bool_]
+    planned: bool = False
+    configs: tuple[dict[str, Any], ...] = ()
+
+
+def find_packs(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Every pack at or below ``path``, with what an ``index.json`` there says of it.
+
+    Raises:
+        ValueError: If there is none, or the index is damaged.
+    """
+    if path.is_file():
+        return [(path, {})]
+    index = path / "index.json"
+    if index.is_file():
+        try:
+            return [(path / entry["file"], entry) for entry in json.loads(index.read_text(encoding="utf-8"))]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{index} is no index of curve packs: {error!r}") from error
+    found = sorted(path.rglob("*.npz"))
+    if not found:
+        raise ValueError(f"there is no curve pack (.npz) at {path}")
+    return [(file, {}) for file in found]
+
+
+def read_pack(path: Path, entry: dict[str, Any] | None = None) -> Pack:
+    """The pack at ``path``; nothing in it is ever unpickled.
+
+    Args:
+        path: A ``.npz`` file.
+        entry: What an index says of it.
+
+    Raises:
+        ValueError: If it is no curve pack.
+        OSError: If it cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            values, steps = data["curves"].astype(np.float64), data["steps"].astype(np.float64)
+            meta: dict[str, Any] = {**json.loads(str(data["meta"])), **(entry or {})}
+            diverged = data.get("diverged")
+            configs = json.loads(str(data.get("configs", "[]")))
+            planned = "planned_epochs" in data
+        direction = _DIRECTIONS[meta["direction"]]
+        if values.ndim != 2 or not len(steps) or values.shape[1] != len(steps):
+            raise ValueError(f"curves {values.shape} do not fit steps {steps.shape}")
+        if not (np.diff(steps) > 0).all():
+            raise ValueError("steps must be strictly increasing")
+        finite = np.isfinite(values)
+        lengths = np.where(finite.any(1), len(steps) - finite[:, ::-1].argmax(1), 0)
+        if diverged is None:
+            # Where a step is the number of an evaluation, runs differ in how many they planned.
+            unit = str(meta.get("step_unit", "")).split("(")[0]
+            diverged = np.full(len(values), False) if "index" in unit else lengths < len(steps)
+        horizon = steps[-1] + (steps[0] == 0)
+        reports = (dict(zip(steps.tolist(), row.tolist(), strict=True)) for row in values)
+        curves = tuple(Curve.from_reports(row, horizon) for row in reports)
+        family, name = meta.get("family", path.parent.name), meta.get("task", path.stem)
+        name = f"{family}/{name}"
+        diverged = diverged.astype(bool)
+        return Pack(family, name, direction, curves, lengths, diverged, planned, tuple(configs))
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no curve pack: {error!r}") from error
+
+
+def pack_task(pack: Pack, n_curves: int, seed: int) -> Task:
+    """A seeded sample of at most ``n_curves`` trials of a pack; more of them keep the first ones.
+
+    The scale of each moment is that of a live decision: from some other trials, each of them whole, and
+    from what is observed of the judged one.
+    """
+    usable = np.flatnonzero(~pack.diverged & (pack.lengths >= 2))
+    chosen = np.random.default_rng(stable_seed(pack.name, seed)).permutation(usable)[:n_curves]
+    n_diverged = int(pack.diverged.sum())
+    left_out = {"diverged": n_diverged, "too short": len(pack.curves) - n_diverged - len(usable)}
+    trials = tuple(_trial(pack, int(row), seed) for row in chosen)
+    return Task(pack.family, pack.name, trials, left_out)
+
+
+def _trial(pack: Pack, row: int, seed: int) -> Trial:
+    whole = pack.curves[row].first(int(pack.lengths[row]))
+    whole = Curve(whole.steps, whole.values, horizon=whole.cutoff)
+    others = np.flatnonzero((pack.lengths > 0) & (np.arange(len(pack.curves)) != row))
+    rng = np.random.default_rng(stable_seed(pack.name, seed, row))
+    peers = [pack.curves[i] for i in rng.permutation(others)[:PEERS]]
+
+    def scale(n_observed: int) -> MetricScale:
+        return MetricScale.from_study(pack.direction, peers, judged=whole.first(n_observed))
+
+    return Trial(row, whole, moments_of(len(whole), scale))
