@@ -1,0 +1,164 @@
+"""What ``lcstop evaluate`` does: from the words of its options to files and tables."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lcstop.evaluation.cases import Task, prior_task
+from lcstop.evaluation.figures import draw
+from lcstop.evaluation.packs import find_packs, pack_task, read_pack
+from lcstop.evaluation.run import evaluate, plan, workers
+from lcstop.evaluation.specs import fingerprint, load
+from lcstop.evaluation.store import Store
+from lcstop.evaluation.summary import summarise
+from lcstop.evaluation.table import tables
+from lcstop.evaluation.timing import latencies
+from lcstop.pretraining.run import commit, versions
+
+
+def run(
+    surrogates: Sequence[str],
+    sources: Sequence[str],
+    n_curves: int,
+    limits: Sequence[str],
+    jobs: int,
+    seed: int,
+    out: Path,
+    console: Console,
+) -> dict[str, Any]:
+    """Score surrogates on sources; write ``results.jsonl``, ``evaluation.json`` and pictures into ``out``.
+
+    Args:
+        surrogates: As :func:`lcstop.evaluation.specs.load` reads them; the others are held against the first.
+        sources: ``prior``, ``prior:LENGTH`` or ``curves:PATH`` each.
+        n_curves: Curves of the prior, and most curves of each pack.
+        limits: ``SURROGATE=CURVES`` each.
+        jobs: Processes.
+        seed: Of the curves of the prior and of the choice among recorded ones.
+        out: Where finished work of the same command, and of others, is found again.
+        console: For progress and notes.
+
+    Returns:
+        What is in ``evaluation.json``.
+
+    Raises:
+        ValueError: If an option is wrong, or a file is not what it should be.
+        OSError: If a file cannot be read or written, or a process dies.
+    """
+    surrogates = list(dict.fromkeys(surrogates))
+    most = _limits(limits, surrogates)
+    for surrogate in surrogates:
+        load(surrogate)  # what is wrong with one is to be said before hours of the others
+    fingerprints = {surrogate: fingerprint(surrogate) for surrogate in surrogates}
+    tasks = _tasks(sources, n_curves, seed)
+    work = plan(tasks, fingerprints, most)
+    store = Store(out / "results.jsonl")
+    with workers(jobs) as pool:
+        with _progress(console) as progress:
+            bars = {
+                name: progress.add_task(name, total=sum(item.surrogate == name for item in work))
+                for name in surrogates
+            }
+            results = evaluate(work, store, pool, lambda item: progress.advance(bars[item.surrogate]))
+        times = latencies(surrogates, pool)
+    summary = summarise(tasks, surrogates, results)
+    summary["surrogates"] = fingerprints
+    summary["latency"] = {surrogate: asdict(latency) for surrogate, latency in times.items()}
+    summary["config"] = {
+        "surrogates": surrogates,
+        "on": list(sources),
+        "curves": n_curves,
+        "limits": most,
+        "jobs": jobs,
+        "seed": seed,
+    }
+    summary["versions"] = {**versions(), "commit": commit()}
+    summary["machine"] = machine()
+    (out / "evaluation.json").write_text(json.dumps(plain(summary), indent=1) + "\n", encoding="utf-8")
+    try:
+        draw(summary, out)
+    except ModuleNotFoundError as error:
+        console.print(f"no pictures: they need {error.name}: pip install 'lcstop[plot]'", markup=False)
+    return summary
+
+
+def show(summary: dict[str, Any], console: Console) -> None:
+    """Print the tables."""
+    for table in tables(summary):
+        console.print(table)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("curves"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def plain(value: Any) -> Any:
+    """``value`` with None for every number that JSON does not know.
+
+    Example:
+        >>> plain({"a": [1.5, float("nan")]})
+        {'a': [1.5, None]}
+    """
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def machine() -> dict[str, Any]:
+    """What the seconds depend on; forecasts are made on one thread."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")  # only Linux has it, and only there does platform not know
+    if info.exists():
+        lines = info.read_text(encoding="utf-8").splitlines()
+        model = next(
+            (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model
+        )
+    return {"cpu": model, "cores": os.cpu_count(), "threads": 1, "system": platform.system()}
+
+
+def _tasks(sources: Sequence[str], n_curves: int, seed: int) -> list[Task]:
+    tasks: dict[str, Task] = {}
+    for source in sources:
+        for task in _tasks_of(source, n_curves, seed):
+            if task.name in tasks:
+                raise ValueError(f"--on gives {task.name} twice")
+            tasks[task.name] = task
+    return list(tasks.values())
+
+
+def _tasks_of(source: str, n_curves: int, seed: int) -> list[Task]:
+    kind, _, argument = source.partition(":")
+    if kind == "prior" and (not argument or argument.isdecimal()):
+        return [prior_task(n_curves, seed, *([int(argument)] if argument else []))]
+    if kind == "curves" and argument:
+        return [pack_task(read_pack(*found), n_curves, seed) for found in find_packs(Path(argument))]
+    raise ValueError(f"--on takes prior, prior:LENGTH and curves:PATH, got {source!r}")
+
+
+def _limits(limits: Sequence[str], surrogates: Sequence[str]) -> dict[str, int]:
+    most = {}
+    for limit in limits:
+        name, _, count = limit.partition("=")
+        if name not in surrogates or not count.isdecimal():
+            raise ValueError(f"--limit takes SURROGATE=CURVES for a surrogate that takes part, got {limit!r}")
+        most[name] = int(count)
+    return most
