@@ -89,6 +89,7 @@ def test_scores_on_a_metric_are_in_its_own_units_and_direction():
     score = score_trial(Walk(0.05), trial)[0]
     forecast = Walk(0.05).forecast([trial.curve.first(2)], [4], scale)
     assert score.error == pytest.approx(2.0, abs=0.02)  # from 5 to 3
+    assert score.unit_error == pytest.approx(float(scale.to_unit(3.0) - scale.to_unit(5.0)), abs=2e-3)
     assert score.pit == pytest.approx(float(forecast.cdf(3.0)[0, 0]))
     assert score.pit < 0.5
     assert score.log_prob == pytest.approx(float(forecast.log_prob(3.0)[0, 0]))
@@ -106,6 +107,7 @@ def test_no_likelihood_where_the_jacobian_underflows():
     score = score_trial(Walk(0.05), trial)[0]
     assert math.isnan(score.log_prob)
     assert score.error == pytest.approx(1e6, rel=1e-3)
+    assert score.unit_error < 1
     assert score.pit == 1.0
 
 

@@ -37,6 +37,7 @@ class Score:
         log_slope: Log of the scale's Jacobian: ``log_prob - log_slope`` is on the unit interval.
         crps: Continuous ranked probability score at the horizon, on the unit interval; see :func:`crps`.
         error: Absolute error of the median at the horizon, in the metric's own units.
+        unit_error: The same on the unit interval, where one trial that explodes does not outweigh all others.
         pit: Probability integral transform: P(Y <= y) at the horizon, in the metric's own units.
         seconds: Of the forecast alone, one curve at a time.
         failed: Why there is no forecast, if there is none.
@@ -49,6 +50,7 @@ class Score:
     log_slope: float = NAN
     crps: float = NAN
     error: float = NAN
+    unit_error: float = NAN
     pit: float = NAN
     seconds: float = NAN
     failed: str | None = None
@@ -88,6 +90,7 @@ def _score_unit(surrogate: Surrogate, whole: Curve, observed: Curve, moment: Mom
     seconds = time.perf_counter() - started
     log_probs = bars.log_prob(whole.values[unseen])[0]
     last, y = BarDistribution(bars.borders, bars.log_mass[0, -1], tails=bars.tails), float(whole.values[-1])
+    error = abs(float(last.quantile(0.5)) - y)
     return Score(
         moment.label,
         moment.n_observed,
@@ -95,7 +98,8 @@ def _score_unit(surrogate: Surrogate, whole: Curve, observed: Curve, moment: Mom
         log_prob_unseen=float(log_probs.mean()),
         log_slope=0.0,
         crps=crps(last, y),
-        error=abs(float(last.quantile(0.5)) - y),
+        error=error,
+        unit_error=error,
         pit=float(last.cdf(y)),
         seconds=seconds,
     )
@@ -109,14 +113,16 @@ def _score_scaled(
     seconds = time.perf_counter() - started
     y = float(whole.values[-1])
     unit, log_slope = float(scale.to_unit(y)), float(scale.log_slope(y))
+    bars = BarDistribution(forecast.bars.borders, forecast.bars.log_mass[0, 0], tails=False)
     told_apart = 0 < unit < 1 and log_slope > _LEAST_SLOPE
     return Score(
         moment.label,
         moment.n_observed,
         log_prob=float(forecast.log_prob(y)[0, 0]) if told_apart else NAN,
         log_slope=log_slope,
-        crps=crps(BarDistribution(forecast.bars.borders, forecast.bars.log_mass[0, 0], tails=False), unit),
+        crps=crps(bars, unit),
         error=abs(float(forecast.median()[0, 0]) - y),
+        unit_error=abs(float(bars.quantile(0.5)) - unit),
         pit=float(forecast.cdf(y)[0, 0]),
         seconds=seconds,
     )

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from lcstop.evaluation.scores import Score
 
+_FORMAT = 1
+"""To be raised when a score comes to mean something else, so that older ones are not taken for it."""
+
 
 class Store:
     """The scores in a file, found by what they depend on.
@@ -52,7 +55,7 @@ class Store:
     @staticmethod
     def key(fingerprint: str, digest: str) -> str:
         """Where the scores of a surrogate on a trial are kept."""
-        return hashlib.sha256(f"{fingerprint}\n{digest}".encode()).hexdigest()[:32]
+        return hashlib.sha256(f"{_FORMAT}\n{fingerprint}\n{digest}".encode()).hexdigest()[:32]
 
     def add(self, key: str, surrogate: str, task: str, scores: Sequence[Score]) -> None:
         """Keep ``scores``; surrogate and task are for a reader of the file."""

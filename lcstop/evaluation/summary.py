@@ -28,6 +28,7 @@ MEASURES: dict[str, Callable[[Score], float]] = {
     "log_likelihood": lambda score: score.log_likelihood,
     "crps": lambda score: score.crps,
     "error": lambda score: score.error,
+    "unit_error": lambda score: score.unit_error,
 }
 """What surrogates are ranked by; only of the first is more better."""
 

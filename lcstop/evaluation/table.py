@@ -12,7 +12,7 @@ from rich.table import Table
 from lcstop.evaluation.cases import LABELS
 from lcstop.evaluation.summary import LEVELS, PACKS, scopes_of
 
-_MEASURES = {"log_likelihood": "log-lik.", "crps": "CRPS", "error": "MAE"}
+_MEASURES = {"log_likelihood": "log-lik.", "crps": "CRPS", "error": "MAE", "unit_error": "unit MAE"}
 
 
 def tables(summary: Mapping[str, Any]) -> list[Table]:
@@ -142,8 +142,8 @@ def _seconds(summary: Mapping[str, Any], surrogates: Sequence[str]) -> Table:
         "mean",
         "median",
         f"times {surrogates[0]}",
-        "undisturbed",
-        "each of\n100 at once",
+        "one step,\nalone",
+        "one step,\n100 at once",
     )
     table = _table("Time of a forecast on one thread", "on", "surrogate", *columns, text_columns=2)
     shown = {task["task"] for task in summary["tasks"] if task["family"] == "prior"} | {PACKS}
