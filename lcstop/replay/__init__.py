@@ -1,0 +1,1 @@
+"""Replays recorded studies against stopping policies: what would each have saved, and what lost?"""
