@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lcstop.curve import Curve
 from lcstop.forecast import BarDistribution, Forecast
 from lcstop.scale import MetricScale
-from lcstop.surrogates.time import check_ahead
+from lcstop.surrogates.time import RESOLUTION, check_ahead, thin, to_time
 
 
 class UnitSurrogate(ABC):
@@ -44,3 +44,17 @@ class UnitSurrogate(ABC):
         finite = [curve.finite() for curve in curves]
         units = [Curve(curve.steps, scale.to_unit(curve.values), curve.horizon) for curve in finite]
         return Forecast(self.unit_forecast(units, steps_ahead).restrict(0.0, 1.0), scale)
+
+
+def prior_time(
+    curve: Curve, at: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Times t of the prior at which the curve was observed, its values there, and the times ``at``.
+
+    Example:
+        >>> t, y, ahead = prior_time(Curve([1, 2], [0.3, 0.4], horizon=50), np.array([50.0]))
+        >>> t.tolist(), y.tolist(), ahead.tolist()
+        ([1.0, 2.0], [0.3, 0.4], [50.0])
+    """
+    seen = thin(curve)
+    return RESOLUTION * to_time(curve, seen.steps), seen.values, RESOLUTION * to_time(curve, at)
