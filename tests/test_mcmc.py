@@ -1,0 +1,214 @@
+"""The MCMC surrogate: the prior it claims, the posterior it samples, and what it leaves alone."""
+
+import builtins
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import ndtr
+
+from lcstop import Curve, MetricScale
+from lcstop.priors import lcpfn as prior
+from lcstop.surrogates import load_surrogate
+from lcstop.surrogates.last_value import LastValue
+from lcstop.surrogates.mcmc import MCMC
+from lcstop.surrogates.posterior import GRID, NAMES, Posterior, allowed, draw_prior, evaluate, weighted
+
+UNIT = MetricScale("maximize", 0.0, 1.0)
+NONE_SEEN = Posterior(np.empty(0), np.empty(0))
+
+
+def proposals(n: int, seed: int) -> tuple[dict[str, torch.Tensor], np.ndarray]:
+    """What the sampler of the prior proposes, as it has it and as parameters ``[n, 13]``."""
+    drawn = prior.propose(n, torch.Generator().manual_seed(seed))
+    rows = [drawn[name] if name in drawn else drawn[name.replace("log_", "")].log() for name in NAMES[:-1]]
+    log_sigma = np.random.default_rng(seed).normal(-4, 1, n)
+    return drawn, np.stack([*(row.double().numpy() for row in rows), log_sigma], -1)
+
+
+def test_curves_and_rejection_are_those_of_the_sampler():
+    drawn, parameters = proposals(3000, 0)
+    expected = prior.evaluate(drawn, torch.from_numpy(GRID).float())
+    curves = evaluate(parameters, GRID)
+    assert curves == pytest.approx(expected.double().numpy(), abs=1e-4)
+    kept = prior.accepted(expected).numpy()
+    assert (allowed(curves) == kept).mean() > 0.999  # float32 there
+    finite = np.isfinite(NONE_SEEN.log_prob(weighted(parameters)))
+    assert np.array_equal(finite, allowed(curves))
+
+
+def test_the_density_is_that_of_the_sampler():
+    """Ratios of densities between proposals, from the ranges and bells of the sampler."""
+    _, parameters = proposals(3000, 1)
+    parameters = parameters[allowed(evaluate(parameters, GRID))]
+    bells = ((3, 0, 2), (7, -2, 1), (8, 0, 0.5), (12, -4, 1))
+    expected = -0.5 * sum(((parameters[:, i] - mean) / std) ** 2 for i, mean, std in bells)
+    jacobian = -2 * np.log(parameters[:, [0, 4, 9]]).sum(-1)  # two coefficients by each weight
+    assert NONE_SEEN.log_prob(weighted(parameters)) == pytest.approx(expected + jacobian, abs=1e-9)
+
+
+def test_draws_of_the_prior_have_its_quantiles():
+    ends = evaluate(draw_prior(20_000, np.random.default_rng(0)), GRID)[:, [0, 9, 99]]
+    generator = torch.Generator().manual_seed(0)
+    expected = prior.sample_noiseless(20_000, generator=generator).double().numpy()[:, [0, 9, 99]]
+    for q in (0.1, 0.5, 0.9):
+        assert np.quantile(ends, q, axis=0) == pytest.approx(np.quantile(expected, q, axis=0), abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("index", "value"), [(0, -0.1), (0, 0.0), (1, 1.3), (2, -0.7), (9, 1.1), (10, math.nan), (3, 800.0)]
+)
+def test_impossible_parameters_have_no_density(index, value):
+    parameters = draw_prior(1, np.random.default_rng(0))[:1]
+    parameters[0, index] = value
+    assert NONE_SEEN.log_prob(weighted(parameters))[0] in (-math.inf, pytest.approx(-0.5 * 400**2, rel=0.1))
+
+
+def test_the_likelihood_looks_between_grid_points():
+    draws = draw_prior(50, np.random.default_rng(0))[:50]
+    t, y = np.array([1.5, 2.0, 33.3]), np.array([0.2, 0.3, 0.5])
+    residual = (evaluate(draws, t) - y) / np.exp(draws[:, -1:])
+    expected = -0.5 * (residual**2).sum(-1) - 3 * draws[:, -1]
+    found = Posterior(t, y).log_prob(weighted(draws)) - NONE_SEEN.log_prob(weighted(draws))
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_walkers_start_where_the_curve_is():
+    t = np.arange(1.0, 41.0)
+    pool = draw_prior(20_000, np.random.default_rng(0))
+    truth = evaluate(pool[:1], t)[0]
+    y = truth + np.random.default_rng(1).normal(0, 0.01, len(t))
+    posterior = Posterior(t, y)
+    start = posterior.start(pool[1:], 100, np.random.default_rng(2))
+    assert len(np.unique(start, axis=0)) == 100
+    assert np.isfinite(posterior.log_prob(start)).all()
+    error = np.median(posterior.log_prob(start)) - np.median(posterior.log_prob(weighted(pool[:1000])))
+    assert error > 0
+
+
+@pytest.fixture(scope="module")
+def known():
+    """A noisy curve of the prior, its noiseless end, its noise, and a forecast from 40 points."""
+    t, sigma = np.arange(1.0, 101.0), 0.01
+    truth = 0.9 * (0.8 - 0.4 * t**-0.8)
+    curve = Curve(t[:40], truth[:40] + np.random.default_rng(0).normal(0, sigma, 40), horizon=100)
+    surrogate = MCMC(n_samples=800, burn_in=300)
+    np.random.seed(5)  # noqa: NPY002
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    bars = surrogate.unit_forecast([curve], np.array([50.0, 100.0]))
+    untouched = np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    return truth, sigma, curve, surrogate, bars, untouched
+
+
+def test_a_known_curve_is_recovered(known):
+    truth, sigma, _, _, bars, _ = known
+    assert bars.quantile(0.5)[0] == pytest.approx(truth[[49, 99]], abs=2 * sigma)
+    width = (bars.quantile(0.95) - bars.quantile(0.05))[0]
+    assert (width > 2 * 1.645 * 0.7 * sigma).all()  # its noise at least
+    assert (width < 0.2).all()
+
+
+def test_chains_are_diagnosed(known):
+    (found,) = known[3].diagnostics
+    assert 0.02 < found.acceptance < 0.6
+    assert found.stuck < 0.1
+    assert 5 < found.autocorrelation_time < 500
+    assert found.effective_samples == pytest.approx(500 * 100 / found.autocorrelation_time)
+
+
+def test_the_global_generator_is_untouched(known):
+    assert known[-1]
+
+
+def test_same_seed_same_answer():
+    curve = Curve([1, 2, 3, 4], [0.2, 0.3, 0.35, 0.4], 50)
+    options = {"n_walkers": 26, "n_samples": 100, "burn_in": 50}
+    a, b, other = (MCMC(**options, seed=seed).forecast([curve], [50], UNIT) for seed in (1, 1, 2))
+    assert np.array_equal(a.bars.log_mass, b.bars.log_mass)
+    assert not np.array_equal(a.bars.log_mass, other.bars.log_mass)
+    batch = MCMC(**options, seed=1).forecast([Curve([1], [0.5], 50), curve], [20, 50], UNIT)
+    assert np.array_equal(batch.bars.log_mass[1, 1], a.bars.log_mass[0, 0])
+
+
+def test_walkers_one_by_one_give_the_same_chains():
+    curve = Curve([1, 2, 3, 4], [0.2, 0.3, 0.35, 0.4], 50)
+    options = {"n_walkers": 26, "n_samples": 30, "burn_in": 10}
+    a, b = (MCMC(**options, vectorize=vectorize).forecast([curve], [50], UNIT) for vectorize in (True, False))
+    assert a.median() == pytest.approx(b.median(), abs=1e-6)
+
+
+def test_better_than_the_last_value_on_curves_of_the_prior():
+    curves = prior.sample_curves(10, generator=torch.Generator().manual_seed(3)).double().numpy()
+    observed = [Curve(np.arange(1, 21), row[:20], 100) for row in curves]
+    at = np.arange(21.0, 101.0, 8)
+    surrogates = MCMC(n_samples=150, burn_in=75, n_draws=300), LastValue()
+    scores = [s.unit_forecast(observed, at).log_prob(curves[:, 20::8]).mean() for s in surrogates]
+    assert scores[0] > scores[1] + 0.3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_walkers": 25}, "n_walkers must be even, from 26"),
+        ({"n_walkers": 27}, "n_walkers must be even"),
+        ({"n_samples": 500}, "burn_in must be from 0 to below n_samples"),
+        ({"burn_in": -1}, "burn_in must be"),
+        ({"n_draws": 0}, "n_draws must be at least 1"),
+        ({"seed": -1}, "seed must be at least 0"),
+    ],
+)
+def test_options_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        MCMC(**options)
+
+
+def test_without_emcee_the_extra_is_named(monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "emcee":
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r'pip install "lcstop\[mcmc\]"'):
+        load_surrogate("mcmc")
+
+
+@pytest.mark.slow
+def test_agrees_with_importance_sampling():
+    """The posterior predictive of a curve of five points, from two million draws of the sampler.
+
+    Nothing is shared: curves, rejection and proposals are those of :mod:`lcstop.priors.lcpfn`.
+    """
+    t, y = np.arange(1.0, 6.0), np.array([0.35, 0.41, 0.52, 0.47, 0.55])
+    at = np.array([6.0, 20.0, 100.0])
+    grid = torch.from_numpy(GRID).float()
+    parts = []
+    for seed in range(200):
+        drawn, parameters = proposals(10_000, seed)
+        kept = prior.accepted(prior.evaluate(drawn, grid)).numpy()
+        curves = prior.evaluate(drawn, torch.from_numpy(np.concatenate([t, at])).float()).double().numpy()
+        parts.append(np.concatenate([curves, parameters[:, -1:]], -1)[kept])
+    draws = np.concatenate(parts)
+    log_sigma = draws[:, -1]
+    log_weight = -0.5 * ((draws[:, :5] - y) ** 2).sum(-1) * np.exp(-2 * log_sigma) - 5 * log_sigma
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    n_independent = 1 / (weight**2).sum()
+    assert n_independent > 2000
+    mean = weight @ draws[:, 5:8]
+    variance = weight @ ((draws[:, 5:8] - mean) ** 2) + weight @ np.exp(2 * log_sigma)
+    cdf = weight @ ndtr((mean - draws[:, 5:8]) / np.exp(log_sigma)[:, None])
+
+    surrogate = MCMC(n_samples=20_000, burn_in=2000, n_draws=20_000)
+    bars = surrogate.unit_forecast([Curve(t, y, 100)], at)
+    middle = (bars.borders[1:] + bars.borders[:-1]) / 2
+    found = bars.mean()[0]
+    found_variance = np.exp(bars.log_mass[0]) @ middle**2 - found**2
+    error = np.sqrt(variance * (1 / n_independent + 1 / surrogate.diagnostics[0].effective_samples))
+    assert (np.abs(found - mean) < 4 * error).all()
+    # Between seeds, standard deviations of the chains differ by 3 % and those of the draws by 1 %.
+    assert np.sqrt(found_variance) == pytest.approx(np.sqrt(variance), rel=0.1)
+    assert bars.cdf(mean)[0] == pytest.approx(cdf, abs=0.03)
