@@ -100,11 +100,6 @@ def test_a_forecast_needs_a_curve():
         load_surrogate().forecast([], at=[50], scale=UNIT)
 
 
-def test_unknown_surrogate():
-    with pytest.raises(ValueError, match="surrogate must be one of lcpfn, got 'gp'"):
-        load_surrogate("gp")
-
-
 @pytest.fixture
 def weights(tmp_path):
     path = tmp_path / "w.safetensors"

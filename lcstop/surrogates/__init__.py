@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -9,7 +10,15 @@ from lcstop.curve import Curve
 from lcstop.forecast import Forecast
 from lcstop.scale import MetricScale
 
-SURROGATES = ("lcpfn",)
+_PLACES = {
+    "lcpfn": ("lcpfn", "LCPFN"),
+    "mcmc": ("mcmc", "MCMC"),
+    "powerlaw": ("powerlaw", "PowerLaw"),
+    "last_value": ("last_value", "LastValue"),
+}
+"""Module and class of each surrogate, imported only when it is asked for."""
+
+SURROGATES = tuple(_PLACES)
 """Names that :func:`load_surrogate` knows."""
 
 
@@ -38,9 +47,13 @@ class Surrogate(Protocol):
 
 
 def load_surrogate(name: str = "lcpfn") -> Surrogate:
-    """A surrogate by name; the weights of ``lcpfn`` are part of the package.
+    """A surrogate by name, with its default arguments.
+
+    ``lcpfn``, whose weights are part of the package, is the one to use; the others are what it is compared
+    with.
 
     Raises:
+        ImportError: If ``mcmc`` is asked for and emcee is not installed.
         ValueError: If there is no surrogate of that name, or its weights are damaged.
 
     Example:
@@ -55,6 +68,6 @@ def load_surrogate(name: str = "lcpfn") -> Surrogate:
     """
     if name not in SURROGATES:
         raise ValueError(f"surrogate must be one of {', '.join(SURROGATES)}, got {name!r}")
-    from lcstop.surrogates.lcpfn import LCPFN  # imports torch
-
-    return LCPFN()
+    module, surrogate = _PLACES[name]
+    loaded: Surrogate = getattr(importlib.import_module(f"lcstop.surrogates.{module}"), surrogate)()
+    return loaded
