@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,8 +78,8 @@ class Task:
         horizon = values.shape[1]
         diverged_at = np.minimum(pack.lengths + 1, horizon) if pack.planned else horizon
         lengths = np.where(pack.diverged, diverged_at, ends)
-        params = tuple(_searched(config) for config in pack.configs) if pack.configs else None
-        return cls(pack.family, pack.name, pack.direction, values, lengths, params)
+        params = tuple(_searched(config) for config in pack.configs)
+        return cls(pack.family, pack.name, pack.direction, values, lengths, params if any(params) else None)
 
     @property
     def n_trials(self) -> int:
@@ -136,6 +137,15 @@ class Task:
     def marked(self) -> bool:
         """Whether this is too small a search to count."""
         return self.n_distinct < FEWEST
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all that a replay depends on."""
+        known = [self.name, self.direction, self.values.shape, self.params]
+        content = hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode())
+        content.update(np.ascontiguousarray(self.values, np.float64).tobytes())
+        content.update(np.ascontiguousarray(self.lengths, np.int64).tobytes())
+        return content.hexdigest()
 
     def order(self, number: int, seed: int = 0) -> NDArray[np.intp]:
         """A random order of the trials, the same for every policy, whatever other orders there are."""
