@@ -172,6 +172,54 @@ def evaluate(
         typer.echo(f"all figures and pictures: {out}")
 
 
+class Target(str, Enum):
+    """Which value of a trial counts."""
+
+    BEST = "best"
+    FINAL = "final"
+
+
+@app.command()
+def bench(
+    curves: Annotated[
+        Path, typer.Option(envvar="LCSTOP_CURVES", help="Recorded curves: a file, or a folder of them.")
+    ],
+    policies: Annotated[
+        str, typer.Option(help="Separated by commas: a source, optuna.sha, lcstop:confidence=0.99, ...")
+    ] = "lcstop,optuna,ray,limits",
+    orders: Annotated[int, typer.Option(min=1, help="Random orders of each task.")] = 20,
+    workers: Annotated[int, typer.Option(min=1, help="Trials that run at a time.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for results and pictures.")] = Path("runs/bench"),
+    tasks: Annotated[str, typer.Option(help="Only tasks with a name like this, such as 'taskset/*'.")] = "*",
+    target: Annotated[Target, typer.Option(help="Best value of any run, or of finished runs.")] = Target.BEST,
+    grid: Annotated[bool, typer.Option(help="Run each rule over its grid, not only at its defaults.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Of the orders.")] = 0,
+    on_ray: Annotated[bool, typer.Option("--ray", help="Spread the work over a Ray cluster.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Replay recorded studies against stopping policies; run again to go on after a kill.
+
+    Finished replays are kept in OUT and found again by the policy's name, options, weights and version and
+    by the study. After a change of a policy's code take another folder.
+
+    Example: lcstop bench --curves PATH --orders 20 --jobs 2 --out runs/bench
+    """
+    from lcstop.replay import command
+
+    options = command.Bench(
+        curves, _words(policies), orders, workers, jobs, tasks, target.value, grid, seed, on_ray
+    )
+    summary = command.run(options, out, errors)
+    if as_json:
+        from lcstop.evaluation.command import plain
+
+        typer.echo(json.dumps(plain(summary)))
+    else:
+        command.show(summary, Console(width=None if sys.stdout.isatty() else 160))
+        typer.echo(f"all figures and pictures: {out}")
+
+
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 

@@ -75,6 +75,11 @@ def build(setting: Setting, study: Study) -> Policy:
         raise ValueError(f"{setting.name!r} is no setting of an Optuna pruner: {error}") from error
 
 
+def fingerprint(setting: Setting) -> str:
+    """What decisions depend on."""
+    return f"{setting.name} {optuna.__version__}"
+
+
 def _pruner(setting: Setting, horizon: int) -> BasePruner:
     options = {
         name: share(value, horizon) if name in _STEPS else value for name, value in setting.options.items()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import ray
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import (
     AsyncHyperBandScheduler,
@@ -75,6 +76,11 @@ def build(setting: Setting, study: Study) -> Policy:
     except (TypeError, KeyError, AssertionError) as error:
         raise ValueError(f"{setting.name!r} is no setting of a Ray scheduler: {error}") from error
     return RayPolicy(scheduler, study.task.n_trials)
+
+
+def fingerprint(setting: Setting) -> str:
+    """What decisions depend on."""
+    return f"{setting.name} {ray.__version__}"
 
 
 class RayPolicy:

@@ -30,6 +30,11 @@ def build(setting: Setting, study: Study) -> Policy:
     raise ValueError(f"limits are none, clairvoyant and patience:epochs=..., got {setting.name!r}")
 
 
+def fingerprint(setting: Setting) -> str:
+    """What decisions depend on."""
+    return setting.name
+
+
 class NoStopping(InOrder):
     """Every trial runs to its end."""
 

@@ -21,7 +21,11 @@ SOURCES = {
     "optuna": "lcstop_optuna.replay",
     "ray": "lcstop_ray.replay",
 }
-"""Where rules come from. Each module has ``SETTINGS``, and ``build(setting, study)`` that makes a policy."""
+"""Where rules come from.
+
+Each module has ``SETTINGS``, ``build(setting, study)`` that makes a policy, and ``fingerprint(setting)``, all
+that its decisions depend on beside the study.
+"""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,16 @@ def build(setting: Setting, study: Study) -> Policy:
     """
     policy: Policy = _module(setting.source).build(setting, study)
     return policy
+
+
+def fingerprint(setting: Setting) -> str:
+    """All that the decisions of a setting depend on beside the study.
+
+    Raises:
+        ValueError: If an option is not allowed, or a file is not what it should be.
+    """
+    text: str = _module(setting.source).fingerprint(setting)
+    return text
 
 
 def parse(words: Sequence[str], grid: bool) -> list[Setting]:

@@ -1,0 +1,103 @@
+"""Our own policy in a replay: :class:`lcstop.PrunerCore`, fed as both adapters feed it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lcstop.config import PrunerConfig, read_yaml
+from lcstop.core import PrunerCore, StudyView
+from lcstop.curve import Curve
+from lcstop.evaluation.run import loaded
+from lcstop.evaluation.specs import fingerprint as surrogate_print
+from lcstop.replay.loop import Action, InOrder, Policy
+from lcstop.replay.settings import Setting, Study, interval
+
+SETTINGS = (Setting("lcstop", default=True, by_target=True),)
+
+
+def build(setting: Setting, study: Study) -> Policy:
+    """A policy for one replay.
+
+    Beside the options of :class:`lcstop.PrunerConfig` there are ``config``, a YAML file with some of them,
+    and ``weights``, a file to use instead of the shipped one. The horizon and the target are the study's.
+
+    Raises:
+        ValueError: If an option is not allowed, or a file is not what it should be.
+    """
+    options, surrogate = _options(setting.options)
+    options.setdefault("interval_steps", interval(study.task.horizon))
+    config = PrunerConfig(**{**options, "horizon": study.task.horizon, "target": study.target})
+    return CorePolicy(PrunerCore(config, loaded(surrogate)), study)
+
+
+def fingerprint(setting: Setting) -> str:
+    """What decisions depend on: the contents of files, and our version.
+
+    Raises:
+        ValueError: If an option is not allowed, or a file is not what it should be.
+    """
+    options, surrogate = _options(setting.options)
+    return json.dumps([options, surrogate_print(surrogate)], sort_keys=True)
+
+
+def _options(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The core's options, and its surrogate as :func:`lcstop.evaluation.specs.load` reads it."""
+    options = dict(given)
+    path, weights = options.pop("config", None), options.pop("weights", None)
+    if path is not None:
+        # A file for live use names a horizon, and may leave everything else at its default.
+        options = {**read_yaml(Path(path), PrunerConfig).model_dump(exclude_unset=True), **options}
+    surrogate = options.setdefault("surrogate", PrunerConfig.model_fields["surrogate"].default)
+    for fixed in ("horizon", "target"):
+        options.pop(fixed, None)
+    return options, surrogate if weights is None else f"{surrogate}:{weights}"
+
+
+class CorePolicy(InOrder):
+    """The core, with every other trial of the study in view; a trial that ends with NaN has failed."""
+
+    def __init__(self, core: PrunerCore, study: Study) -> None:
+        super().__init__(study.task.n_trials)
+        self._core, self._study = core, study
+        self._steps = np.arange(1.0, study.task.horizon + 1)
+        self._values: dict[int, list[float]] = {}
+        self._ended: dict[int, Curve] = {}
+        self._finished: set[int] = set()
+
+    def report(self, trial: int, step: int, value: float) -> Action:
+        """See :class:`lcstop.replay.loop.Policy`."""
+        self._values.setdefault(trial, []).append(value)
+        curve = self._curve(trial)
+        if not (self._core.due(curve) and self._core.decide(curve, self._view(trial)).stop):
+            return Action.GO
+        self._ended[trial] = curve
+        return Action.STOP
+
+    def end(self, trial: int) -> None:
+        """See :class:`lcstop.replay.loop.Policy`."""
+        if trial in self._ended:
+            return
+        self._ended[trial] = self._curve(trial)
+        if np.isfinite(self._values[trial][-1]):
+            self._finished.add(trial)
+        else:
+            del self._values[trial]
+
+    def _curve(self, trial: int) -> Curve:
+        task, values = self._study.task, self._values[trial]
+        params = None if task.params is None else task.params[self._study.order[trial]]
+        return Curve(self._steps[: len(values)], values, task.horizon, params)
+
+    def _view(self, judged: int) -> StudyView:
+        finished, unfinished = list[Curve](), list[Curve]()
+        for trial in self._values:
+            if trial == judged:
+                continue
+            curve = self._ended.get(trial)
+            (finished if trial in self._finished else unfinished).append(curve or self._curve(trial))
+        return StudyView(self._study.task.direction, finished, unfinished)
