@@ -203,7 +203,14 @@ def test_the_tables_show_ours_against_each_peer(surrogate, monkeypatch, tmp_path
     for table in tables(summary):
         console.print(table)
     text = console.file.getvalue()
-    for words in ("lcstop:confidence=0.8", "optuna.sha", "limits.clairvoyant", "in hindsight", "beaten by"):
+    for words in (
+        "lcstop:confidence=0.8",
+        "optuna.sha",
+        "limits.clairvoyant",
+        "in hindsight",
+        "beaten by",
+        "20 seen",
+    ):
         assert words in text
 
 

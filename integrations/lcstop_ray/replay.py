@@ -12,6 +12,7 @@ ASHA, which it draws from numpy's global random state.
 from __future__ import annotations
 
 import itertools
+import logging
 from typing import Any
 
 import ray
@@ -71,6 +72,8 @@ def build(setting: Setting, study: Study) -> Policy:
     }
     if setting.rule != "median":
         options.setdefault("max_t", horizon)
+    # It tells of every bracket that is too small for a task; the search goes on without it.
+    logging.getLogger("ray.tune.schedulers.hyperband").setLevel(logging.WARNING)
     try:
         scheduler = kinds[setting.rule](time_attr="training_iteration", metric="metric", mode=mode, **options)
     except (TypeError, KeyError, AssertionError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean, median
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lcstop.replay.loop import Outcome, budget_of
+from lcstop.replay.loop import SEEN, Outcome, budget_of
 from lcstop.replay.regret import Figures, clopper_pearson, figures, geometric_mean, regrets
 from lcstop.replay.settings import Setting, Target
 from lcstop.replay.task import Task
@@ -120,6 +121,9 @@ def _scope(name: str, tasks: Sequence[Task], settings: Sequence[Setting], cells:
         | {
             "regret_ratio": median(cells[task.name, s.name].regret_ratio for task in tasks),
             "worse_regret": sum(_is_worse(cells[task.name, s.name]) for task in tasks),
+            "seen": [
+                _median_seen(cells[task.name, s.name].seen[i] for task in tasks) for i in range(len(SEEN))
+            ],
             "milliseconds": fmean(cells[task.name, s.name].milliseconds for task in tasks),
         }
         for s in settings
@@ -148,6 +152,11 @@ def _over(speed_ups: Sequence[float]) -> dict[str, Any]:
         "worst": min(speed_ups),
         "failures": sum(speed_up == 0 for speed_up in speed_ups),
     }
+
+
+def _median_seen(shares: Iterable[float | None]) -> float | None:
+    middle = median(math.inf if share is None else share for share in shares)
+    return middle if math.isfinite(middle) else None
 
 
 def _kills(found: Iterable[Figures]) -> dict[str, Any]:

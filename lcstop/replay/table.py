@@ -8,6 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from lcstop.replay.loop import SEEN
 from lcstop.replay.regret import FAILURE
 from lcstop.replay.summary import ALL, SEARCHES, STOCK
 from lcstop.replay.task import FEWEST
@@ -36,7 +37,7 @@ def _table(title: str, *columns: str, caption: str | None = None) -> Table:
         pad_edge=False,
     )
     for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i else "left", no_wrap=not i)
+        table.add_column(column, justify="right" if i else "left", no_wrap=not i, overflow="fold")
     return table
 
 
@@ -81,13 +82,15 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
         "regret\nratio",
         "worse\nregret",
         "wrong kills",
+        *(f"share for\n{n} seen" for n in SEEN),
         "ms an\nepoch",
         *(f"beaten by\n{_short(name)}" for name in ours),
         caption=(
             f"geometric mean: a failure, where no stopping's regret is never reached, counts as {FAILURE}; "
             "regret ratio: after the budget, to no stopping's, median; worse regret: tasks on which it is "
             "higher by more than a standard error; wrong kills: of trials that would have beaten the "
-            "incumbent, with 95 % interval"
+            "incumbent, with 95 % interval; share for n seen: epochs until n trials were over, as a share of "
+            "what they take without stopping, median, empty if more than the budget"
         ),
     )
     for row in scope["settings"]:
@@ -98,6 +101,7 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
             f"{row['regret_ratio']:.2f}",
             str(row["worse_regret"]),
             _share(row),
+            *("" if share is None else f"{share:.2f}" for share in row["seen"]),
             f"{row['milliseconds']:.2g}",
             *(f"{duel['won']} of {n}" if duel else "" for duel in won),
         )
