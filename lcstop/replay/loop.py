@@ -167,14 +167,12 @@ class _Replay:
         while True:
             started = time.perf_counter()
             trial = self.policy.next()
-            if trial is not None and self._is_over(trial):
+            over = trial is not None and self._is_over(trial)
+            if trial is not None and over:
                 self.policy.end(trial)
-                trial, again = None, True
-            else:
-                again = False
             self.outcome.seconds += time.perf_counter() - started
             self._drop()
-            if not again:
+            if not over:
                 return trial
 
     def _is_over(self, trial: int) -> bool:
