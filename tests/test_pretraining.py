@@ -1,6 +1,5 @@
 """Pre-training: exact resume, grids, the command."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -8,14 +7,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from lcstop import BarDistribution
+from lcstop import Curve
 from lcstop.cli import app
 from lcstop.pretraining import loop
 from lcstop.pretraining.config import TrainConfig
 from lcstop.pretraining.evaluate import evaluate_prior
 from lcstop.priors.lcpfn import sample_curves
 from lcstop.surrogates.lcpfn import LCPFN
-from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
+from lcstop.surrogates.network import NetworkConfig
 from lcstop.surrogates.weights import SHIPPED, load_network
 
 SMALL = TrainConfig(
@@ -68,76 +67,66 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
         loop.train(SMALL, tmp_path)
 
 
-def test_batches_ask_only_for_later_points():
-    kinds = set()
-    for seed in range(60):
-        batch = loop.sample_batch(SMALL, torch.Generator().manual_seed(seed), torch.device("cpu"))
-        length = batch.value.shape[1]
-        assert batch.time.shape == batch.value.shape
-        assert (batch.time.diff() > 0).all()
-        assert 0 < batch.time.min() <= batch.time.max() <= 1
-        # Point i is the first that state i has not seen.
-        assert (batch.queries >= batch.cutoffs[:, None]).all()
-        assert batch.queries.max() < length
-        kinds.add("all" if length == 100 else "part")
-    assert kinds == {"all", "part"}
+def test_a_longer_run_goes_on_from_a_checkpoint_made_before_the_rate_fell(tmp_path):
+    shorter = SMALL.model_copy(update={"steps": 10})  # constant up to step 7
+    loop.train(SMALL, tmp_path / "a")
 
+    def kill(progress):
+        if progress.step == 6:
+            raise KilledError
 
-def test_no_forecast_sees_what_it_forecasts():
-    """Points from a cutoff on must not change the logits at that cutoff, and targets are those points."""
-    network = LCPFNNetwork(SMALL.network).eval()
-    batch = loop.sample_batch(SMALL, torch.Generator().manual_seed(3), torch.device("cpu"))
-    logits, target = loop.forecast_batch(network, batch)
-    for i, cutoff in enumerate(batch.cutoffs.tolist()):
-        value = batch.value.clone()
-        value[:, cutoff:] += 1.0
-        changed, _ = loop.forecast_batch(network, dataclasses.replace(batch, value=value))
-        assert torch.equal(changed[:, i], logits[:, i])
-        value = batch.value.clone()
-        if cutoff:
-            value[:, cutoff - 1] += 1.0  # the last point that it may see
-            changed, _ = loop.forecast_batch(network, dataclasses.replace(batch, value=value))
-            assert not torch.equal(changed[:, i], logits[:, i])
-        for b in range(len(value)):
-            assert torch.equal(target[b, i], batch.value[b, batch.queries[b, i]])
-
-
-def test_each_cutoff_is_told_the_time_of_its_last_point():
-    network = LCPFNNetwork(SMALL.network).eval()
-    batch = loop.sample_batch(SMALL, torch.Generator().manual_seed(3), torch.device("cpu"))
-    logits, _ = loop.forecast_batch(network, batch)
-    states = network.encode(batch.time, batch.value)
-    for i, n in enumerate(batch.cutoffs.tolist()):
-        cutoff = batch.time[:, n - 1] if n else torch.zeros(len(batch.time))
-        asked = batch.time.gather(1, batch.queries[:, i])
-        alone = network.predict(states[:, n : n + 1], cutoff[:, None], asked[:, None])[:, 0]
-        assert torch.allclose(alone, logits[:, i], atol=1e-5)
+    with pytest.raises(KilledError):
+        loop.train(shorter, tmp_path / "b", kill)
+    steps = []
+    loop.train(SMALL, tmp_path / "b", lambda p: steps.append(p.step))
+    assert steps[0] == 6
+    one, other = (torch.load(tmp_path / name / "checkpoint.pt")["network"] for name in "ab")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    with pytest.raises(ValueError, match="belongs to another configuration"):  # the rate has fallen by now
+        loop.train(SMALL.model_copy(update={"steps": 20}), tmp_path / "b")
 
 
 def test_the_table_scores_what_the_surrogate_forecasts():
     """One curve, through the table's path and through the public one."""
     table = evaluate_prior(load_network(SHIPPED / "lcpfn.safetensors"), 1, seed=5)
     values = sample_curves(1, generator=torch.Generator().manual_seed(5))[0].double().numpy()
-    surrogate = LCPFN()
+    steps = np.arange(1, 101)
     for score in table:
-        steps = np.arange(1, 101)
         n = score.cutoff
-        time, value = steps[None, :n] / 100, values[None, :n]
-        with torch.inference_mode():
-            network = load_network(SHIPPED / "lcpfn.safetensors")
-            states = network.encode(torch.tensor(time).float(), torch.tensor(value).float())
-            query = torch.tensor(steps[None, None, n:] / 100).float()
-            logits = network.predict(states[:, -1:], torch.tensor([[n / 100]]), query)[0, 0]
-        bars = BarDistribution(surrogate._borders, logits.double().numpy())
+        bars = LCPFN(prior="published").unit_forecast([Curve(steps[:n], values[:n], 100)], steps[n:])
         assert bars.log_prob(values[n:]).mean() == pytest.approx(score.log_likelihood, abs=1e-3)
 
 
-def test_learning_rate_rises_then_falls_to_zero():
-    rates = [loop.schedule(step, 10, 100) for step in range(100)]
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_path, monkeypatch):
+    real = loop.sample_batch
+
+    def spoilt(config, generator, device):
+        batch = real(config, generator, device)
+        if generator.initial_seed() % 1_000_000_007 == 8:  # step 8
+            batch.target[0, 0, 0, 0] = float("nan")
+        return batch
+
+    monkeypatch.setattr(loop, "sample_batch", spoilt)
+    with pytest.raises(FloatingPointError, match=r"the loss of step 8 is nan"):
+        loop.train(SMALL, tmp_path)
+    kept = torch.load(tmp_path / "checkpoint.pt")
+    assert kept["step"] == 5
+    assert all(torch.isfinite(tensor).all() for tensor in kept["network"].values())
+
+
+def test_learning_rate_rises_stays_and_falls_to_zero():
+    config = SMALL.model_copy(update={"steps": 100, "warmup_steps": 10, "decay_share": 0.5})
+    rates = [loop.schedule(step, config) for step in range(100)]
     assert rates[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
-    assert rates[55] == pytest.approx(0.5)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[-1] < 0.001
+    assert set(rates[10:50]) == {1.0}
+    assert rates[75] == pytest.approx(0.5)
+    assert rates[-1] == pytest.approx(0.02)
+
+
+def test_muon_is_asked_for_by_name(tmp_path, monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(ImportError, match=r"training needs torch 2\.9 or later"):
+        loop.train(SMALL, tmp_path)
 
 
 def test_precision_and_device():

@@ -48,7 +48,9 @@ def test_loaded_by_name(name):
 
 
 def test_unknown_surrogate():
-    with pytest.raises(ValueError, match=r"surrogate must be one of lcpfn, mcmc, powerlaw, .*, got 'gp'"):
+    with pytest.raises(
+        ValueError, match=r"surrogate must be one of lcpfn, lcpfn-published, mcmc, .*, got 'gp'"
+    ):
         load_surrogate("gp")
 
 

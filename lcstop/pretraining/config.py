@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lcstop.config import read_yaml
+from lcstop.priors.broad import BroadConfig
 from lcstop.surrogates.network import NetworkConfig
 
 
@@ -17,17 +18,25 @@ class TrainConfig(BaseModel):
     Attributes:
         seed: Seeds the initial weights and every batch; two runs of one seed see the same curves.
         network: Size of the network.
-        steps: Optimizer steps; the learning rate falls to zero over them along a cosine.
+        steps: Optimizer steps.
+        decay_share: Last share of the steps, over which the learning rate falls to zero in a line. Until then
+            it is constant, so a run may be made longer from its checkpoint as long as the fall has not begun.
         batch_size: Curves a step.
-        learning_rate: Peak of the schedule, after ``warmup_steps`` of linear rise.
-        weight_decay: Of AdamW.
+        learning_rate: Of AdamW, which trains vectors, the embedding, and the last layer.
+        matrix_learning_rate: Of Muon, which trains the matrices in between.
+        warmup_steps: Steps of linear rise of both.
+        weight_decay: Of both.
+        broad_share: Share of each batch from the broader prior instead of the published one.
+        broad: Components of the broader prior.
+        varied_share: Share of steps whose curves have a horizon other than 100.
+        irregular_share: Share of steps whose curves lack some of their points.
         cutoffs_per_curve: Cutoffs of each curve that a step trains on, drawn without replacement.
-        queries_per_cutoff: Later points forecast from each cutoff.
-        irregular_share: Share of steps on a sparse or irregular grid instead of all 100 points.
+        queries_per_cutoff: Later steps forecast from each cutoff.
+        draws_per_query: Values drawn at each of them, with fresh noise.
         precision: ``bf16`` (autocast), ``fp32``, or ``auto``: bf16 where the hardware multiplies it.
         device: ``auto`` takes CUDA when there is one.
         checkpoint_every: Steps between checkpoints.
-        evaluation_curves: Fresh curves of the prior for the final table.
+        evaluation_curves: Fresh curves of the published prior for the final table.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,13 +44,19 @@ class TrainConfig(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31)
     network: NetworkConfig = NetworkConfig()
     steps: int = Field(ge=1)
+    decay_share: float = Field(0.3, ge=0, le=1)
     batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    warmup_steps: int = Field(300, ge=0)
+    learning_rate: float = Field(1.5e-3, gt=0)
+    matrix_learning_rate: float = Field(3e-3, gt=0)
+    warmup_steps: int = Field(200, ge=0)
     weight_decay: float = Field(0.01, ge=0)
+    broad_share: float = Field(0.5, ge=0, le=1)
+    broad: BroadConfig = BroadConfig()
+    varied_share: float = Field(0.5, ge=0, le=1)
+    irregular_share: float = Field(0.15, ge=0, le=1)
     cutoffs_per_curve: int = Field(16, ge=1, le=100)
     queries_per_cutoff: int = Field(4, ge=1)
-    irregular_share: float = Field(0.25, ge=0, le=1)
+    draws_per_query: int = Field(4, ge=1)
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     checkpoint_every: int = Field(500, ge=1)

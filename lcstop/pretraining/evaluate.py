@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from pydantic import BaseModel
 
-from lcstop.pretraining.loop import N_POINTS
+from lcstop.pretraining.batch import to_steps
 from lcstop.pretraining.loss import bar_log_prob
 from lcstop.priors.lcpfn import sample_curves
-from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.network import PRIORS, LCPFNNetwork
+from lcstop.surrogates.time import RESOLUTION
 
 CUTOFFS = (10, 20, 40, 80)
 """Observed points out of 100, as published."""
@@ -26,7 +27,7 @@ class Score(BaseModel):
 
 @torch.inference_mode()
 def evaluate_prior(network: LCPFNNetwork, n_curves: int, seed: int) -> list[Score]:
-    """Score ``network`` on fresh noisy curves of the prior, of 100 points each.
+    """Score ``network`` on fresh noisy curves of the published prior, of 100 points each.
 
     Args:
         network: On any device.
@@ -35,16 +36,17 @@ def evaluate_prior(network: LCPFNNetwork, n_curves: int, seed: int) -> list[Scor
     """
     device = network.borders.device
     generator = torch.Generator(device).manual_seed(seed)
-    curves = sample_curves(n_curves, generator=generator, length=N_POINTS, device=device)
-    time = torch.arange(1, N_POINTS + 1, device=device) / N_POINTS
+    curves = sample_curves(n_curves, generator=generator, length=RESOLUTION, device=device)
+    step = to_steps(torch.arange(1, RESOLUTION + 1, device=device), RESOLUTION)
     scores: dict[int, list[torch.Tensor]] = {cutoff: [] for cutoff in CUTOFFS}
     for chunk in torch.split(curves, _CHUNK):
-        states = network.encode(time.expand(len(chunk), -1), chunk)
+        steps = step.expand(len(chunk), -1, -1)
+        prior = torch.full((len(chunk),), PRIORS.index("published"), device=device)
         for cutoff in CUTOFFS:
-            query = time[cutoff:].expand(len(chunk), 1, -1)
-            seen = time[cutoff - 1].expand(len(chunk), 1)
-            logits = network.predict(states[:, cutoff : cutoff + 1], seen, query)[:, 0]
-            scores[cutoff].append(bar_log_prob(logits, chunk[:, cutoff:], network.borders).mean(1))
+            state = network.encode(steps[:, :cutoff], chunk[:, :cutoff], prior=prior)[:, -1:]
+            logits = network.predict(state, steps[:, cutoff - 1 : cutoff], steps[:, None, cutoff:])[:, 0]
+            unseen = chunk[:, cutoff:, None]
+            scores[cutoff].append(bar_log_prob(logits, unseen, network.borders)[..., 0].mean(1))
     table = []
     for cutoff, parts in scores.items():
         score = torch.cat(parts).double()

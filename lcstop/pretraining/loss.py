@@ -29,14 +29,14 @@ def bin_borders(values: Tensor, n_bins: int) -> Tensor:
 
 
 def bar_log_prob(logits: Tensor, y: Tensor, borders: Tensor) -> Tensor:
-    """Log density of ``y`` ``[...]`` under logits ``[..., n_bins]``.
+    """Log density of each of several ``y`` ``[..., n_draws]`` under logits ``[..., n_bins]``.
 
     Inner bins are uniform. The first and the last are half-normal, hung from their inner border, with half
     of their mass within the bin's own width (Müller et al. 2022, arXiv 2112.10510).
     """
     n_bins = logits.shape[-1]
-    index = torch.searchsorted(borders[1:-1], y.contiguous())  # [...] in 0 .. n_bins - 1
-    log_mass = torch.log_softmax(logits.float(), -1).gather(-1, index[..., None])[..., 0]
+    index = torch.searchsorted(borders[1:-1], y.contiguous())  # [..., n_draws] in 0 .. n_bins - 1
+    log_mass = torch.log_softmax(logits.float(), -1).gather(-1, index)
     width = borders.diff()
     log_density = -width.log()[index]
     tail = (index == 0) | (index == n_bins - 1)

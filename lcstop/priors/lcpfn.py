@@ -12,6 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lcstop.priors.curves import Curves
+
 T_MAX = 100.0
 """Every curve of the prior is defined on t in [1, T_MAX], however many points of it are looked at."""
 
@@ -52,10 +54,26 @@ def sample_curves(
         >>> curves.shape
         torch.Size([5, 100])
     """
+    return sample_published(n, generator=generator, length=length, device=device).noisy(generator)
+
+
+def sample_published(
+    n: int,
+    *,
+    generator: torch.Generator,
+    length: int = 100,
+    device: torch.device | str = "cpu",
+) -> Curves:
+    """The same with noise apart, see :class:`lcstop.priors.curves.Curves`; for arguments see above.
+
+    Example:
+        >>> curves = sample_published(5, generator=torch.Generator().manual_seed(0))
+        >>> bool((curves.signal[:, 0] < curves.signal[:, -1]).all())
+        True
+    """
     noiseless = sample_noiseless(n, generator=generator, length=length, device=device)
     sigma = torch.exp(_normal(n, -4.0, 1.0, generator, device))
-    noise = torch.randn(n, length, generator=generator, device=device)
-    return noiseless + sigma[:, None] * noise
+    return Curves(noiseless, sigma[:, None].expand(-1, length))
 
 
 def sample_noiseless(

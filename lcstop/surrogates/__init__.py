@@ -10,13 +10,14 @@ from lcstop.curve import Curve
 from lcstop.forecast import Forecast
 from lcstop.scale import MetricScale
 
-_PLACES = {
-    "lcpfn": ("lcpfn", "LCPFN"),
-    "mcmc": ("mcmc", "MCMC"),
-    "powerlaw": ("powerlaw", "PowerLaw"),
-    "last_value": ("last_value", "LastValue"),
+_PLACES: dict[str, tuple[str, str, dict[str, str]]] = {
+    "lcpfn": ("lcpfn", "LCPFN", {}),
+    "lcpfn-published": ("lcpfn", "LCPFN", {"prior": "published"}),
+    "mcmc": ("mcmc", "MCMC", {}),
+    "powerlaw": ("powerlaw", "PowerLaw", {}),
+    "last_value": ("last_value", "LastValue", {}),
 }
-"""Module and class of each surrogate, imported only when it is asked for."""
+"""Module, class and arguments of each surrogate; a module is imported only when it is asked for."""
 
 SURROGATES = tuple(_PLACES)
 """Names that :func:`load_surrogate` knows."""
@@ -49,8 +50,8 @@ class Surrogate(Protocol):
 def load_surrogate(name: str = "lcpfn") -> Surrogate:
     """A surrogate by name, with its default arguments.
 
-    ``lcpfn``, whose weights are part of the package, is the one to use; the others are what it is compared
-    with.
+    ``lcpfn``, whose weights are part of the package, is the one to use. ``lcpfn-published`` is the same
+    network, told that curves come from the prior of the paper; the others are what it is compared with.
 
     Raises:
         ImportError: If ``mcmc`` is asked for and emcee is not installed.
@@ -68,6 +69,8 @@ def load_surrogate(name: str = "lcpfn") -> Surrogate:
     """
     if name not in SURROGATES:
         raise ValueError(f"surrogate must be one of {', '.join(SURROGATES)}, got {name!r}")
-    module, surrogate = _PLACES[name]
-    loaded: Surrogate = getattr(importlib.import_module(f"lcstop.surrogates.{module}"), surrogate)()
+    module, surrogate, arguments = _PLACES[name]
+    loaded: Surrogate = getattr(importlib.import_module(f"lcstop.surrogates.{module}"), surrogate)(
+        **arguments
+    )
     return loaded

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from lcstop.curve import Curve
 from lcstop.forecast import BarDistribution
-from lcstop.surrogates.time import thin, time_span, to_time
+from lcstop.surrogates.network import PRIORS
+from lcstop.surrogates.time import thin, to_time
 from lcstop.surrogates.unit import UnitSurrogate
 from lcstop.surrogates.weights import SHIPPED, load_network
 
@@ -21,8 +22,11 @@ class LCPFN(UnitSurrogate):
 
     Args:
         weights: A ``.safetensors`` file made by ``lcstop train``; the shipped one by default.
+        prior: What curves are taken to come from: ``broad`` knows what real training runs do, ``published``
+            is the prior of the paper.
 
     Raises:
+        ValueError: If ``prior`` is neither.
         WeightsError: If the weights are missing or damaged.
 
     Example:
@@ -34,7 +38,10 @@ class LCPFN(UnitSurrogate):
         True
     """
 
-    def __init__(self, weights: Path | None = None) -> None:
+    def __init__(self, weights: Path | None = None, prior: str = "broad") -> None:
+        if prior not in PRIORS:
+            raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
+        self._prior = PRIORS.index(prior)
         # A default device or dtype that the user has set is theirs; this network lives on the CPU.
         with torch.device("cpu"):
             self._network = load_network(weights or SHIPPED / "lcpfn.safetensors")
@@ -42,23 +49,29 @@ class LCPFN(UnitSurrogate):
 
     def unit_forecast(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> BarDistribution:
         """See :class:`lcstop.surrogates.unit.UnitSurrogate`."""
-        spans = [time_span(curve) for curve in curves]
-        points = [thin(curve, span) for curve, span in zip(curves, spans, strict=True)]
-        lengths = np.array([len(steps) for steps, _ in points])
-        time = np.zeros((len(curves), max(lengths, default=0)), np.float32)
-        value = np.zeros_like(time)
-        for row, (span, (steps, values)) in enumerate(zip(spans, points, strict=True)):
-            time[row, : len(steps)] = to_time(steps, span)
-            value[row, : len(steps)] = values
-        cutoff = np.array([time[i, n - 1] if n else 0.0 for i, n in enumerate(lengths)], np.float32)
-        query = np.stack([to_time(at, span) for span in spans])
+        points = [thin(curve) for curve in curves]
+        lengths = np.array([len(curve) for curve in points])
+        step = np.zeros((len(curves), max(lengths), 2), np.float32)
+        value = np.zeros((len(curves), max(lengths)), np.float32)
+        cutoff = np.zeros((len(curves), 1, 2), np.float32)
+        query = np.empty((len(curves), 1, len(at), 2), np.float32)
+        for row, (curve, seen) in enumerate(zip(curves, points, strict=True)):
+            n = len(seen)
+            step[row, :n] = _step(curve, seen.steps)
+            value[row, :n] = seen.values
+            cutoff[row, 0] = step[row, n - 1] if n else 0.0
+            query[row, 0] = _step(curve, at)
         with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-            states = self._network.encode(torch.from_numpy(time), torch.from_numpy(value))
-            # Points past a curve's own length are padding; a causal state never sees what follows it.
-            state = states[torch.arange(len(curves), device="cpu"), torch.from_numpy(lengths)]
-            logits = self._network.predict(
-                state[:, None],
-                torch.from_numpy(cutoff)[:, None],
-                torch.from_numpy(query.astype(np.float32))[:, None],
-            )[:, 0]
+            length = torch.from_numpy(lengths)
+            prior = torch.from_numpy(np.full(len(curves), self._prior))
+            states = self._network.encode(torch.from_numpy(step), torch.from_numpy(value), length, prior)
+            # Patches past a curve's own are padding; a causal state never sees what follows it.
+            last = -(-length // self._network.config.patch)
+            state = states[torch.from_numpy(np.arange(len(curves))), last][:, None]
+            logits = self._network.predict(state, torch.from_numpy(cutoff), torch.from_numpy(query))[:, 0]
         return BarDistribution(self._borders, logits.double().numpy())
+
+
+def _step(curve: Curve, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Time and share of the horizon: ``[n, 2]``."""
+    return np.stack([to_time(curve, steps), steps / curve.horizon], -1)

@@ -13,45 +13,43 @@ RESOLUTION = 100
 """Times that a surrogate tells apart, as many as a curve of the prior has points."""
 
 
-def thin(curve: Curve, span: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Steps and values of at most one point, the last, in each hundredth of ``span``.
+def thin(curve: Curve) -> Curve:
+    """At most ``RESOLUTION`` points of the curve, evenly spaced among its reports, the last one always.
 
-    More points than the resolution would cost time and lie outside what a network was trained on.
+    More would cost time and lie outside what a network was trained on.
 
     Example:
-        >>> steps, values = thin(Curve([1, 9, 11, 12], [0.1, 0.2, 0.3, 0.4], horizon=1000), span=1000)
-        >>> steps.tolist(), values.tolist()
-        ([9.0, 12.0], [0.2, 0.4])
+        >>> thin(Curve(np.arange(1, 251), np.arange(1, 251), horizon=1000)).steps[[0, 1, -1]].tolist()
+        [1.0, 4.0, 250.0]
     """
-    if len(curve) < 2:
-        return curve.steps, curve.values
-    cell = np.ceil(to_time(curve.steps, span) * RESOLUTION - 1e-6)
-    last = np.append(cell[1:] > cell[:-1], True)
-    return curve.steps[last], curve.values[last]
+    every = -(-len(curve) // RESOLUTION)
+    if every <= 1:
+        return curve
+    kept = slice((len(curve) - 1) % every, None, every)
+    return Curve(curve.steps[kept], curve.values[kept], curve.horizon)
 
 
-def time_span(curve: Curve) -> float:
-    """Steps of the curve that correspond to t = 1 .. 100, the whole time of the prior's curves.
+def to_time(curve: Curve, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Time of the prior, t / 100, at ``steps`` of a curve: at least one hundredth (t = 1), at most 1.
 
     Up to 100 reports, each is one t of the prior, as published: a curve of 20 epochs is the beginning of a
-    curve of the prior rather than all of it. Only longer curves are scaled to fit.
+    curve of the prior rather than all of it. Longer curves are fitted to it, the first report at t = 1 and
+    the horizon at t = 100.
 
     Example:
-        >>> time_span(Curve([1, 2, 3], [0.1, 0.2, 0.3], horizon=20))
-        100.0
-        >>> time_span(Curve([1, 2, 3], [0.1, 0.2, 0.3], horizon=1000))
-        1000.0
-        >>> time_span(Curve([100, 200, 300], [0.1, 0.2, 0.3], horizon=2000))
-        10000.0
+        >>> to_time(Curve([1, 2, 3], [0.1, 0.2, 0.3], horizon=20), np.array([1.0, 20.0])).tolist()
+        [0.01, 0.2]
+        >>> to_time(Curve([1, 2, 3], [0.1, 0.2, 0.3], horizon=1000), np.array([1.0, 1000.0])).tolist()
+        [0.01, 1.0]
+        >>> to_time(Curve([100, 200, 300], [0.1, 0.2, 0.3], horizon=2000), np.array([100.0, 2000.0])).tolist()
+        [0.01, 0.2]
     """
     between = np.diff(curve.steps) if len(curve) > 1 else curve.steps
     spacing = float(np.median(between)) if len(curve) else 1.0
-    return max(curve.horizon, RESOLUTION * spacing)
-
-
-def to_time(steps: NDArray[np.float64], span: float) -> NDArray[np.float64]:
-    """Share of ``span``, at least one hundredth (t = 1), at most 1 (t = 100)."""
-    return np.clip(steps / span, 1 / RESOLUTION, 1.0)
+    report, last = steps / spacing, curve.horizon / spacing
+    if last > RESOLUTION:
+        report = 1 + (report - 1) * ((RESOLUTION - 1) / (last - 1))
+    return np.clip(report / RESOLUTION, 1 / RESOLUTION, 1.0)
 
 
 def check_ahead(curves: Sequence[Curve], at: NDArray[np.float64]) -> None:

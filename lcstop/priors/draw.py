@@ -1,0 +1,50 @@
+"""Random columns for a prior of curves, one row a curve."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+class Draw:
+    """Random columns ``[n, 1]``, or ``[n, columns]`` where asked, from one generator.
+
+    Example:
+        >>> draw = Draw(3, torch.Generator().manual_seed(0))
+        >>> draw.uniform(2, 5).shape
+        torch.Size([3, 1])
+    """
+
+    def __init__(self, n: int, generator: torch.Generator, device: torch.device | str = "cpu") -> None:
+        self.n, self.generator, self.device = n, generator, device
+
+    def rand(self, columns: int = 1) -> Tensor:
+        """Uniform on [0, 1)."""
+        return torch.rand(self.n, columns, generator=self.generator, device=self.device)
+
+    def randn(self, columns: int = 1) -> Tensor:
+        """Standard normal."""
+        return torch.randn(self.n, columns, generator=self.generator, device=self.device)
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        """Uniform between ``low`` and ``high``."""
+        return low + (high - low) * self.rand()
+
+    def log_uniform(self, low: float, high: float) -> Tensor:
+        """Uniform in its logarithm."""
+        return torch.exp(self.uniform(math.log(low), math.log(high)))
+
+    def normal(self, mean: float, std: float) -> Tensor:
+        """Normal with ``mean`` and standard deviation ``std``."""
+        return mean + std * self.randn()
+
+    def chance(self, share: float) -> Tensor:
+        """True for about ``share`` of the rows."""
+        return self.rand() < share
+
+    @staticmethod
+    def only(where: Tensor, value: Tensor) -> Tensor:
+        """``value`` where true, 0 elsewhere."""
+        return torch.where(where, value, torch.zeros_like(value))
