@@ -26,7 +26,10 @@ from lcstop import PrunerConfig
         ({"horizon": 50, "diverged_after": 0}, "diverged_after"),
         ({"horizon": 50, "lower": 1, "upper": 1}, "lower must be below upper"),
         ({"horizon": 50, "lower": math.nan}, "lower"),
-        ({"horizon": 50, "surrogate": "gp"}, "one of lcpfn, lcpfn-published, mcmc, powerlaw, last_value, got 'gp'"),
+        (
+            {"horizon": 50, "surrogate": "gp"},
+            "one of lcpfn, lcpfn-published, mcmc, powerlaw, last_value, got 'gp'",
+        ),
         ({"horizon": 50, "confidance": 0.9}, "confidance"),
     ],
 )
