@@ -98,7 +98,7 @@ class PrunerCore:
     Example:
         >>> core = PrunerCore(PrunerConfig(horizon=50, lower=0, upper=1))
         >>> done = Curve(range(1, 51), [0.9 - 0.5 * 0.8**i for i in range(50)], horizon=50)
-        >>> poor = Curve([1, 2, 3, 4], [0.11, 0.11, 0.12, 0.12], horizon=50)
+        >>> poor = Curve(range(1, 11), [0.4 - 0.3 * 0.6**i for i in range(10)], horizon=50)
         >>> core.decide(poor, StudyView("maximize", finished=[done])).stop
         True
     """

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import numpy as np
@@ -171,3 +172,15 @@ assert torch.get_default_device().type == "meta" and torch.equal(state, torch.ge
 assert not torch.is_inference_mode_enabled() and torch.is_grad_enabled()
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)  # noqa: S603
+
+
+def test_forecasts_side_by_side_leave_the_number_of_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        surrogate, curve = load_surrogate(), saturating(50, 20)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: surrogate.forecast([curve], at=[50], scale=UNIT), range(40)))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -150,7 +150,7 @@ def test_studies_without_anything_to_compare_with():
 def test_an_added_trial_with_a_value_alone_is_the_incumbent():
     study = study_with()
     study.add_trial(create_trial(value=0.9))
-    trial = running(study, [0.1, 0.1, 0.1, 0.1])
+    trial = running(study, [accuracy(0.1, epoch) for epoch in range(9)])
     assert study.pruner.explain(study, trial).incumbent == 0.9
     assert trial.should_prune()
 
@@ -177,8 +177,9 @@ def test_inside_patient_pruner():
     pruner = optuna.pruners.PatientPruner(LCPFNPruner(horizon=H, lower=0, upper=1), patience=2)
     study = study_with(pruner)
     study.add_trial(finished())
-    falling = running(study, [0.3, 0.2, 0.2, 0.1])
-    rising = running(study, [0.1, 0.11, 0.12, 0.13])
+    level = [accuracy(0.1, epoch) for epoch in range(7)]
+    falling = running(study, [*level, 0.09, 0.08, 0.07])
+    rising = running(study, [*level, 0.11, 0.12, 0.13])
     assert falling.should_prune()
     assert not rising.should_prune()
 
@@ -193,7 +194,7 @@ def test_pickled_pruners_decide_alike():
 
 def test_a_storage_that_fails_lets_the_trial_go_on(caplog):
     study = study_with(n=5)
-    trial = running(study, [0.01, 0.01, 0.01])
+    trial = running(study, [accuracy(0.01, epoch) for epoch in range(9)])
     with caplog.at_level(logging.WARNING, "lcstop"):
         with mock.patch.object(study._storage, "get_all_trials", side_effect=OSError("gone")):
             assert [trial.should_prune() for _ in range(3)] == [False] * 3
