@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -103,6 +104,8 @@ class PrunerConfig(BaseModel):
             raise ValueError(f"min_steps must be at most the horizon {self.horizon:g}, got {self.min_steps}")
         if self.surrogate not in SURROGATES:
             raise ValueError(f"surrogate must be one of {', '.join(SURROGATES)}, got {self.surrogate!r}")
+        if self.surrogate == "mcmc" and find_spec("emcee") is None:
+            raise ValueError('surrogate mcmc needs emcee: pip install "lcstop[mcmc]"')
         return self
 
     @classmethod

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lcstop import PrunerConfig
+from lcstop import PrunerConfig, config
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,10 @@ def test_bad_yaml_is_named_with_its_file(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"bad.yaml.*{message}"):
         PrunerConfig.from_yaml(path)
+
+
+def test_mcmc_without_emcee_is_refused_where_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(config, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"surrogate mcmc needs emcee: pip install \"lcstop\[mcmc\]\""):
+        PrunerConfig(horizon=50, surrogate="mcmc")
+    assert PrunerConfig(horizon=50, surrogate="powerlaw").surrogate == "powerlaw"

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from lcstop import cli
+from lcstop import cli, jobs
 from lcstop.evaluation import command, run
 from lcstop.evaluation.cases import moments_of, prior_task
 from lcstop.evaluation.figures import draw
@@ -187,7 +187,7 @@ def test_processes_give_the_scores_of_this_one(tmp_path):
     trials = prior_task(2, 0, length=10).trials
     work = [run.Work(str(t.number), "last_value", "prior:10", t) for t in trials]
     done = []
-    with run.workers(1) as pool:
+    with jobs.workers(1) as pool:
         results = run.evaluate(work, Store(tmp_path / "results.jsonl"), pool, done.append)
     assert sorted(item.trial.number for item in done) == [0, 1]
     for trial in trials:

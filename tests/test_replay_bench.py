@@ -11,15 +11,16 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from lcstop import cli
+from lcstop.jobs import run_in
 from lcstop.replay import command
 from lcstop.replay.command import Bench
 from lcstop.replay.pictures import draw
 from lcstop.replay.settings import parse
 from lcstop.replay.summary import summarise
 from lcstop.replay.table import tables
-from lcstop.replay.work import Store, finish, plan, run_in, run_unit
+from lcstop.replay.work import Store, finish, plan, run_unit
+from tests.replay_tasks import random_task
 from tests.test_evaluation_packs import write_pack
-from tests.test_replay import random_task
 
 POLICIES = ["optuna.sha", "ray.hyperband", "limits"]
 

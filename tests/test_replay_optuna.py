@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from lcstop.replay.loop import Action, InOrder, replay
 from lcstop.replay.settings import Setting, Study, build, parse
 from lcstop_optuna.replay import SETTINGS, OptunaPolicy, _pruner
-from tests.test_replay import random_task
+from tests.replay_tasks import random_task
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

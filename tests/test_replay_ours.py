@@ -12,7 +12,7 @@ from lcstop.replay.loop import Action, replay
 from lcstop.replay.ours import CorePolicy, build, fingerprint
 from lcstop.replay.settings import Setting, Study, parse
 from lcstop_optuna import LCPFNPruner
-from tests.test_replay import given, random_task
+from tests.replay_tasks import given, random_task
 from tests.test_replay_optuna import RealStudy, Recorder, with_nan
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

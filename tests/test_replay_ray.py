@@ -12,7 +12,7 @@ import lcstop_ray.replay as ray_replay
 from lcstop.replay.loop import Action, replay
 from lcstop.replay.settings import Setting, Study, build, parse
 from lcstop_ray.replay import SETTINGS, LightTrial
-from tests.test_replay import given, random_task
+from tests.replay_tasks import given, random_task
 from tests.test_replay_optuna import Recorder, with_nan
 
 

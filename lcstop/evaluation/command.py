@@ -17,12 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lcstop.evaluation.cases import Task, prior_task
 from lcstop.evaluation.figures import draw
 from lcstop.evaluation.packs import find_packs, pack_task, read_pack
-from lcstop.evaluation.run import evaluate, plan, workers
+from lcstop.evaluation.run import evaluate, plan
 from lcstop.evaluation.specs import fingerprint, load
 from lcstop.evaluation.store import Store
 from lcstop.evaluation.summary import summarise
 from lcstop.evaluation.table import tables
 from lcstop.evaluation.timing import latencies
+from lcstop.jobs import workers
 from lcstop.pretraining.run import commit, versions
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from lcstop.evaluation.scores import Score
+from lcstop.jobs import add_line, read_lines
 
 _FORMAT = 1
 """To be raised when a score comes to mean something else, so that older ones are not taken for it."""
@@ -39,18 +40,10 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._scores: dict[str, list[Score]] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = path.read_bytes() if path.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1]
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                record = json.loads(line)
-                self._scores[record["key"]] = [Score(**score) for score in record["scores"]]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"line {number} of {path} is damaged, remove it: {error!r}") from error
-        if len(whole) < len(content):
-            with path.open("r+b") as file:
-                file.truncate(len(whole))
+        read_lines(path, self._take)
+
+    def _take(self, record: Any) -> None:
+        self._scores[record["key"]] = [Score(**score) for score in record["scores"]]
 
     @staticmethod
     def key(fingerprint: str, digest: str) -> str:
@@ -63,9 +56,7 @@ class Store:
         kept = [
             {name: value for name, value in asdict(score).items() if value is not None} for score in scores
         ]
-        record = {"key": key, "surrogate": surrogate, "task": task, "scores": kept}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        add_line(self._path, {"key": key, "surrogate": surrogate, "task": task, "scores": kept})
 
     def __contains__(self, key: str) -> bool:
         return key in self._scores

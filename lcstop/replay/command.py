@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lcstop.evaluation.command import machine, plain
-from lcstop.evaluation.run import workers as processes
+from lcstop.jobs import run_in
+from lcstop.jobs import workers as processes
 from lcstop.pretraining.run import commit, versions
 from lcstop.replay.pictures import draw
 from lcstop.replay.readers import read_packs
@@ -24,7 +25,7 @@ from lcstop.replay.settings import Target, parse
 from lcstop.replay.summary import NO_STOPPING, summarise
 from lcstop.replay.table import tables
 from lcstop.replay.task import Task
-from lcstop.replay.work import Store, finish, plan, run_in
+from lcstop.replay.work import Store, finish, plan
 
 RunAll = Callable[..., Iterator[tuple[Any, Any]]]
 

@@ -5,27 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
+from lcstop.jobs import add_line, read_lines
 from lcstop.replay.loop import Outcome, budget_of, replay
 from lcstop.replay.settings import Setting, Study, Target, build, fingerprint
 from lcstop.replay.task import Task
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 Results = dict[tuple[str, str], list[Outcome]]
 """Outcomes by name of task and setting, one for each order."""
 
 _CHUNK = 5
 """Orders of a unit: what a kill can cost, against what it takes to hand one out."""
-
-_QUEUED = 32
-"""Units handed out at a time: enough that no process waits."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +98,10 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._outcomes: dict[str, list[Outcome]] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = path.read_bytes() if path.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1]
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                record = json.loads(line)
-                self._outcomes[record["key"]] = [Outcome.from_json(o) for o in record["outcomes"]]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"line {number} of {path} is damaged, remove it: {error!r}") from error
-        if len(whole) < len(content):
-            with path.open("r+b") as file:
-                file.truncate(len(whole))
+        read_lines(path, self._take)
+
+    def _take(self, record: Any) -> None:
+        self._outcomes[record["key"]] = [Outcome.from_json(o) for o in record["outcomes"]]
 
     def add(self, unit: Unit, outcomes: Sequence[Outcome]) -> None:
         """Keep the outcomes of a unit; task and setting are for a reader of the file."""
@@ -127,8 +112,7 @@ class Store:
             "setting": unit.setting.name,
             "outcomes": [outcome.to_json() for outcome in outcomes],
         }
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        add_line(self._path, record)
 
     def __contains__(self, unit: Unit) -> bool:
         return unit.key in self._outcomes
@@ -152,7 +136,7 @@ def finish(
     Args:
         units: From :func:`plan`.
         store: Keeps each unit as soon as it is finished.
-        run_all: Applies a function to items, in any order; see :func:`run_in`.
+        run_all: Applies a function to items, in any order; see :func:`lcstop.jobs.run_in`.
         report: Told of every unit that was in the store or has been finished.
     """
     missing = []
@@ -168,20 +152,6 @@ def finish(
     for unit in units:
         results.setdefault((unit.task.name, unit.setting.name), []).extend(store[unit])
     return results
-
-
-def run_in(
-    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[tuple[Item, Result]]:
-    """Apply ``function`` to each item in a pool; each item with its result as it is finished."""
-    rest, running = iter(items), dict[Future[Result], Item]()
-    while True:
-        for item in islice(rest, _QUEUED - len(running)):
-            running[pool.submit(function, item)] = item
-        if not running:
-            return
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            yield running.pop(future), future.result()
 
 
 def _hash(parts: object) -> str:

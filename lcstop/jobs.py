@@ -1,0 +1,99 @@
+"""Long work that a kill may interrupt: processes of one thread, and a file of what they have finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for
+from pathlib import Path
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+_QUEUED = 64
+"""Items handed out at a time: enough that no process waits."""
+
+
+def read_lines(path: Path, take: Callable[[Any], None]) -> None:
+    """Hand each JSON line of ``path`` to ``take``; a line torn by a kill is cut off, a missing file is empty.
+
+    Raises:
+        ValueError: If a line other than the last is damaged, or ``take`` finds it so.
+        OSError: If the file cannot be read or written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = path.read_bytes() if path.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            take(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"line {number} of {path} is damaged, remove it: {error!r}") from error
+    if len(whole) < len(content):
+        with path.open("r+b") as file:
+            file.truncate(len(whole))
+
+
+def add_line(path: Path, record: Any) -> None:
+    """Append ``record`` to ``path`` as one line of JSON."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def run_in(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[tuple[Item, Result]]:
+    """Apply ``function`` to each item in a pool; each item with its result as it is finished."""
+    rest, running = iter(items), dict[Future[Result], Item]()
+    while True:
+        for item in islice(rest, _QUEUED - len(running)):
+            running[pool.submit(function, item)] = item
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            yield running.pop(future), future.result()
+
+
+@contextmanager
+def workers(jobs: int) -> Iterator[Executor]:
+    """Fresh processes of one thread each, started when there is work, which end with this one.
+
+    Raises:
+        OSError: If one dies.
+    """
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))  # they read it while they start, before any import
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise OSError("a process died; the same command again goes on from what is finished") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _start() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl-c reaches every process; only the parent has a say
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None  # this runs in a worker
+    wait_for([parent.sentinel])
+    os._exit(1)
