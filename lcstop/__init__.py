@@ -1,6 +1,6 @@
 """lcstop stops hyperparameter-optimization trials that will not win, by learning-curve forecasts."""
 
-from lcstop.config import PrunerConfig
+from lcstop.config import PrunerConfig, load_config
 from lcstop.core import Decision, PrunerCore, StudyView
 from lcstop.curve import Curve
 from lcstop.forecast import BarDistribution, Forecast
@@ -19,5 +19,6 @@ __all__ = [
     "PrunerCore",
     "StudyView",
     "Surrogate",
+    "load_config",
     "load_surrogate",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import lcstop
+from lcstop.commands import config, predict, search
+from lcstop.commands.common import Engine, Json, errors, load
+from lcstop.search import ObjectiveError
 
 if TYPE_CHECKING:
     from lcstop.pretraining.evaluate import Score
@@ -23,29 +26,38 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="lcstop",
     help="Stops hyperparameter-optimization trials that will not win.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-errors = Console(stderr=True)
+
+app.add_typer(config.app, name="config")
+app.command()(predict.predict)
+app.command()(search.run)
 
 
-class Engine(str, Enum):
-    """The frameworks that lcstop has an adapter for."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command: 0 it worked, 1 the user's own code failed, 2 a user's mistake, 130 interrupted.
 
-    OPTUNA = "optuna"
-    RAY = "ray"
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")]
-
-
-def main() -> None:
-    """Run the command; what the user got wrong is one line on stderr and exit code 2, no trace."""
+    What went wrong is one line on stderr for each mistake, and no trace unless ``--debug`` asks for it.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    debug = "--debug" in given  # wherever it stands: it is added to the end of a command that has failed
+    given = [argument for argument in given if argument != "--debug"]
     try:
-        app()
-    except (ValueError, OSError) as error:
-        errors.print(f"lcstop: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        raise SystemExit(2) from None
+        code = app(given, prog_name="lcstop", standalone_mode=False)
+    except Exception as error:
+        # Mistakes in the arguments are of a class that typer does not export; all of them have this method.
+        in_arguments = hasattr(error, "format_message")
+        if debug or not (in_arguments or isinstance(error, (ValueError, OSError, ObjectiveError))):
+            raise
+        message = f"{error.format_message()} {_hint(error)}" if in_arguments else str(error)
+        for line in message.splitlines():
+            errors.print(f"lcstop: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
+        raise SystemExit(1 if isinstance(error, ObjectiveError) else 2) from None
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _hint(error: Any) -> str:
+    return f"Try '{error.ctx.command_path} --help'." if getattr(error, "ctx", None) else ""
 
 
 def _version(wanted: bool) -> None:
@@ -59,14 +71,20 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the trace of an error; allowed after the command, too.")
+    ] = False,
 ) -> None:
-    """Stops hyperparameter-optimization trials that will not win."""
+    """Stops hyperparameter-optimization trials that will not win.
+
+    Exit codes: 0 it worked, 1 your objective failed, 2 a mistake in the command or a file, 130 interrupted.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
 
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="A run, such as configs/train/lcpfn.yaml.")],
+    file: Annotated[Path, typer.Argument(metavar="CONFIG", help="A run, such as configs/train/lcpfn.yaml.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and weights.")] = Path("runs/lcpfn"),
     as_json: Json = False,
 ) -> None:
@@ -77,7 +95,7 @@ def train(
     from lcstop.pretraining.config import TrainConfig
     from lcstop.pretraining.run import run
 
-    chosen = TrainConfig.from_yaml(config)
+    chosen = TrainConfig.from_yaml(file)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -128,7 +146,7 @@ def demo(
     Example: lcstop demo --json
     """
     # By name: the core imports no framework, and the demos are the adapters'.
-    result: Any = _load(f"lcstop_{engine.value}.demo", f"demo,{engine.value}").run_demo(
+    result: Any = load(f"lcstop_{engine.value}.demo", f"demo,{engine.value}").run_demo(
         storage=storage, out=out, n_trials=trials, n_epochs=epochs, console=errors
     )
     if as_json:
@@ -222,13 +240,6 @@ def bench(
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _load(module: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"this command needs {error.name}: pip install 'lcstop[{extra}]'") from error
 
 
 if __name__ == "__main__":

@@ -4,43 +4,13 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
+from lcstop.mistakes import in_words
 from lcstop.surrogates import SURROGATES
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def read_yaml(path: str | Path, model: type[Model]) -> Model:
-    """A configuration from a YAML file.
-
-    Raises:
-        OSError: If the file cannot be read.
-        ValueError: If it is not a YAML mapping, or a key or value is not allowed; one line for each.
-    """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold keys and values, got {type(content).__name__}")
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise ValueError("\n".join(f"{path}: {_in_words(e)}" for e in error.errors())) from error
-
-
-def _in_words(error: ErrorDetails) -> str:
-    """One line; what concerns several keys names them and their values itself."""
-    message = error["msg"].removeprefix("Value error, ")
-    if not error["loc"]:
-        return message
-    named = f"{'.'.join(map(str, error['loc']))}: {message}"
-    return named if error["type"] == "missing" else f"{named}, got {error['input']!r}"
+from lcstop.yaml_file import read_yaml
 
 
 class PrunerConfig(BaseModel):
@@ -93,7 +63,12 @@ class PrunerConfig(BaseModel):
         try:
             super().__init__(**options)
         except ValidationError as error:
-            raise ValueError("; ".join(map(_in_words, error.errors()))) from None
+            words = [in_words(e, type(self)) for e in error.errors()]
+            raise ValueError("; ".join(words)) from None
+
+    # Says to pydantic that this is its own constructor in other words; else it would validate a model by
+    # calling it, and what a YAML file has wrong would come back without its place.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @model_validator(mode="after")
     def _check(self) -> PrunerConfig:
@@ -110,5 +85,23 @@ class PrunerConfig(BaseModel):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> PrunerConfig:
-        """The options in a YAML file; see :func:`read_yaml` for what it raises."""
+        """The options in a YAML file; see :func:`load_config`."""
         return read_yaml(path, cls)
+
+
+def load_config(path: str | Path) -> PrunerConfig:
+    """The options in a YAML file, which both adapters and :class:`lcstop.PrunerCore` take.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If a key or value in it is not allowed; names the file, the line, the key and what is.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "pruner.yaml")
+        ...     _ = path.write_text("horizon: 50\\nconfidence: 0.99")
+        ...     load_config(path).confidence
+        0.99
+    """
+    return read_yaml(path, PrunerConfig)

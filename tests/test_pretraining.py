@@ -166,7 +166,7 @@ def test_the_train_command_writes_weights_and_what_they_are(tmp_path):
 def test_bad_runs_are_refused(tmp_path, line):
     path = tmp_path / "run.yaml"
     path.write_text(YAML + line + "\n" if "steps: 0" not in line else YAML.replace("steps: 3", line))
-    with pytest.raises(ValueError, match=f"run.yaml: {line.split(':')[0]}: "):
+    with pytest.raises(ValueError, match=rf"run.yaml:\d+: {line.split(':')[0]}: "):
         TrainConfig.from_yaml(path)
 
 

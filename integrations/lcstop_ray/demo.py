@@ -23,8 +23,8 @@ from rich.progress import Progress
 
 from lcstop import Curve
 from lcstop.demo.digits import DigitsConfig, train
-from lcstop.demo.progress import progress_on
 from lcstop.demo.result import ComparedTrial, DemoResult, compare
+from lcstop.progress import progress_on
 from lcstop_ray.scheduler import LCPFNScheduler
 
 SPACE = {

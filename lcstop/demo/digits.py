@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import torch
 from sklearn.datasets import load_digits
@@ -84,6 +86,19 @@ def train(config: DigitsConfig, n_epochs: int, seed: int = 0) -> Iterator[float]
             torch.autograd.backward(loss)
             optimizer.step()
         yield network.accuracy(data.valid_x, data.valid_y)
+
+
+def objective(seed: int = 0, **hyperparameters: Any) -> Iterator[float]:
+    """The same for ``lcstop run``: takes the fields of :class:`DigitsConfig`, and trains while it is asked.
+
+    Example:
+        >>> curve = objective(
+        ...     learning_rate=3e-3, width=32, depth=1, dropout=0.0, weight_decay=0.0, batch_size=64
+        ... )
+        >>> 0 <= next(curve) <= 1
+        True
+    """
+    return train(DigitsConfig(**hyperparameters), n_epochs=sys.maxsize, seed=seed)
 
 
 @dataclass(frozen=True)

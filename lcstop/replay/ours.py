@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lcstop.config import PrunerConfig, read_yaml
+from lcstop.config import PrunerConfig, load_config
 from lcstop.core import PrunerCore, StudyView
 from lcstop.curve import Curve
 from lcstop.evaluation.run import loaded
@@ -51,7 +50,7 @@ def _options(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     path, weights = options.pop("config", None), options.pop("weights", None)
     if path is not None:
         # A file for live use names a horizon, and may leave everything else at its default.
-        options = {**read_yaml(Path(path), PrunerConfig).model_dump(exclude_unset=True), **options}
+        options = {**load_config(path).model_dump(exclude_unset=True), **options}
     surrogate = options.setdefault("surrogate", PrunerConfig.model_fields["surrogate"].default)
     for fixed in ("horizon", "target"):
         options.pop(fixed, None)

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from lcstop import Curve
 from lcstop.demo.digits import load_data
-from lcstop.demo.progress import progress_on
 from lcstop.demo.result import ComparedTrial, DemoResult, compare
+from lcstop.progress import progress_on
 from lcstop_optuna.demo.search import Search
 from lcstop_optuna.pruner import LCPFNPruner
 

@@ -1,4 +1,4 @@
-"""The progress display of the demos."""
+"""The progress display of searches."""
 
 from __future__ import annotations
 

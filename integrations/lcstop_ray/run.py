@@ -1,0 +1,230 @@
+"""``lcstop run`` with Ray Tune: a search that goes on where it was left, from one configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.search import Searcher
+from ray.tune.search.basic_variant import BasicVariantGenerator
+from rich.console import Console
+from rich.progress import Progress
+
+from lcstop.progress import progress_on
+from lcstop.search import ObjectiveError, Parameter, SearchConfig, SearchResult
+from lcstop_ray.records import STOPPED_FILE
+from lcstop_ray.scheduler import LCPFNScheduler
+from lcstop_ray.search import DIRECTIONS
+
+CONFIG_FILE = "lcstop_search.json"
+"""File in the folder of the search that holds the configuration that it was begun with."""
+
+_MODES = {direction: mode for mode, direction in DIRECTIONS.items()}
+
+
+def run_search(config: SearchConfig, console: Console) -> SearchResult:
+    """Run the search, or what an earlier run has left of it.
+
+    A trial in which the objective raises ends; the others go on, and the same search tries it again. Joins
+    the cluster that ``RAY_ADDRESS`` names, or starts one on this computer, unless Ray runs already.
+
+    Args:
+        config: The search.
+        console: Where progress and failures are shown.
+
+    Raises:
+        ObjectiveError: If the objective has failed in every trial.
+        ValueError: If the objective or the storage cannot be used, or the search was begun otherwise.
+    """
+    start = time.perf_counter()
+    config.load_objective()
+    folder = Path(config.storage).absolute() / config.study
+    known = _check_folder(config, folder)
+    # As with Optuna, an objective finds files from the directory in which the command was given.
+    os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+    with _cluster(), progress_on(console) as progress:
+        shown = _Shown(progress, config)
+        # Ray prints a header however quiet it is told to be.
+        with contextlib.redirect_stdout(io.StringIO()):
+            tuner = _restored(config, folder, shown) if known else _new(config, folder, shown)
+            if not known:
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
+            grid = tuner.fit()
+    return _result(config, folder, list(grid), console, time.perf_counter() - start)
+
+
+def _check_folder(config: SearchConfig, folder: Path) -> bool:
+    """Whether an earlier run can go on."""
+    if "://" in config.storage:
+        raise ValueError(f"storage: must be a folder for engine: ray, got {config.storage!r}")
+    stored = folder / CONFIG_FILE
+    if not stored.exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise ValueError(f"study: {folder} is there, and was not begun by `lcstop run`")
+        return False
+    changes = config.changes(json.loads(stored.read_text(encoding="utf-8")))
+    if changes:
+        raise ValueError(
+            f"study {config.study!r} was begun otherwise: {'; '.join(changes)}; "
+            "go on with that configuration, or give the new search another name"
+        )
+    return tune.Tuner.can_restore(str(folder))
+
+
+def _new(config: SearchConfig, folder: Path, shown: _Shown) -> tune.Tuner:
+    return tune.Tuner(
+        _trainable(config),
+        param_space={name: _domain(space) for name, space in config.space.items()},
+        tune_config=tune.TuneConfig(
+            metric=config.metric,
+            mode=_MODES[config.direction],
+            num_samples=config.n_trials,
+            scheduler=LCPFNScheduler(**config.pruner.model_dump()),
+            search_alg=_searcher(config),
+        ),
+        run_config=tune.RunConfig(
+            name=folder.name, storage_path=str(folder.parent), callbacks=[shown], verbose=0
+        ),
+    )
+
+
+def _restored(config: SearchConfig, folder: Path, shown: _Shown) -> tune.Tuner:
+    tuner = tune.Tuner.restore(
+        str(folder), _trainable(config), resume_unfinished=True, restart_errored=True
+    )
+    run_config = tuner._local_tuner.get_run_config() if tuner._local_tuner else None
+    if run_config is not None:
+        run_config.callbacks = [shown]  # a display cannot be stored
+    return tuner
+
+
+def _trainable(config: SearchConfig) -> Any:
+    """What Ray runs: the curve of one trial, a report for every step."""
+
+    def run(params: dict[str, Any]) -> None:
+        for value in config.curve(config.load_objective(), params):
+            tune.report({config.metric: value})
+
+    return tune.with_resources(run, config.resources or {"cpu": 1})
+
+
+def _domain(space: Parameter) -> Any:
+    if space.choices is not None:
+        return tune.choice(list(space.choices))
+    low, high = space.bounds
+    if space.type == "int":  # Ray leaves the upper end out
+        return (tune.lograndint if space.log else tune.randint)(int(low), int(high) + 1)
+    return (tune.loguniform if space.log else tune.uniform)(low, high)
+
+
+def _searcher(config: SearchConfig) -> BasicVariantGenerator | Searcher:
+    if config.sampler == "random":
+        return BasicVariantGenerator(random_state=config.seed)
+    try:
+        from ray.tune.search.optuna import OptunaSearch
+
+        return OptunaSearch(seed=config.seed)
+    except (ImportError, AssertionError) as error:
+        raise ValueError('sampler: tpe needs optuna, also on Ray: pip install "lcstop[optuna]"') from error
+
+
+class _Shown(tune.Callback):
+    """Moves the progress display along."""
+
+    def __init__(self, progress: Progress, config: SearchConfig) -> None:
+        self._progress, self._config = progress, config
+        self._best = math.nan
+        self._epochs = self._ended = 0
+        self._task = progress.add_task(config.study, total=config.n_trials, best=self._best, epochs=0, saved=0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Ray stores its callbacks to restore a search; a display cannot be stored
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+        """One more step."""
+        better = max if self._config.direction == "maximize" else min
+        value = result.get(self._config.metric, math.nan)
+        self._best = value if math.isnan(self._best) else better(self._best, value)
+        self._update(trials)
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """One more trial, whether it was stopped or not."""
+        self._update(trials)
+
+    def _update(self, trials: Any) -> None:
+        ended = [trial.last_result.get("training_iteration", 0) for trial in trials if trial.is_finished()]
+        epochs = sum(trial.last_result.get("training_iteration", 0) for trial in trials if trial.last_result)
+        saved = len(ended) * self._config.n_steps - sum(ended)
+        self._progress.update(self._task, completed=len(ended), epochs=epochs, best=self._best, saved=saved)
+
+
+def _result(
+    config: SearchConfig, folder: Path, results: list[tune.Result], console: Console, seconds: float
+) -> SearchResult:
+    ended = [result for result in results if result.error is None]
+    failed = [result for result in results if result.error is not None]
+    for result in failed:
+        console.print(
+            f"trial {Path(result.path).name} failed: {_brief(result.error)}",
+            style="red", highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+    if not ended:
+        raise ObjectiveError(f"the objective failed in every trial; the traces are in {folder}")
+    curves = [_values(result, config.metric) for result in ended]
+    stopped = [Path(result.path, STOPPED_FILE).exists() for result in ended]
+    sign = 1 if config.direction == "maximize" else -1
+    finished = [
+        (config.value(values), result)
+        for values, result, stop in zip(curves, ended, stopped, strict=True)
+        if not stop and math.isfinite(config.value(values))
+    ]
+    best, winner = max(finished, key=lambda pair: sign * pair[0], default=(None, None))
+    return SearchResult(
+        study=config.study,
+        storage=str(folder),
+        metric=config.metric,
+        n_trials=len(ended),
+        n_stopped=sum(stopped),
+        n_failed=len(failed),
+        steps=sum(map(len, curves)),
+        steps_unpruned=len(ended) * config.n_steps,
+        seconds=seconds,
+        best=best,
+        best_trial=None if winner is None else Path(winner.path).name,
+        best_params={} if winner is None else winner.config or {},
+    )
+
+
+def _values(result: tune.Result, metric: str) -> list[float]:
+    rows = result.metrics_dataframe
+    return [] if rows is None else [float(value) for value in rows[metric]]
+
+
+def _brief(error: Exception | None) -> str:
+    """The last line of what Ray tells of an exception in another process."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else "without a message"
+
+
+@contextlib.contextmanager
+def _cluster() -> Iterator[None]:
+    """The Ray that this process is connected to, or one that is gone afterwards."""
+    if ray.is_initialized():
+        yield
+        return
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,120 @@
+"""``lcstop config``: check a YAML file, show it with its defaults, print its schema."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from pydantic import BaseModel
+
+from lcstop.config import PrunerConfig
+from lcstop.mistakes import descriptions
+from lcstop.search import Parameter, SearchConfig
+from lcstop.yaml_file import read_plain, read_yaml
+
+app = typer.Typer(help="Check, show and describe YAML files.")
+
+
+class Kind(str, Enum):
+    """What a YAML file is for."""
+
+    PRUNER = "pruner"
+    SEARCH = "search"
+
+
+_MODELS: dict[Kind, type[BaseModel]] = {Kind.PRUNER: PrunerConfig, Kind.SEARCH: SearchConfig}
+
+As = Annotated[
+    Kind | None,
+    typer.Option("--as", help="What the file is for; by default the kind that most of its keys belong to."),
+]
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="YAML files, such as configs/optuna.yaml.")],
+    kind: As = None,
+) -> None:
+    """Say what is wrong in YAML files, one line for each mistake; exit code 2 if anything is.
+
+    Examples:
+
+    lcstop config check configs/optuna.yaml
+
+    lcstop config check --as search search.yaml
+    """
+    mistakes = []
+    for path in files:
+        try:
+            found = kind or _guess(path)
+            read_yaml(path, _MODELS[found])
+        except (ValueError, OSError) as error:
+            mistakes.append(str(error))
+        else:
+            typer.echo(f"{path}: fine ({found.value})")
+    if mistakes:
+        raise ValueError("\n".join(mistakes))
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="A YAML file, such as configs/optuna.yaml.")],
+    kind: As = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of YAML.")] = False,
+) -> None:
+    """Print what a YAML file says, with every default filled in.
+
+    Examples:
+
+    lcstop config show configs/safe.yaml
+
+    lcstop config show --json search.yaml
+    """
+    content = read_yaml(file, _MODELS[kind or _guess(file)]).model_dump(mode="json")
+    text = json.dumps(content, indent=2) if as_json else yaml.safe_dump(content, sort_keys=False).rstrip()
+    typer.echo(text)
+
+
+@app.command()
+def schema(
+    kind: Annotated[Kind, typer.Argument(help="What the file is for.")] = Kind.PRUNER,
+) -> None:
+    """Print the JSON Schema of a kind of YAML file, by which editors complete and check it.
+
+    Name the file that you save it to in the first line of a YAML file:
+    # yaml-language-server: $schema=pruner.schema.json
+
+    Examples:
+
+    lcstop config schema > pruner.schema.json
+
+    lcstop config schema search > search.schema.json
+    """
+    typer.echo(json.dumps(json_schema(_MODELS[kind]), indent=2))
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a model, with what docstrings say of each field.
+
+    Example:
+        >>> json_schema(PrunerConfig)["properties"]["surrogate"]["description"]
+        'What predicts the rest of a curve.'
+    """
+    found = model.model_json_schema()
+    for part in (PrunerConfig, Parameter, SearchConfig):
+        place = found if part is model else found.get("$defs", {}).get(part.__name__)
+        if place is not None:
+            place["description"] = (part.__doc__ or "").partition("\n")[0]
+            for name, words in descriptions(part).items():
+                place["properties"][name]["description"] = words
+    return found
+
+
+def _guess(path: Path) -> Kind:
+    """The kind with most of the file's keys, so that a misspelt key does not make it another."""
+    keys = set(read_plain(path)[0])
+    return max(Kind, key=lambda kind: len(keys & set(_MODELS[kind].model_fields)))

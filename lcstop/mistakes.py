@@ -1,0 +1,118 @@
+"""Mistakes in a configuration, in words: the key, its value, what is allowed, the nearest valid key."""
+
+from __future__ import annotations
+
+import difflib
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+KeyPath = tuple[str | int, ...]
+"""Where a value stands: the keys, and the places in lists, that lead to it."""
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 60
+
+
+def in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """One line on a mistake that pydantic found in the options of ``model``.
+
+    Example:
+        >>> from pydantic import ConfigDict, ValidationError
+        >>> class Options(BaseModel, extra="forbid"):
+        ...     confidence: float = 0.95
+        >>> try:
+        ...     Options.model_validate({"confidance": 0.9})
+        ... except ValidationError as error:
+        ...     in_words(error.errors()[0], Options)
+        "confidance: no such key, got 0.9; did you mean 'confidence'? allowed: confidence"
+    """
+    message, at = error["msg"].removeprefix("Value error, "), error["loc"]
+    if not at:
+        return message  # what concerns several keys names them and their values itself
+    where = key_path(at)
+    if error["type"] == "missing":
+        return f"{where}: is missing, and there is no default"
+    if error["type"] == "extra_forbidden":
+        *parents, key = at
+        hint = nearest(str(key), _keys(model, parents))
+        return f"{where}: no such key, got {_short.repr(error['input'])}{hint}"
+    if error["type"] == "value_error":
+        return f"{where}: {message}"
+    return f"{where}: {message}, got {_short.repr(error['input'])}{_as_number(error)}"
+
+
+def key_path(at: Sequence[str | int]) -> str:
+    """The keys that lead to a value, with dots between them.
+
+    Example:
+        >>> key_path(("space", "width", "choices", 0))
+        'space.width.choices.0'
+    """
+    return ".".join(map(str, at))
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """What to write instead of ``word``: the nearest of the allowed words, if one is near, and all of them.
+
+    Example:
+        >>> nearest("fina", ["best", "final"])
+        "; did you mean 'final'? allowed: best, final"
+    """
+    words = list(allowed)
+    near = difflib.get_close_matches(word, words, n=1)
+    return "; " + (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {', '.join(words)}"
+
+
+def _as_number(error: ErrorDetails) -> str:
+    """How to write a number that YAML, or quotes, made a text; YAML 1.1 wants a dot in 1.0e-5."""
+    value = error["input"]
+    if error["type"] not in ("float_type", "int_type") or not isinstance(value, str):
+        return ""
+    try:
+        number = float(value)
+    except ValueError:
+        return ""
+    plain = f"{number:.12g}"
+    mantissa, e, exponent = plain.partition("e")
+    if e and "." not in mantissa:
+        mantissa += ".0"
+    return f", which is text; write {mantissa}{e}{exponent} without quotes"
+
+
+def _keys(model: type[BaseModel], at: Sequence[str | int]) -> list[str]:
+    """The keys that are allowed in the mapping that ``at`` leads to."""
+    kind: Any = model
+    for key in at:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = kind.model_fields[str(key)].annotation
+        else:  # Mapping or list of something
+            kind = get_args(kind)[-1]
+        if get_origin(kind) in (Union, UnionType):
+            kind = next(part for part in get_args(kind) if part is not type(None))
+    return list(kind.model_fields) if issubclass(kind, BaseModel) else []
+
+
+def descriptions(model: type[BaseModel]) -> Mapping[str, str]:
+    """What the docstring of a model says of each field, from its section ``Attributes``.
+
+    Example:
+        >>> from lcstop import PrunerConfig
+        >>> descriptions(PrunerConfig)["surrogate"]
+        'What predicts the rest of a curve.'
+    """
+    lines = (model.__doc__ or "").partition("Attributes:\n")[2].splitlines()
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, rest = line.strip().partition(": ")
+        if colon and name in model.model_fields:
+            found[name] = [rest]
+        elif not line.strip():
+            break  # the next section
+        elif found:
+            found[list(found)[-1]].append(line.strip())
+    return {name: " ".join(words) for name, words in found.items()}
