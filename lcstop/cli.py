@@ -45,19 +45,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = app(given, prog_name="lcstop", standalone_mode=False)
     except Exception as error:
-        # Mistakes in the arguments are of a class that typer does not export; all of them have this method.
-        in_arguments = hasattr(error, "format_message")
+        in_arguments = _in_arguments(error)
         if debug or not (in_arguments or isinstance(error, (ValueError, OSError, ObjectiveError))):
             raise
-        message = f"{error.format_message()} {_hint(error)}" if in_arguments else str(error)
-        for line in message.splitlines():
+        for line in (in_arguments or str(error)).splitlines():
             errors.print(f"lcstop: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise SystemExit(1 if isinstance(error, ObjectiveError) else 2) from None
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _hint(error: Any) -> str:
-    return f"Try '{error.ctx.command_path} --help'." if getattr(error, "ctx", None) else ""
+def _in_arguments(error: Any) -> str | None:
+    """What is wrong in the arguments, None if it is something else.
+
+    Typer does not export the class of these errors, but all of them say it by this method.
+    """
+    if not hasattr(error, "format_message"):
+        return None
+    context = getattr(error, "ctx", None)
+    return f"{error.format_message()}" + (f" Try '{context.command_path} --help'." if context else "")
 
 
 def _version(wanted: bool) -> None:

@@ -42,7 +42,7 @@ class SearchResult:
         steps_unpruned: Steps that they would have had if none had been stopped.
         seconds: Wall time of this run.
         best: Best value of a trial, None if no trial was finished.
-        best_trial: That trial's number, or its name in Ray.
+        best_trial: That trial's number, or its id in Ray.
         best_params: Its hyperparameters.
     """
 

@@ -113,9 +113,9 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="aliases (*) are not allowed; repeat it", problem_mark=mark)
-        node: Node | None = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        node: Node | None = super().compose_node(parent, index)
         return node
 
 
@@ -168,7 +168,7 @@ class _Values:
             value = "true" if text.lower() in ("yes", "on") else "false"
             self._refuse(node, at, f"{text!r} is {value} to YAML; write {value}, or {text!r} in quotes")
         try:
-            value = self._loader.construct_object(node)  # type: ignore[no-untyped-call]
+            value = self._loader.construct_object(node)
         except (ValueError, KeyError, AttributeError, yaml.YAMLError):  # such as !!int and no number
             self._refuse(node, at, f"{text!r} cannot be read as {kind}")
         if (kind == "int" and not _DECIMAL.fullmatch(text)) or (kind == "float" and ":" in text):

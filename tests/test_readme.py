@@ -12,7 +12,9 @@ from lcstop import PrunerConfig
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"```(?:python|yaml)\n(.*?)```", README, re.DOTALL)
+SNIPPETS = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if block[0] != "#"]
+FILES = {block.split()[1]: block for block in BLOCKS if block[0] == "#"}
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda s: s.splitlines()[0])
@@ -34,6 +36,33 @@ def test_snippets_run_as_pasted(snippet, tmp_path):
 
 def test_there_is_a_snippet_for_each_engine():
     assert [snippet.splitlines()[0] for snippet in SNIPPETS] == ["import optuna", "from ray import tune"]
+
+
+def test_the_commands_on_yaml_run_as_written(tmp_path):
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "curve.csv").write_text("epoch,val_acc\n1,0.3\n2,0.5\n3,0.6\n", encoding="utf-8")
+    lines = re.findall(r"^lcstop ((?:config|run|predict) [^#\n]*)", README, re.MULTILINE)
+    assert {line.split()[0] for line in lines} == {"config", "run", "predict"}
+    for line in lines:
+        words, _, target = line.partition(">")
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "lcstop.cli", *words.split()],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+        assert "Traceback" not in done.stderr
+        assert not target or "properties" in done.stdout
+    (tmp_path / "pruner.yaml").write_text(FILES["pruner.yaml"].replace("confidence", "confidance"))
+    command = [sys.executable, "-m", "lcstop.cli", "config", "check", "pruner.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
+    shown = re.search(r"^lcstop: pruner.yaml.*$", README, re.MULTILINE)[0]
+    assert done.returncode == 2
+    assert done.stderr.startswith(shown.removesuffix("..."))
 
 
 def test_the_table_of_options_is_complete_and_true():

@@ -200,8 +200,9 @@ def _sampler(config: SearchConfig, n_trials: int) -> optuna.samplers.BaseSampler
     seed = config.seed
     if seed is not None and n_trials:
         seed = int(np.random.SeedSequence([seed, n_trials]).generate_state(1)[0])
-    samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
-    return samplers[config.sampler](seed=seed)
+    if config.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.TPESampler(seed=seed)
 
 
 def _brief(error: Exception) -> str:

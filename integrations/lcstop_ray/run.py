@@ -61,7 +61,7 @@ def run_search(config: SearchConfig, console: Console) -> SearchResult:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
             grid = tuner.fit()
-    return _result(config, folder, list(grid), console, time.perf_counter() - start)
+    return _result(config, folder, grid, console, time.perf_counter() - start)
 
 
 def _check_folder(config: SearchConfig, folder: Path) -> bool:
@@ -100,12 +100,10 @@ def _new(config: SearchConfig, folder: Path, shown: _Shown) -> tune.Tuner:
 
 
 def _restored(config: SearchConfig, folder: Path, shown: _Shown) -> tune.Tuner:
-    tuner = tune.Tuner.restore(
-        str(folder), _trainable(config), resume_unfinished=True, restart_errored=True
-    )
+    tuner = tune.Tuner.restore(str(folder), _trainable(config), resume_unfinished=True, restart_errored=True)
     run_config = tuner._local_tuner.get_run_config() if tuner._local_tuner else None
     if run_config is not None:
-        run_config.callbacks = [shown]  # a display cannot be stored
+        run_config.callbacks = [shown]  # what Ray has stored is not on this screen
     return tuner
 
 
@@ -134,6 +132,7 @@ def _searcher(config: SearchConfig) -> BasicVariantGenerator | Searcher:
     try:
         from ray.tune.search.optuna import OptunaSearch
 
+        logging.getLogger("optuna").setLevel(logging.WARNING)  # no line on its study in memory
         return OptunaSearch(seed=config.seed)
     except (ImportError, AssertionError) as error:
         raise ValueError('sampler: tpe needs optuna, also on Ray: pip install "lcstop[optuna]"') from error
@@ -146,7 +145,9 @@ class _Shown(tune.Callback):
         self._progress, self._config = progress, config
         self._best = math.nan
         self._epochs = self._ended = 0
-        self._task = progress.add_task(config.study, total=config.n_trials, best=self._best, epochs=0, saved=0)
+        self._task = progress.add_task(
+            config.study, total=config.n_trials, best=self._best, epochs=0, saved=0
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Ray stores its callbacks to restore a search; a display cannot be stored
@@ -156,31 +157,35 @@ class _Shown(tune.Callback):
         better = max if self._config.direction == "maximize" else min
         value = result.get(self._config.metric, math.nan)
         self._best = value if math.isnan(self._best) else better(self._best, value)
-        self._update(trials)
+        self._update(trials, ended=None)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """One more trial, whether it was stopped or not."""
-        self._update(trials)
+        self._update(trials, ended=trial)
 
-    def _update(self, trials: Any) -> None:
-        ended = [trial.last_result.get("training_iteration", 0) for trial in trials if trial.is_finished()]
-        epochs = sum(trial.last_result.get("training_iteration", 0) for trial in trials if trial.last_result)
-        saved = len(ended) * self._config.n_steps - sum(ended)
-        self._progress.update(self._task, completed=len(ended), epochs=epochs, best=self._best, saved=saved)
+    def _update(self, trials: Any, ended: Any) -> None:
+        """``ended`` is a trial that has just ended, which Ray has not marked yet."""
+        steps = {t: t.last_result.get("training_iteration", 0) for t in trials if t.last_result}
+        over = [n for trial, n in steps.items() if trial is ended or trial.is_finished()]
+        saved = len(over) * self._config.n_steps - sum(over)
+        self._progress.update(
+            self._task, completed=len(over), epochs=sum(steps.values()), best=self._best, saved=saved
+        )
 
 
 def _result(
-    config: SearchConfig, folder: Path, results: list[tune.Result], console: Console, seconds: float
+    config: SearchConfig, folder: Path, grid: tune.ResultGrid, console: Console, seconds: float
 ) -> SearchResult:
+    results = [grid[i] for i in range(len(grid))]
     ended = [result for result in results if result.error is None]
     failed = [result for result in results if result.error is not None]
     for result in failed:
         console.print(
-            f"trial {Path(result.path).name} failed: {_brief(result.error)}",
+            f"a trial failed: {_brief(result.error)} (trace: {Path(result.path, 'error.txt')})",
             style="red", highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
     if not ended:
-        raise ObjectiveError(f"the objective failed in every trial; the traces are in {folder}")
+        raise ObjectiveError(f"the objective failed in every trial; see {folder}")
     curves = [_values(result, config.metric) for result in ended]
     stopped = [Path(result.path, STOPPED_FILE).exists() for result in ended]
     sign = 1 if config.direction == "maximize" else -1
@@ -201,7 +206,7 @@ def _result(
         steps_unpruned=len(ended) * config.n_steps,
         seconds=seconds,
         best=best,
-        best_trial=None if winner is None else Path(winner.path).name,
+        best_trial=None if winner is None else (winner.metrics or {}).get("trial_id"),
         best_params={} if winner is None else winner.config or {},
     )
 
@@ -224,7 +229,11 @@ def _cluster() -> Iterator[None]:
         yield
         return
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    logger = logging.getLogger("ray.tune")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)  # the traces of trials that fail are in their folders
     try:
         yield
     finally:
+        logger.setLevel(before)
         ray.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -43,7 +44,8 @@ def run(
     sys.path.insert(0, str(Path.cwd()))  # where `python -m` looks for modules, and a console script does not
     adapter = load(f"lcstop_{config.engine}.run", config.engine)
     try:
-        result: SearchResult = adapter.run_search(config, errors)
+        with contextlib.redirect_stdout(sys.stderr):  # what the objective prints is no figure of ours
+            result: SearchResult = adapter.run_search(config, errors)
     except KeyboardInterrupt:
         errors.print("lcstop: interrupted; the same command goes on", style="red", highlight=False)
         raise typer.Exit(130) from None
