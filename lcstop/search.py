@@ -6,12 +6,13 @@ import contextlib
 import importlib
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lcstop.config import PrunerConfig
 from lcstop.curve import Curve, Direction
@@ -147,8 +148,8 @@ class SearchConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    objective: Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*:\w+$")]
-    study: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
+    objective: str
+    study: str
     storage: str = Field(min_length=1)
     direction: Direction
     n_trials: int = Field(ge=1)
@@ -160,6 +161,20 @@ class SearchConfig(BaseModel):
     seed: int | None = Field(None, ge=0, lt=2**32)
     arguments: dict[str, Any] = {}
     resources: dict[str, Annotated[float, Field(ge=0)]] = {}
+
+    @field_validator("objective")
+    @classmethod
+    def _check_objective(cls, value: str) -> str:
+        if not re.fullmatch(r"\w+(\.\w+)*:\w+", value):
+            raise ValueError(f"must be module:function, such as lcstop.demo.digits:objective, got {value!r}")
+        return value
+
+    @field_validator("study")
+    @classmethod
+    def _check_study(cls, value: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", value):  # Ray makes a folder of it
+            raise ValueError(f"must be of letters, digits, dots, - and _ alone, got {value!r}")
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> SearchConfig:

@@ -123,8 +123,12 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_lines(tmp_path):
             r":7: space.depth: a choice has choices, and neither low",
         ),
         ("maximize", "max", r":4: direction: .*'maximize' or 'minimize', got 'max'"),
-        ("module:function", "module.function", r":1: objective: .*pattern"),
-        ("study: digits", "study: a/b", r":2: study: .*pattern"),
+        (
+            "module:function",
+            "module.function",
+            r":1: objective: must be module:function, .*, got 'module.function'",
+        ),
+        ("study: digits", "study: a/b", r":2: study: must be of letters, .*, got 'a/b'"),
         ("n_trials: 6", "resources: {gpu: 1}", r":5: resources is for engine: ray"),
         (
             "n_trials: 6",

@@ -17,6 +17,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
 
 from lcstop.progress import progress_on
 from lcstop.search import Objective, ObjectiveError, Parameter, SearchConfig, SearchResult
@@ -160,27 +161,7 @@ def _suggest(trial: optuna.Trial, name: str, space: Parameter) -> Any:
 
 def _open(config: SearchConfig) -> optuna.Study:
     """The study, new or as it was left, if it was begun with this configuration."""
-    with warnings.catch_warnings():
-        # Heartbeats are Optuna's own way to tell a trial that runs from one whose process was killed.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        try:
-            database = make_url(config.storage)
-            if database.drivername.startswith("sqlite") and database.database:
-                Path(database.database).parent.mkdir(parents=True, exist_ok=True)
-            storage = optuna.storages.RDBStorage(
-                config.storage, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE
-            )
-            study = optuna.create_study(
-                storage=storage,
-                study_name=config.study,
-                direction=config.direction,
-                pruner=LCPFNPruner(**config.pruner.model_dump()),
-                load_if_exists=True,
-            )
-        except Exception as error:
-            # Whatever a database and its driver raise, the URL is what the user can change.
-            cause = str(error).partition("\n")[0]
-            raise ValueError(f"storage: cannot use {config.storage!r}: {cause}") from error
+    study = _create(config, LCPFNPruner(**config.pruner.model_dump()))
     stored = study.user_attrs.get(CONFIG_ATTR)
     if stored is None and study.get_trials(deepcopy=False):
         raise ValueError(f"study: {config.study!r} is in the storage and was not begun by `lcstop run`")
@@ -193,6 +174,35 @@ def _open(config: SearchConfig) -> optuna.Study:
     study.set_user_attr(CONFIG_ATTR, config.model_dump_json())
     study.sampler = _sampler(config, len(study.get_trials(deepcopy=False)))
     return study
+
+
+def _create(config: SearchConfig, pruner: LCPFNPruner, attempts: int = 3) -> optuna.Study:
+    """The study of that name in the storage, made if it is not there."""
+    try:
+        database = make_url(config.storage)
+        if database.drivername.startswith("sqlite") and database.database:
+            Path(database.database).parent.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            # Heartbeats are Optuna's own way to tell a trial that runs from one whose process was killed.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            storage = optuna.storages.RDBStorage(
+                config.storage, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE
+            )
+        return optuna.create_study(
+            storage=storage,
+            study_name=config.study,
+            direction=config.direction,
+            pruner=pruner,
+            load_if_exists=True,
+        )
+    except Exception as error:
+        # Of processes that start together, all but one find tables that are only half made.
+        if attempts > 1 and isinstance(error, (DatabaseError, optuna.exceptions.StorageInternalError)):
+            time.sleep(1)
+            return _create(config, pruner, attempts - 1)
+        # Whatever a database and its driver raise, the URL is what the user can change.
+        cause = str(error).partition("\n")[0]
+        raise ValueError(f"storage: cannot use {config.storage!r}: {cause}") from error
 
 
 def _sampler(config: SearchConfig, n_trials: int) -> optuna.samplers.BaseSampler:

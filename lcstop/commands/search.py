@@ -6,18 +6,15 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from lcstop.commands.common import Json, errors, load
-from lcstop.search import SearchConfig
+from lcstop.search import SearchConfig, SearchResult
 from lcstop.yaml_file import read_yaml
-
-if TYPE_CHECKING:
-    from lcstop.search import SearchResult
 
 
 def run(
