@@ -81,6 +81,19 @@ def test_a_killed_search_goes_on_to_the_full_number_with_the_same_configuration(
     assert "n_trials was 6, is 7" in refused.stderr
 
 
+def test_an_interrupted_search_says_that_it_goes_on(tmp_path):
+    path = write(tmp_path, arguments={"pause": 0.2})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command(path), cwd=ROOT, env=ENV, **pipes) as process:  # noqa: S603
+        deadline = time.monotonic() + 120
+        while not lengths(tmp_path) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("lcstop: interrupted; the same command goes on\n")
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [

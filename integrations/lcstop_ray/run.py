@@ -52,6 +52,8 @@ def run_search(config: SearchConfig, console: Console) -> SearchResult:
     known = _check_folder(config, folder)
     # As with Optuna, an objective finds files from the directory in which the command was given.
     os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+    # Else Ray takes Ctrl-C for itself, and returns what there is as if that were all.
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     with _cluster(), progress_on(console) as progress:
         shown = _Shown(progress, config)
         # Ray prints a header however quiet it is told to be.
@@ -213,7 +215,7 @@ def _result(
 
 def _values(result: tune.Result, metric: str) -> list[float]:
     rows = result.metrics_dataframe
-    return [] if rows is None else [float(value) for value in rows[metric]]
+    return [] if rows is None or metric not in rows else [float(value) for value in rows[metric]]
 
 
 def _brief(error: Exception | None) -> str:
