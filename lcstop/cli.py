@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="lcstop",
-    help="Stops hyperparameter-optimization trials that will not win.",
+    rich_markup_mode="markdown",  # so that paragraphs are wrapped to the terminal
     pretty_exceptions_enable=False,
 )
 

@@ -16,7 +16,7 @@ from lcstop.mistakes import descriptions
 from lcstop.search import Parameter, SearchConfig
 from lcstop.yaml_file import read_plain, read_yaml
 
-app = typer.Typer(help="Check, show and describe YAML files.")
+app = typer.Typer(help="Check, show and describe YAML files.", rich_markup_mode="markdown")
 
 
 class Kind(str, Enum):
@@ -85,8 +85,8 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a kind of YAML file, by which editors complete and check it.
 
-    Name the file that you save it to in the first line of a YAML file:
-    # yaml-language-server: $schema=pruner.schema.json
+    In the first line of a YAML file name the file that you save it to:
+    `# yaml-language-server: $schema=pruner.schema.json`
 
     Examples:
 
