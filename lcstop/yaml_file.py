@@ -23,6 +23,9 @@ Model = TypeVar("Model", bound=BaseModel)
 _MAX_BYTES = 100_000
 """A configuration is a page or two; something larger is another file, and would take long to parse."""
 
+_MAX_TOLD = 10
+"""Mistakes that are told; a file with more is probably for something else."""
+
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {"map", "seq", "str", "int", "float", "bool", "null"}
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
@@ -51,8 +54,11 @@ def read_yaml(path: str | Path, model: type[Model]) -> Model:
         # take true for 1 and "50" for 50.
         return model.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
-        found = [(_line(e["loc"], e["msg"], lines), in_words(e, model)) for e in error.errors()]
-        raise ValueError("\n".join(f"{path}:{line}: {words}" for line, words in sorted(found))) from None
+        found = sorted((_line(e["loc"], e["msg"], lines), in_words(e, model)) for e in error.errors())
+        told = [f"{path}:{line}: {words}" for line, words in found[:_MAX_TOLD]]
+        if len(found) > _MAX_TOLD:
+            told.append(f"{path}: {len(found) - _MAX_TOLD} more mistakes")
+        raise ValueError("\n".join(told)) from None
 
 
 def read_plain(path: str | Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:

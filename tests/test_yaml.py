@@ -99,6 +99,10 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_lines(tmp_path):
     with pytest.raises(ValueError, match=r"bad\.yaml") as raised:
         load_config(path)
     assert [line.split(": ")[0][-6:] for line in str(raised.value).splitlines()] == ["yaml:1", "yaml:3"]
+    path.write_text("".join(f"key{i}: 1\n" for i in range(50)))
+    with pytest.raises(ValueError, match=r"bad\.yaml: 41 more mistakes$") as raised:
+        load_config(path)
+    assert len(str(raised.value).splitlines()) == 11
 
 
 @pytest.mark.parametrize(
