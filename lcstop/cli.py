@@ -243,6 +243,97 @@ def bench(
         typer.echo(f"all figures and pictures: {out}")
 
 
+Storage = Annotated[str | None, typer.Option(help="URL of the Optuna storage that holds the study.")]
+StudyName = Annotated[
+    str | None, typer.Option("--study", help="Its name; may be left out where the storage holds one study.")
+]
+Results = Annotated[Path | None, typer.Option(help="Ray Tune's results folder, instead of a storage.")]
+Metric = Annotated[str | None, typer.Option(help="Result to look at in that folder.")]
+Mode = Annotated[str | None, typer.Option(help="min or max, for that folder.")]
+PrunerFile = Annotated[Path | None, typer.Option("--config", help="YAML file with the pruner's options.")]
+Horizon = Annotated[
+    float | None, typer.Option(help="Last step of a trial; as on record, or else that of the longest trial.")
+]
+Confidence = Annotated[float | None, typer.Option(help="Judge at this confidence.")]
+
+
+@app.command()
+def explain(
+    storage: Storage = None,
+    study: StudyName = None,
+    trial: Annotated[
+        int | None, typer.Option(help="Number of a trial; without it, a what-if replay.")
+    ] = None,
+    results: Results = None,
+    metric: Metric = None,
+    mode: Mode = None,
+    config: PrunerFile = None,
+    horizon: Horizon = None,
+    confidence: Confidence = None,
+    as_json: Json = False,
+) -> None:
+    """Say why a trial was stopped or not; without --trial, what lcstop would have done with the study.
+
+    Works on any study whose trials reported values on their way, whatever pruner or scheduler it ran with.
+
+    Example: lcstop explain --storage sqlite:///study.db --study tuning --trial 17
+    """
+    from lcstop.review import command, table
+
+    source = command.Source(storage, study, results, metric, mode, config, horizon, confidence)
+    recorded, options = source.read(load)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    if trial is not None:
+        found, show = command.explain_trial(recorded, options, trial), table.show_trial
+    else:
+        found, show = command.replayed(recorded, options, errors).as_dict(), table.show_what_if
+    if as_json:
+        _print_json(found)
+    else:
+        show(found, console)
+
+
+@app.command()
+def report(
+    storage: Storage = None,
+    study: StudyName = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("report.html"),
+    results: Results = None,
+    metric: Metric = None,
+    mode: Mode = None,
+    config: PrunerFile = None,
+    horizon: Horizon = None,
+    confidence: Confidence = None,
+    as_json: Json = False,
+) -> None:
+    """Write a page that shows a study: what was saved, every curve, and why each trial was stopped.
+
+    The page is one file and needs no network. Of a study that ran without lcstop it shows what lcstop would
+    have done.
+
+    Example: lcstop report --storage sqlite:///study.db --study tuning -o report.html
+    """
+    from lcstop.review import command, table
+
+    source = command.Source(storage, study, results, metric, mode, config, horizon, confidence)
+    found = table.summary(command.write_report(*source.read(load), out, errors))
+    if as_json:
+        _print_json({**found, "page": str(out)})
+    else:
+        would = "" if found["live"] else "would have "
+        typer.echo(
+            f"{found['study']}: {would}stopped {found['stopped']} of {found['trials']} trials, "
+            f"{would}saved {found['share_saved']:.1%} of the epochs"
+        )
+        typer.echo(f"report: {out}")
+
+
+def _print_json(found: Any) -> None:
+    from lcstop.evaluation.command import plain
+
+    typer.echo(json.dumps(plain(found), default=str))
+
+
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 

@@ -1,5 +1,6 @@
 """lcstop as an Optuna pruner."""
 
-from lcstop_optuna.pruner import REASON_ATTR, LCPFNPruner
+from lcstop_optuna.pruner import CONFIG_ATTR, REASON_ATTR, LCPFNPruner
+from lcstop_optuna.records import read_storage, read_study
 
-__all__ = ["REASON_ATTR", "LCPFNPruner"]
+__all__ = ["CONFIG_ATTR", "REASON_ATTR", "LCPFNPruner", "read_storage", "read_study"]

@@ -17,6 +17,9 @@ logger = logging.getLogger("lcstop_optuna")
 REASON_ATTR = "lcstop_reason"
 """User attribute of a stopped trial that holds the reason; ``trials_dataframe()`` shows it."""
 
+CONFIG_ATTR = "lcstop_config"
+"""User attribute of a study that holds the options with which the pruner last stopped a trial in it."""
+
 
 class LCPFNPruner(optuna.pruners.BasePruner):
     """Pruner that stops a trial once it will hardly beat the best one.
@@ -118,7 +121,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         Raises:
             ValueError: If the study has more than one objective.
         """
-        _check_single_objective(study)
+        check_single_objective(study)
         try:
             curve = self._curve(trial)
             if not self._core.due(curve):
@@ -137,7 +140,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         Raises:
             ValueError: If the study has more than one objective, or no trial of that number.
         """
-        _check_single_objective(study)
+        check_single_objective(study)
         trials = {t.number: t for t in study.get_trials(deepcopy=False)}
         if trial.number not in trials:
             raise ValueError(f"study {study.study_name!r} has no trial {trial.number}")
@@ -161,7 +164,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         return StudyView("maximize" if maximize else "minimize", finished, unfinished)
 
     def _curve(self, trial: FrozenTrial) -> Curve:
-        return Curve.from_reports(trial.intermediate_values, self.config.horizon, trial.params)
+        return to_curve(trial, self.config.horizon)
 
     def _ended_curve(self, trial: FrozenTrial) -> Curve:
         """The curve of a trial that has ended and will not change.
@@ -171,12 +174,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         """
         known, curve = self._ended.get(trial.number, (None, None))
         if curve is None or known is not trial:
-            if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
-                # A trial that was added with its result alone is known at the horizon only.
-                horizon = self.config.horizon
-                curve = Curve([horizon], [trial.values[0]], horizon, trial.params)
-            else:
-                curve = self._curve(trial)
+            curve = self._curve(trial)
             self._ended[trial.number] = trial, curve
         return curve
 
@@ -186,12 +184,27 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
         logger.info("trial %d pruned at step %d: %s", trial.number, trial.last_step, decision.reason)
         try:
-            study._storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
+            storage, options = study._storage, self.config.model_dump()
+            storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
+            if storage.get_study_user_attrs(study._study_id).get(CONFIG_ATTR) != options:
+                storage.set_study_user_attr(study._study_id, CONFIG_ATTR, options)
         except Exception:
             logger.warning("the reason for pruning trial %d was not stored", trial.number, exc_info=True)
 
 
-def _check_single_objective(study: optuna.study.Study) -> None:
+def to_curve(trial: FrozenTrial, horizon: float) -> Curve:
+    """What a trial has reported; one that was added with its result alone is known at the horizon only."""
+    if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
+        return Curve([horizon], [trial.values[0]], horizon, trial.params)
+    return Curve.from_reports(trial.intermediate_values, horizon, trial.params)
+
+
+def check_single_objective(study: optuna.study.Study) -> None:
+    """Refuse a study that the pruner cannot judge.
+
+    Raises:
+        ValueError: If it has more than one objective.
+    """
     if len(study.directions) > 1:
         raise ValueError(
             "LCPFNPruner works on studies with one objective, "

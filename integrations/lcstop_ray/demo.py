@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 from rich.progress import Progress
 
-from lcstop import Curve
+from lcstop import PrunerConfig
 from lcstop.demo.digits import DigitsConfig, train
-from lcstop.demo.result import ComparedTrial, DemoResult, compare
+from lcstop.demo.result import DemoResult, compare
 from lcstop.progress import progress_on
+from lcstop_ray.folder import read_folder
 from lcstop_ray.scheduler import LCPFNScheduler
 
 SPACE = {
@@ -99,7 +101,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
 
     Args:
         storage: Folder for Ray's results; a temporary one if None.
-        out: Folder for ``curves.png`` and ``curves.html``, created if missing.
+        out: Folder for ``curves.png`` and ``report.html``, created if missing.
         n_trials: Number of trials.
         n_epochs: Epochs of a whole trial.
         console: Where progress is shown.
@@ -111,23 +113,28 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
     out.mkdir(parents=True, exist_ok=True)  # first, since it may fail
     name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     names = (name, f"{name}-without-pruning")
-    scheduler = TimedScheduler(horizon=n_epochs)
+    config = PrunerConfig(horizon=n_epochs)
+    scheduler = TimedScheduler(**config.model_dump())
     with _folder(storage) as folder, _cluster(), progress_on(console) as progress:
-        grids, seconds = [], []
+        seconds = []
         for title, study, chosen in zip(("pruned", "whole"), names, (scheduler, None), strict=True):
             shown = Shown(progress, title, n_trials, n_epochs)
             start = time.perf_counter()
             with contextlib.redirect_stdout(
                 io.StringIO()
             ):  # Ray prints a header however quiet it is told to be
-                grids.append(_tuner(chosen, shown, folder, study, n_trials, n_epochs).fit())
+                _tuner(chosen, shown, folder, study, n_trials, n_epochs).fit()
             seconds.append(time.perf_counter() - start)
-        results = [[grid[i] for i in range(n_trials)] for grid in grids]
-        pruned, whole = ([_curve(result, n_epochs) for result in side] for side in results)
-        decisions = [scheduler.stops.get((result.metrics or {})["trial_id"]) for result in results[0]]
-    numbered = enumerate(zip(pruned, whole, decisions, strict=True))
+        pruned, whole = (
+            read_folder(Path(folder, study), "accuracy", "max", horizon=n_epochs) for study in names
+        )
+    compared = [
+        replace(trial, whole=full.curve, decision=scheduler.stops.get(trial.name))
+        for trial, full in zip(pruned.trials, whole.trials, strict=True)
+    ]
     return compare(
-        [ComparedTrial(i, curve, full, decision) for i, (curve, full, decision) in numbered],
+        replace(pruned, trials=compared, step="epoch"),
+        config,
         seconds=(seconds[0], seconds[1]),
         studies=names,
         decision_ms=1000 * statistics.median(scheduler.result_seconds),
@@ -158,13 +165,6 @@ def _tuner(
             verbose=0,
         ),
     )
-
-
-def _curve(result: tune.Result, n_epochs: int) -> Curve:
-    rows = result.metrics_dataframe
-    if rows is None:
-        raise ValueError(f"trial {result.path} has reported nothing: {result.error}")
-    return Curve(rows["training_iteration"].to_numpy(), rows["accuracy"].to_numpy(), n_epochs)
 
 
 @contextlib.contextmanager

@@ -19,12 +19,15 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
+RESULTS_FILE, TABLE_FILE = "result.json", "progress.csv"
+"""Files in the directory of a trial that hold what it reported."""
+
 _TENSOR = re.compile(r"tensor\(([^,()]+)(?:,.*)?\)")
 
 logger = logging.getLogger("lcstop_ray")
 
 STOPPED_FILE = "lcstop_stopped.json"
-"""File in the directory of a stopped trial: the step at which it was stopped, and the reason.
+"""File in the directory of a stopped trial: the step at which it was stopped, the reason, and the options.
 
 In the results a trial that was stopped looks like one that reached its own end: both are ``done``. Ray
 copies the directory to the storage together with ``result.json``, so one is never there without the other.
@@ -40,16 +43,19 @@ def read_points(trial: Trial, time_attr: str, metric: str, best_known: str) -> l
     """
     if not trial.relative_logdir:  # a new trial has no directory yet
         return []
-    points = (
-        _points(_json_rows(trial), time_attr, metric)
-        or _points(_csv_rows(trial), time_attr, metric)
-        or _points([_best_row(trial, time_attr, metric, best_known)], time_attr, metric)
+    points = points_of(_read(trial, RESULTS_FILE), _read(trial, TABLE_FILE), time_attr, metric) or _points(
+        [_best_row(trial, time_attr, metric, best_known)], time_attr, metric
     )
     if trial.status == Trial.TERMINATED:
         # The driver may have died after Ray had stored the trial's state, and before the last lines.
         last = _points([flatten_dict(trial.last_result)], time_attr, metric)
         points += [point for point in last if not points or point[0] > points[-1][0]]
     return points
+
+
+def points_of(results: str, table: str, time_attr: str, metric: str) -> list[tuple[float, float]]:
+    """Every ``(step, value)`` in the text of ``result.json`` or, if it has none, of ``progress.csv``."""
+    return _points(_json_rows(results), time_attr, metric) or _points(_csv_rows(table), time_attr, metric)
 
 
 def restart_step(trial: Trial, time_attr: str) -> float:
@@ -64,11 +70,11 @@ def restart_step(trial: Trial, time_attr: str) -> float:
     return math.inf if step is None else step
 
 
-def write_stopped(trial: Trial, step: float, reason: str) -> None:
+def write_stopped(trial: Trial, step: float, reason: str, options: Mapping[str, Any]) -> None:
     """Put on record that the scheduler has stopped a trial; if that fails, it is stopped all the same."""
     if trial.storage is None or not trial.relative_logdir:
         return
-    content = json.dumps({"step": step, "reason": reason}, indent=2) + "\n"
+    content = json.dumps({"step": step, "reason": reason, "config": options}, indent=2) + "\n"
     try:
         Path(trial.storage.trial_driver_staging_path, STOPPED_FILE).write_text(content, encoding="utf-8")
     except Exception:
@@ -96,17 +102,17 @@ def _points(rows: Iterable[Mapping[str, Any]], time_attr: str, metric: str) -> l
     ]
 
 
-def _json_rows(trial: Trial) -> Iterator[Mapping[str, Any]]:
-    for line in _read(trial, "result.json").splitlines():
+def _json_rows(text: str) -> Iterator[Mapping[str, Any]]:
+    for line in text.splitlines():
         try:
             yield flatten_dict(json.loads(line))
         except (ValueError, AttributeError):  # cut off when the driver died
             continue
 
 
-def _csv_rows(trial: Trial) -> Iterator[Mapping[str, Any]]:
+def _csv_rows(text: str) -> Iterator[Mapping[str, Any]]:
     try:
-        for row in csv.DictReader(io.StringIO(_read(trial, "progress.csv"))):
+        for row in csv.DictReader(io.StringIO(text)):
             yield {key: _parsed(text) for key, text in row.items()}
     except csv.Error:  # a field beyond what the reader takes; the rows before it count
         return

@@ -91,7 +91,7 @@ class Search:
         history.report(step, value)
         if history.state == "stopped":
             # Ray may hand over results that it had buffered behind the one that stopped the trial.
-            write_stopped(trial, step, "stopped at an earlier step")
+            self._write_stopped(trial, step, "stopped at an earlier step")
             return True
         if not self.core.due(history.curve):
             return False
@@ -100,7 +100,7 @@ class Search:
             logger.info("trial %s stopped at step %g: %s", trial.trial_id, step, decision.reason)
             history.state = "stopped"
             self.stops[trial.trial_id] = decision
-            write_stopped(trial, step, decision.reason)
+            self._write_stopped(trial, step, decision.reason)
         return decision.stop
 
     def finish(self, trial: Trial, result: Mapping[str, Any]) -> None:
@@ -112,7 +112,7 @@ class Search:
             step, value = None, math.nan
         if history.state == "stopped":
             if step is not None and step != history.last_step:  # buffered behind the one that stopped it
-                write_stopped(trial, step, "stopped at an earlier step")
+                self._write_stopped(trial, step, "stopped at an earlier step")
             return
         if step is not None:
             history.report(step, value)
@@ -149,6 +149,9 @@ class Search:
         if trial.trial_id not in self.histories:
             self.histories[trial.trial_id] = History(self.core.config.horizon, trial.evaluated_params)
         return self.histories[trial.trial_id]
+
+    def _write_stopped(self, trial: Trial, step: float, reason: str) -> None:
+        write_stopped(trial, step, reason, self.core.config.model_dump())
 
     def _count_unusable(self, trial: Trial, cause: str) -> None:
         self.n_unusable += 1

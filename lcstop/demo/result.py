@@ -1,18 +1,17 @@
-"""The figures and the pictures of a demo, from what both of its searches did."""
+"""The figures, the picture and the report of a demo, from what both of its searches did."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from lcstop.core import Decision
-from lcstop.curve import Curve
-from lcstop.plots import DrawnTrial, Stop, StudyPicture, draw_html, draw_png, forecast_band
-from lcstop.surrogates import load_surrogate
+from lcstop.config import PrunerConfig
+from lcstop.plots import write_page
+from lcstop.plots.matplotlib import write_picture
+from lcstop.review import RecordedStudy, Review
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class DemoResult:
         stopped_that_beat_best: Stopped trials that, trained on, beat the best value found with pruning.
         decision_ms: Median milliseconds that the pruner took for a report.
         png: Still picture of the curves and forecasts.
-        html: The same to explore in a browser.
+        html: The report.
     """
 
     n_trials: int
@@ -93,93 +92,56 @@ class DemoResult:
         return table
 
 
-@dataclass(frozen=True)
-class ComparedTrial:
-    """One configuration in both searches.
-
-    Attributes:
-        number: The trial's number.
-        curve: What it reported with pruning.
-        whole: What it reported without.
-        decision: The decision that stopped it, None if nothing did.
-    """
-
-    number: int
-    curve: Curve
-    whole: Curve
-    decision: Decision | None
-
-
 def compare(
-    trials: Sequence[ComparedTrial],
+    study: RecordedStudy,
+    config: PrunerConfig,
     seconds: tuple[float, float],
     studies: tuple[str, str],
     decision_ms: float,
     out: Path,
 ) -> DemoResult:
-    """Draw the pictures into ``out`` and count what happened.
+    """Draw the picture and the report into ``out`` and count what happened.
 
     Args:
-        trials: Every configuration, by number; at least one was not stopped.
+        study: The search with pruning, each trial with the whole curve that it has without; at least one was
+            not stopped.
+        config: The options of the pruner.
         seconds: Wall time with pruning and without.
         studies: Names of the two studies.
         decision_ms: Median milliseconds of the pruner for a report.
-        out: Folder for ``curves.png`` and ``curves.html``.
+        out: Folder for ``curves.png`` and ``report.html``.
 
     Raises:
         OSError: If ``out`` cannot be written.
     """
+    review = Review.of(study, config)
+    wholes = [trial.record.whole or trial.record.curve for trial in review.trials]
+    kept = [trial.curve for trial in review.trials if not trial.stop]
     pruned = Side(
         studies[0],
-        sum(len(trial.curve) for trial in trials),
+        sum(len(trial.curve) for trial in review.trials),
         seconds[0],
-        max(float(trial.curve.values.max()) for trial in trials if trial.decision is None),
+        max(float(curve.values.max()) for curve in kept),
     )
     whole = Side(
         studies[1],
-        sum(len(trial.whole) for trial in trials),
+        sum(len(curve) for curve in wholes),
         seconds[1],
-        max(float(trial.whole.values.max()) for trial in trials),
+        max(float(curve.values.max()) for curve in wholes),
     )
-    picture = _picture(trials, pruned, whole)
-    png, html = out / "curves.png", out / "curves.html"
-    draw_png(picture, png)
-    draw_html(picture, html)
-    stopped = [trial for trial in trials if trial.decision is not None]
+    png, html = out / "curves.png", out / "report.html"
+    write_picture(review, png)
+    write_page(review, html)
+    ends = [float(trial.record.whole.values.max()) for trial in review.stopped if trial.record.whole]
     return DemoResult(
-        n_trials=len(trials),
-        n_epochs=int(trials[0].curve.horizon),
+        n_trials=len(review.trials),
+        n_epochs=int(study.horizon),
         with_pruning=pruned,
         without_pruning=whole,
-        n_stopped=len(stopped),
-        stopped_that_beat_incumbent=sum(picture.wrongly_stopped(trial) for trial in picture.stopped),
-        stopped_that_beat_best=sum(bool(trial.whole.values.max() > pruned.best) for trial in stopped),
+        n_stopped=len(review.stopped),
+        stopped_that_beat_incumbent=len(review.wrong),
+        stopped_that_beat_best=sum(end > pruned.best for end in ends),
         decision_ms=decision_ms,
         png=png,
         html=html,
-    )
-
-
-def _picture(trials: Sequence[ComparedTrial], pruned: Side, whole: Side) -> StudyPicture:
-    """Every trial with its curve, its whole curve, and the forecast at the moment of its stop."""
-    surrogate = load_surrogate()
-    drawn = []
-    for trial in trials:
-        stop = None
-        if trial.decision is not None:
-            scale = trial.decision.scale
-            stop = Stop(trial.decision, forecast_band(surrogate, trial.curve, scale) if scale else None)
-        drawn.append(DrawnTrial(trial.number, trial.curve, stop, trial.whole))
-    n_stopped = sum(trial.decision is not None for trial in trials)
-    return StudyPicture(
-        title="A search for handwritten digits, pruned by forecasts of its learning curves",
-        subtitle=(
-            f"{len(trials)} trials, {n_stopped} of them stopped: {pruned.epochs:,} epochs instead of "
-            f"{whole.epochs:,}; best {pruned.best:.4f}, and {whole.best:.4f} without pruning"
-        ),
-        metric="validation accuracy",
-        step="epoch",
-        direction="maximize",
-        ideal=1.0,
-        trials=drawn,
     )

@@ -1,7 +1,21 @@
-"""Pictures of a study: its curves, the moment of each stop, and the forecast that stood behind it."""
+"""Figures of a study looked back on, in the manner of ``optuna.visualization``.
 
-from lcstop.plots.html import draw_html
-from lcstop.plots.picture import Band, DrawnTrial, Stop, StudyPicture, forecast_band
-from lcstop.plots.png import draw_png
+Here they are by plotly; :mod:`lcstop.plots.matplotlib` has the same ones.
 
-__all__ = ["Band", "DrawnTrial", "Stop", "StudyPicture", "draw_html", "draw_png", "forecast_band"]
+Example:
+    >>> from lcstop import plots
+    >>> from lcstop.review.example import example
+    >>> figure = plots.plot_curves(example())  # figure.show() opens it in a browser
+"""
+
+from lcstop.plots.figures import plot_calibration, plot_curves, plot_incumbent, plot_savings, plot_trial
+from lcstop.plots.page import write_page
+
+__all__ = [
+    "plot_calibration",
+    "plot_curves",
+    "plot_incumbent",
+    "plot_savings",
+    "plot_trial",
+    "write_page",
+]

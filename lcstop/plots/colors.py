@@ -1,7 +1,8 @@
-"""Colours of the pictures, told apart with any colour vision (Okabe and Ito 2008)."""
+"""Colours of the figures, told apart with any colour vision (Okabe and Ito 2008)."""
 
 INK = "#222222"
 GREY = "#8c8c8c"
+LINE = "#e6e6e6"
 WHOLE = "#56a0c8"
 BAND = "#0072b2"
 INCUMBENT = "#e08a00"

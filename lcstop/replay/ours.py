@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lcstop.config import PrunerConfig, load_config
-from lcstop.core import PrunerCore, StudyView
+from lcstop.core import Decision, PrunerCore, StudyView
 from lcstop.curve import Curve
 from lcstop.evaluation.run import loaded
 from lcstop.evaluation.specs import fingerprint as surrogate_print
@@ -72,7 +72,7 @@ class CorePolicy(InOrder):
         """See :class:`lcstop.replay.loop.Policy`."""
         self._values.setdefault(trial, []).append(value)
         curve = self._curve(trial)
-        if not (self._core.due(curve) and self._core.decide(curve, self._view(trial)).stop):
+        if not (self._core.due(curve) and self.decide(trial, curve).stop):
             return Action.GO
         self._ended[trial] = curve
         return Action.STOP
@@ -82,10 +82,19 @@ class CorePolicy(InOrder):
         if trial in self._ended:
             return
         self._ended[trial] = self._curve(trial)
-        if np.isfinite(self._values[trial][-1]):
+        finished = self.has_finished(trial)
+        if finished:
             self._finished.add(trial)
-        else:
+        elif finished is None:
             del self._values[trial]
+
+    def decide(self, trial: int, curve: Curve) -> Decision:
+        """The decision on a trial at a report at which one is due."""
+        return self._core.decide(curve, self._view(trial))
+
+    def has_finished(self, trial: int) -> bool | None:
+        """Whether a trial at its own end has a result; None if it has failed, and counts no more."""
+        return True if np.isfinite(self._values[trial][-1]) else None
 
     def _curve(self, trial: int) -> Curve:
         task, values = self._study.task, self._values[trial]

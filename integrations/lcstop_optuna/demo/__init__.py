@@ -8,18 +8,19 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import torch
 from rich.console import Console
 
-from lcstop import Curve
 from lcstop.demo.digits import load_data
-from lcstop.demo.result import ComparedTrial, DemoResult, compare
+from lcstop.demo.result import DemoResult, compare
 from lcstop.progress import progress_on
 from lcstop_optuna.demo.search import Search
-from lcstop_optuna.pruner import LCPFNPruner
+from lcstop_optuna.pruner import LCPFNPruner, to_curve
+from lcstop_optuna.records import read_study
 
 __all__ = ["run_demo"]
 
@@ -32,7 +33,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
 
     Args:
         storage: Optuna storage URL, where two new studies stay; a temporary SQLite file if None.
-        out: Folder for ``curves.png`` and ``curves.html``, created if missing.
+        out: Folder for ``curves.png`` and ``report.html``, created if missing.
         n_trials: Number of trials.
         n_epochs: Epochs of a whole trial, at least 2.
         console: Where progress is shown.
@@ -56,17 +57,14 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
             for trial in pruned.trials:
                 whole.study.enqueue_trial(trial.params)
             whole.run(progress, "whole")
+        recorded = read_study(pruned.study, n_epochs)
         compared = [
-            ComparedTrial(
-                trial.number,
-                Curve.from_reports(trial.intermediate_values, n_epochs),
-                Curve.from_reports(trained_on.intermediate_values, n_epochs),
-                pruned.stops.get(trial.number),
-            )
-            for trial, trained_on in zip(pruned.trials, whole.trials, strict=True)
+            replace(trial, whole=to_curve(whole.trials[trial.number], n_epochs), attrs={})
+            for trial in recorded.trials
         ]
         return compare(
-            compared,
+            replace(recorded, trials=compared),
+            pruner.config,
             seconds=(pruned.seconds, whole.seconds),
             studies=(pruned.study.study_name, whole.study.study_name),
             decision_ms=1000 * statistics.median(pruned.decision_seconds),

@@ -8,13 +8,11 @@ import optuna
 from optuna.trial import FrozenTrial
 from rich.progress import Progress
 
-from lcstop import Decision
 from lcstop.demo.digits import DigitsConfig, train
-from lcstop_optuna.pruner import LCPFNPruner
 
 
 class Search:
-    """The objective, and what the study does not store: how long it took, and the decisions behind stops.
+    """The objective, and what the study does not store: how long it took.
 
     Args:
         study: An Optuna study of this demo, empty or with enqueued trials.
@@ -24,7 +22,6 @@ class Search:
     Attributes:
         seconds: Wall time of :meth:`run`.
         decision_seconds: Time of the pruner at each report.
-        stops: Decision on each stopped trial at the moment of its stop, by trial number.
     """
 
     def __init__(self, study: optuna.Study, n_trials: int, n_epochs: int) -> None:
@@ -33,7 +30,6 @@ class Search:
         self.n_epochs = n_epochs
         self.seconds = 0.0
         self.decision_seconds: list[float] = []
-        self.stops: dict[int, Decision] = {}
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -59,8 +55,6 @@ class Search:
             stop = trial.should_prune()
             self.decision_seconds.append(time.perf_counter() - start)
             if stop:
-                if isinstance(pruner := self.study.pruner, LCPFNPruner):
-                    self.stops[trial.number] = pruner.explain(self.study, trial)
                 raise optuna.TrialPruned
         return best
 

@@ -1,0 +1,119 @@
+"""Records: a study in Optuna's storage as ``lcstop`` looks back on it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
+from lcstop_optuna.pruner import CONFIG_ATTR, REASON_ATTR, check_single_objective, to_curve
+
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "stopped",
+    TrialState.RUNNING: "running",
+    TrialState.FAIL: "failed",
+}
+
+
+def read_storage(storage: str, name: str | None = None, horizon: float | None = None) -> RecordedStudy:
+    """A study in a storage, which is only read: nothing is created or upgraded there.
+
+    Args:
+        storage: The storage's URL, such as ``sqlite:///study.db``.
+        name: The study's name; may be left out where the storage holds one study.
+        horizon: See :func:`read_study`.
+
+    Raises:
+        ValueError: If the storage cannot be used, has no such study, or :func:`read_study` says so.
+    """
+    with _opened(storage) as opened:
+        names = [study.study_name for study in opened.get_all_studies()]
+        if name is None and len(names) == 1:
+            (name,) = names
+        if name is None or name not in names:
+            which = "--study says which" if name is None else f"there is no study {name!r}"
+            raise ValueError(f"{which}: {storage} has {', '.join(map(repr, names)) or 'none'}")
+        return read_study(optuna.load_study(study_name=name, storage=opened), horizon)
+
+
+def read_study(study: optuna.Study, horizon: float | None = None) -> RecordedStudy:
+    """A study, whatever pruner it ran with.
+
+    A finished trial that has reported nothing is known at the horizon only, by its result. Other trials
+    without a report are left out.
+
+    Args:
+        study: A study with one objective.
+        horizon: Last step that a trial would reach; by default the one that ``LCPFNPruner`` has noted in the
+            study, or else the longest trial's last step.
+
+    Raises:
+        ValueError: If the study has more than one objective, or no trial has reported a finite value.
+
+    Example:
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> study = optuna.create_study(study_name="tuning")
+        >>> study.add_trial(optuna.create_trial(value=0.1, intermediate_values={0: 0.3, 1: 0.1}))
+        >>> recorded = read_study(study)
+        >>> recorded.trials[0].curve.steps.tolist(), recorded.direction, recorded.trials[0].state
+        ([1.0, 2.0], 'minimize', 'finished')
+    """
+    check_single_objective(study)
+    trials = [t for t in study.get_trials(deepcopy=False) if t.state in _STATES]
+    options = study.user_attrs.get(CONFIG_ATTR)
+    if horizon is None:
+        noted = (options or {}).get("horizon")
+        horizon = noted or longest(trial.intermediate_values for trial in trials)
+    now = time.time()
+    return RecordedStudy(
+        study.study_name,
+        "Optuna",
+        (study.metric_names or ["value"])[0],
+        "step",
+        "maximize" if study.direction == StudyDirection.MAXIMIZE else "minimize",
+        [recorded for trial in trials if (recorded := _recorded(trial, horizon, now))],
+        options,
+    )
+
+
+def _recorded(trial: FrozenTrial, horizon: float, now: float) -> RecordedTrial | None:
+    curve = to_curve(trial, horizon)
+    if trial.datetime_start is None or not len(curve):
+        return None
+    attrs = {name: value for name, value in trial.user_attrs.items() if name != REASON_ATTR}
+    reason = trial.user_attrs.get(REASON_ATTR) if trial.state == TrialState.PRUNED else None
+    return RecordedTrial(
+        trial.number,
+        curve,
+        _STATES[trial.state],
+        trial.datetime_start.timestamp(),
+        trial.datetime_complete.timestamp() if trial.datetime_complete else now,
+        None if reason is None else str(reason),
+        attrs,
+    )
+
+
+@contextlib.contextmanager
+def _opened(url: str) -> Iterator[optuna.storages.RDBStorage]:
+    path = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite:///") and not path.is_file():
+        raise ValueError(f"there is no file {path}")  # SQLite would make one
+    try:
+        storage = optuna.storages.RDBStorage(url, skip_table_creation=True)
+        storage.get_all_studies()
+    except Exception as error:
+        # Whatever a database and its driver raise, the URL is what the user can change.
+        first = str(error).strip().partition("\n")[0]
+        raise ValueError(f"cannot use the storage {url}: {first}") from error
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()

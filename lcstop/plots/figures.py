@@ -1,0 +1,276 @@
+"""Figures of a review by plotly, each a function of it, in the manner of ``optuna.visualization``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from lcstop.curve import Curve
+from lcstop.plots.colors import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
+from lcstop.plots.series import FEWEST, calibration, incumbents, savings, value_axis
+from lcstop.review.review import Review, ReviewedTrial, Snapshot
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+PARTS = ("low", "high", "median", "incumbent", "rest", "curve", "now")
+"""Traces of :func:`plot_trial`, in their order."""
+
+
+def plot_incumbent(review: Review) -> Figure:
+    """The incumbent over the epochs trained, with the stops and, where that is known, without them.
+
+    Example:
+        >>> from lcstop.review.example import example
+        >>> [trace.name for trace in plot_incumbent(example()).data]
+        ['without stopping', 'with lcstop']
+    """
+    figure = _figure("epochs trained, all trials together", escape(review.study.metric))
+    kept, without = incumbents(review)
+    for name, line, color, dash in (
+        ("without stopping", without, GREY, "dot"),
+        ("with lcstop", kept, INCUMBENT, "solid"),
+    ):
+        if line is not None:
+            figure.add_scatter(
+                x=round_all(line.x),
+                y=round_all(line.y),
+                mode="lines",
+                name=name,
+                line={"color": color, "width": 3 if color == INCUMBENT else 2, "shape": "hv", "dash": dash},
+                hovertemplate=f"{name}, after %{{x:,.0f}} epochs: <b>%{{y:.5~g}}</b><extra></extra>",
+            )
+    if len(set(kept.y) | set(without.y if without else ())) == 1:
+        margin = 0.05 * abs(kept.y[0]) or 1.0  # a line alone on an axis says nothing from 0 on
+        figure.update_yaxes(range=[kept.y[0] - margin, kept.y[0] + margin])
+    return figure
+
+
+def plot_curves(review: Review) -> Figure:
+    """Every trial's curve, and a dot where it was, or would have been, stopped.
+
+    Each point carries its trial's number as ``customdata``.
+
+    Example:
+        >>> from lcstop.review.example import example
+        >>> [trace.name for trace in plot_curves(example()).data]
+        ['stopped', 'went on', 'best', 'stop']
+    """
+    study, winner, step = review.study, review.winner, escape(review.study.step)
+    figure = _figure(step, escape(study.metric))
+    others = [trial for trial in review.trials if trial is not winner]
+    groups = (
+        ("stopped", [t for t in others if t.stop], _faint(GREY, 0.55), 1.2),
+        ("went on", [t for t in others if not t.stop], _faint(WHOLE, 0.75), 1.4),
+        ("best", [winner] if winner else [], INCUMBENT, 3.0),
+    )
+    for name, trials, color, width in groups:
+        figure.add_scatter(
+            **_joined(trials),
+            mode="lines",
+            name=name,
+            line={"color": color, "width": width},
+            hovertemplate=f"trial %{{customdata}}, {step} %{{x}}: <b>%{{y:.5~g}}</b><extra></extra>",
+        )
+    for name, trials, symbol, size in (
+        ("stop", [t for t in review.stopped if not t.wrong], "circle", 6),
+        ("stop of a winner", review.wrong, "x", 9),
+    ):
+        if trials:
+            ends = [trial.curve.finite() for trial in trials]
+            figure.add_scatter(
+                x=[end.cutoff or None for end in ends],
+                y=round_all(float(end.values[-1]) if len(end) else math.nan for end in ends),
+                customdata=[trial.record.number for trial in trials],
+                text=[escape(trial.stop.reason) for trial in trials if trial.stop],
+                mode="markers",
+                name=name,
+                marker={"color": STOPPED, "size": size, "symbol": symbol},
+                hovertemplate="trial %{customdata}, stopped: %{text}<extra></extra>",
+            )
+    _value_axis(figure, review)
+    figure.update_xaxes(range=[0, study.horizon * 1.01])
+    return figure
+
+
+def plot_trial(review: Review, number: int, moment: int = -1) -> Figure:
+    """One trial: its curve, and the forecast of one moment against the incumbent.
+
+    Args:
+        review: The review.
+        number: The trial's number.
+        moment: Which of the trial's snapshots; the last one is the moment of its stop, if it has one.
+
+    Raises:
+        ValueError: If there is no such trial, or it has reported nothing.
+        IndexError: If it has no such snapshot.
+
+    Example:
+        >>> from lcstop.review.example import example
+        >>> figure = plot_trial(example(), 1)
+        >>> figure.data[2].name, len(figure.data) == len(PARTS)
+        ('median', True)
+    """
+    study, trial = review.study, review.trial(number)
+    step = escape(study.step)
+    figure = _figure(step, escape(study.metric))
+    looks: dict[str, dict[str, Any]] = {
+        "low": {"line": {"width": 0}, "showlegend": False},
+        "high": {
+            "line": {"width": 0},
+            "fill": "tonexty",
+            "fillcolor": _faint(BAND, 0.25),
+            "name": "90 % interval",
+        },
+        "median": {"line": {"color": BAND, "width": 2.5}, "name": "median"},
+        "incumbent": {"line": {"color": INCUMBENT, "width": 2, "dash": "dash"}, "name": "incumbent"},
+        "rest": {"line": {"color": GREY, "width": 2, "dash": "dot"}, "name": "later"},
+        "curve": {"line": {"color": INK, "width": 3}, "name": "known"},
+        "now": {"mode": "markers", "marker": {"color": STOPPED, "size": 9}, "showlegend": False},
+    }
+    shot = trial.snapshots[moment] if trial.snapshots else None
+    lines = _trial_lines(review, trial, shot)
+    for part in PARTS:
+        figure.add_scatter(
+            **{"mode": "lines", **lines[part], **looks[part]},
+            hovertemplate=f"{step} %{{x:.4~g}}: <b>%{{y:.5~g}}</b><extra>%{{fullData.name}}</extra>",
+        )
+    if value_axis(review).log:
+        figure.update_yaxes(type="log")
+    figure.update_xaxes(range=[0, study.horizon * 1.01])
+    return figure
+
+
+def _trial_lines(
+    review: Review, trial: ReviewedTrial, shot: Snapshot | None
+) -> dict[str, dict[str, list[Any]]]:
+    """The points of each of :data:`PARTS`, empty where a trial has none."""
+    whole = trial.record.whole or trial.record.curve
+    n = shot.n if shot else trial.n
+    known, rest = whole.first(n), Curve(whole.steps[n - 1 :], whole.values[n - 1 :], whole.horizon)
+    lines: dict[str, dict[str, list[Any]]] = {part: {"x": [], "y": []} for part in PARTS}
+    lines["curve"], lines["rest"] = _points(known), _points(rest)
+    end = known.finite()
+    lines["now"] = _points(Curve(end.steps[-1:], end.values[-1:], end.horizon))
+    if shot and shot.band:
+        x = round_all(shot.band.steps)
+        for part in ("low", "median", "high"):
+            lines[part] = {"x": x, "y": round_all(getattr(shot.band, part))}
+    if shot and shot.decision.incumbent is not None:
+        lines["incumbent"] = {"x": [0, review.study.horizon], "y": round_all([shot.decision.incumbent] * 2)}
+    return lines
+
+
+def plot_calibration(review: Review) -> Figure:
+    """How often forecasts held: of each central interval, the share that held the value at the horizon.
+
+    Only trials whose end is known count. Forecasts on the diagonal are right as often as they say; above it
+    they are too careful, below it too sure.
+
+    Example:
+        >>> from lcstop.review.example import example
+        >>> len(plot_calibration(example()).data)
+        3
+    """
+    figure = _figure("predicted interval", "share that held")
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": GREY, "dash": "dot"},
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    for part, color in zip(calibration(review), (WHOLE, BAND), strict=True):
+        if part.n >= FEWEST:
+            figure.add_scatter(
+                x=part.line.x,
+                y=round_all(part.line.y),
+                mode="lines+markers",
+                name=f"{part.name} ({part.n})",
+                line={"color": color, "width": 2.5},
+                hovertemplate="%{x:.0%} interval: held %{y:.0%}<extra></extra>",
+            )
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(range=[-0.02, 1.02], tickformat=".0%", dtick=0.25)
+    return figure
+
+
+def plot_savings(review: Review) -> Figure:
+    """Epochs trained over the trials, with the stops and without them.
+
+    Example:
+        >>> from lcstop.review.example import example
+        >>> [trace.name for trace in plot_savings(example()).data]
+        ['with lcstop', 'saved']
+    """
+    figure = _figure("trials", "epochs")
+    kept, without = savings(review)
+    for name, line, color, fill in (("with lcstop", kept, BAND, None), ("saved", without, WHOLE, "tonexty")):
+        figure.add_scatter(
+            x=line.x,
+            y=round_all(line.y),
+            mode="lines",
+            name=name,
+            line={"color": color, "width": 2.5 if fill is None else 1},
+            fill=fill,
+            fillcolor=_faint(WHOLE, 0.25),
+            hovertemplate="after %{x} trials: %{y:,.0f} epochs"
+            f"{'' if fill is None else ' without stopping'}<extra></extra>",
+        )
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def _figure(x: str, y: str) -> Figure:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.update_layout(
+        template=go.layout.Template(),
+        font={"family": "system-ui, sans-serif", "color": INK, "size": 13},
+        paper_bgcolor="rgba(0, 0, 0, 0)",
+        plot_bgcolor="rgba(0, 0, 0, 0)",
+        margin={"l": 60, "r": 12, "t": 34, "b": 48},
+        hovermode="closest",
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.01, "yanchor": "bottom"},
+    )
+    figure.update_xaxes(title=x, gridcolor=LINE, linecolor=LINE, showgrid=False, zeroline=False)
+    figure.update_yaxes(title=y, gridcolor=LINE, linecolor=LINE, zeroline=False)
+    return figure
+
+
+def _value_axis(figure: Figure, review: Review) -> None:
+    axis = value_axis(review)
+    ends = (axis.low, axis.high)
+    if axis.log:
+        figure.update_yaxes(type="log", range=[math.log10(end) for end in ends])
+    else:
+        figure.update_yaxes(range=ends)
+
+
+def _joined(trials: Iterable[ReviewedTrial]) -> dict[str, list[Any]]:
+    """Many curves as one trace with gaps, which browsers draw much faster than many traces."""
+    x, y, number = list[Any](), list[Any](), list[Any]()
+    for trial in trials:
+        points = _points(trial.curve)
+        x += [*points["x"], None]
+        y += [*points["y"], None]
+        number += [trial.record.number] * (len(points["x"]) + 1)
+    return {"x": x, "y": y, "customdata": number}
+
+
+def _points(curve: Curve) -> dict[str, list[Any]]:
+    return {"x": round_all(curve.steps), "y": round_all(curve.values)}
+
+
+def round_all(values: Iterable[float]) -> list[float | None]:
+    """Six significant digits, more than a screen can show; None where there is no number."""
+    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values]
+
+
+def _faint(color: str, opacity: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity})"

@@ -1,0 +1,214 @@
+"""The figures of :mod:`lcstop.plots` by matplotlib, in the manner of ``optuna.visualization.matplotlib``.
+
+Each takes the axes to draw on; without them it makes a figure with pyplot.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lcstop.curve import Curve
+from lcstop.plots.colors import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
+from lcstop.plots.series import FEWEST, calibration, incumbents, savings, value_axis
+from lcstop.review.review import Review
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TILES = 8
+"""Most single stops of a picture, four in a row."""
+
+
+def plot_incumbent(review: Review, ax: Axes | None = None) -> Axes:
+    """See :func:`lcstop.plots.plot_incumbent`.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from lcstop.review.example import example
+        >>> len(plot_incumbent(example(), Figure().subplots()).lines)
+        2
+    """
+    ax = _axes(ax, "epochs trained, all trials together", review.study.metric)
+    kept, without = incumbents(review)
+    if without is not None:
+        ax.step(without.x, without.y, where="post", color=GREY, ls=":", label="without stopping")
+    ax.step(kept.x, kept.y, where="post", color=INCUMBENT, lw=2.5, label="with lcstop")
+    return _legend(ax)
+
+
+def plot_curves(review: Review, ax: Axes | None = None) -> Axes:
+    """See :func:`lcstop.plots.plot_curves`.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from lcstop.review.example import example
+        >>> axes = plot_curves(example(), Figure().subplots())
+        >>> axes.get_xlabel(), axes.get_ylabel()
+        ('epoch', 'accuracy')
+    """
+    ax = _axes(ax, review.study.step, review.study.metric)
+    looks: dict[str, dict[str, Any]] = {
+        "stopped": {"color": GREY, "alpha": 0.55, "lw": 0.9},
+        "went on": {"color": WHOLE, "alpha": 0.8, "lw": 1.1},
+        "best": {"color": INCUMBENT, "lw": 2.4, "zorder": 5},
+    }
+    for trial in review.trials:
+        name = "best" if trial is review.winner else "stopped" if trial.stop else "went on"
+        ax.plot(trial.curve.steps, trial.curve.values, label=name, **looks[name])
+    for trial in review.stopped:
+        name = "stop of a winner" if trial.wrong else "stop"
+        _dot(ax, trial.curve, label=name, marker="X" if trial.wrong else "o")
+    axis = value_axis(review)
+    if axis.log:
+        ax.set_yscale("log")
+    ax.set_ylim(axis.low, axis.high)
+    ax.set_xlim(0, review.study.horizon * 1.01)
+    return _legend(ax)
+
+
+def plot_trial(review: Review, number: int, moment: int = -1, ax: Axes | None = None) -> Axes:
+    """See :func:`lcstop.plots.plot_trial`.
+
+    Raises:
+        ValueError: If there is no such trial, or it has reported nothing.
+        IndexError: If it has no such snapshot.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from lcstop.review.example import example
+        >>> plot_trial(example(), 1, ax=Figure().subplots()).get_title(loc="left")
+        'trial 1, epoch 2'
+    """
+    study, trial = review.study, review.trial(number)
+    ax = _axes(ax, study.step, study.metric)
+    shot = trial.snapshots[moment] if trial.snapshots else None
+    whole, n = trial.record.whole or trial.record.curve, shot.n if shot else trial.n
+    ax.plot(whole.steps[n - 1 :], whole.values[n - 1 :], color=GREY, ls=":", label="later")
+    if shot and shot.band:
+        band = shot.band
+        ax.fill_between(band.steps, band.low, band.high, color=BAND, alpha=0.25, lw=0, label="90 % interval")
+        ax.plot(band.steps, band.median, color=BAND, lw=1.8, label="median")
+    if shot and shot.decision.incumbent is not None:
+        ax.axhline(shot.decision.incumbent, color=INCUMBENT, lw=1.4, ls=(0, (4, 2)), label="incumbent")
+    known = whole.first(n)
+    ax.plot(known.steps, known.values, color=INK, lw=1.8, label="known")
+    _dot(ax, known)
+    ax.set_title(f"trial {number}, {study.step} {known.cutoff:g}", size=10, loc="left", color=INK)
+    if shot and shot.decision.p_beat is not None:
+        ax.set_title(f"P(beat) = {shot.decision.p_beat:.2g}", size=10, loc="right", color=GREY)
+    if value_axis(review).log:
+        ax.set_yscale("log")
+    ax.set_xlim(0, study.horizon * 1.01)
+    return ax
+
+
+def plot_calibration(review: Review, ax: Axes | None = None) -> Axes:
+    """See :func:`lcstop.plots.plot_calibration`.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from lcstop.review.example import example
+        >>> len(plot_calibration(example(), Figure().subplots()).lines)
+        3
+    """
+    ax = _axes(ax, "predicted interval", "share that held")
+    ax.plot([0, 1], [0, 1], color=GREY, ls=":")
+    for part, color in zip(calibration(review), (WHOLE, BAND), strict=True):
+        if part.n >= FEWEST:
+            ax.plot(part.line.x, part.line.y, "o-", color=color, ms=4, label=f"{part.name} ({part.n})")
+    return _legend(ax)
+
+
+def plot_savings(review: Review, ax: Axes | None = None) -> Axes:
+    """See :func:`lcstop.plots.plot_savings`.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from lcstop.review.example import example
+        >>> len(plot_savings(example(), Figure().subplots()).collections)
+        1
+    """
+    ax = _axes(ax, "trials", "epochs")
+    kept, without = savings(review)
+    ax.fill_between(kept.x, kept.y, without.y, color=WHOLE, alpha=0.3, lw=0, label="saved")
+    ax.plot(kept.x, kept.y, color=BAND, lw=2, label="with lcstop")
+    ax.set_ylim(bottom=0)
+    return _legend(ax)
+
+
+def write_picture(review: Review, path: Path) -> None:
+    """Write ``path``: every curve, and below them some stops with the forecasts of those moments.
+
+    Raises:
+        OSError: If the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from lcstop.review.example import example
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_picture(example(), Path(folder, "study.png"))
+        ...     Path(folder, "study.png").read_bytes()[1:4]
+        b'PNG'
+    """
+    # A figure without pyplot: no window, no global state, safe in threads.
+    from matplotlib.figure import Figure
+
+    others = [trial for trial in review.stopped if not trial.wrong]
+    chosen = review.wrong[:_TILES]
+    n_more = min(_TILES - len(chosen), len(others))
+    chosen += [others[round(i * (len(others) - 1) / max(n_more - 1, 1))] for i in range(n_more)]
+    rows = math.ceil(len(chosen) / 4)
+    figure = Figure(figsize=(12.5, 5 + 2.3 * rows), dpi=150, layout="constrained", facecolor="white")
+    grid = figure.add_gridspec(1 + rows, 4, height_ratios=[2.2] + [1] * rows)
+    top = plot_curves(review, figure.add_subplot(grid[0, :]))
+    title = f"{review.study.name}: {len(review.stopped)} of {len(review.trials)} trials stopped"
+    top.set_title(_plain(title), size=14, weight="bold", color=INK, loc="left", pad=28)
+    for i, trial in enumerate(sorted(chosen, key=lambda trial: trial.record.number)):
+        tile = plot_trial(review, trial.record.number, ax=figure.add_subplot(grid[1 + i // 4, i % 4]))
+        tile.set_xlabel("")
+        tile.set_ylabel("")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def _axes(ax: Axes | None, x: str, y: str) -> Axes:
+    if ax is None:
+        from matplotlib import pyplot
+
+        ax = pyplot.subplots()[1]
+    ax.set_xlabel(_plain(x), color=INK)
+    ax.set_ylabel(_plain(y), color=INK)
+    ax.grid(axis="y", color=LINE, lw=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["bottom"].set_color("#bbbbbb")
+    ax.tick_params(colors=INK, length=0)
+    return ax
+
+
+def _plain(text: str) -> str:
+    """A user's word, in which a dollar sign is no beginning of a formula."""
+    return text.replace("$", r"\$")
+
+
+def _dot(ax: Axes, curve: Curve, **look: Any) -> None:
+    end = curve.finite()
+    style: dict[str, Any] = {"color": STOPPED, "marker": "o", "ms": 5, "ls": "", "zorder": 6, **look}
+    ax.plot(end.steps[-1:], end.values[-1:], **style)
+
+
+def _legend(ax: Axes) -> Axes:
+    """One entry for each kind of line, above the axes."""
+    named = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
+    ax.legend(
+        named.values(),
+        named.keys(),
+        loc="lower left",
+        bbox_to_anchor=(-0.01, 1.0),
+        ncols=max(len(named), 1),
+        frameon=False,
+        labelcolor=INK,
+    )
+    return ax

@@ -1,0 +1,237 @@
+"""A page that shows a review: one file, without network, for any screen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import lcstop
+from lcstop.evaluation.command import plain
+from lcstop.plots.colors import BAND, INK, LINE, WHOLE
+from lcstop.plots.figures import (
+    PARTS,
+    plot_calibration,
+    plot_curves,
+    plot_incumbent,
+    plot_savings,
+    plot_trial,
+    round_all,
+)
+from lcstop.plots.series import FEWEST, calibration
+from lcstop.review.review import Review, ReviewedTrial, Snapshot
+from lcstop.review.table import duration, summary
+
+_DARK = {
+    INK: "#e8eaed",
+    LINE: "#2c323a",
+    BAND: "#4aa8e0",
+    "rgba(0, 114, 178": "rgba(74, 168, 224",
+    WHOLE: "#8cc4e6",
+}
+"""What stands on a dark page for colours that would hardly show there."""
+
+
+def write_page(review: Review, path: Path) -> None:
+    """Write ``path``: headline, curves, forecasts, calibration, savings and the configuration.
+
+    Whatever comes from the study, its name, metric, parameters and attributes, is shown as text.
+
+    Raises:
+        OSError: If the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from lcstop.review.example import example
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_page(example(), Path(folder, "report.html"))
+        ...     Path(folder, "report.html").read_text(encoding="utf-8")[:15]
+        '<!DOCTYPE html>'
+    """
+    from plotly.offline import get_plotlyjs
+
+    texts = {name: escape(text) for name, text in _texts(review).items()}
+    parts = {
+        **texts,
+        "cards": _cards(review),
+        "options": _options(review),
+        "notice": "" if review.live else f'<p class="notice">{texts["notice"]}</p>',
+        "style": _asset("page.css"),
+        "script": _asset("page.js"),
+        "data": _embedded(_data(review)),
+        "plotly": get_plotlyjs(),
+    }
+    # In one pass, so that nothing which is put in is searched for places to fill.
+    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
+    path.write_text(page, encoding="utf-8")
+
+
+def _texts(review: Review) -> dict[str, str]:
+    study = review.study
+    direction = "maximized" if study.direction == "maximize" else "minimized"
+    counted = sum(part.n for part in calibration(review))
+    checked = (
+        f"Of each predicted interval, the share that held the value at {study.step} {study.horizon:g}; "
+        f"{counted} forecasts. On the dotted line they are right as often as they say."
+    )
+    return {
+        "title": study.name,
+        "subtitle": (
+            f"{study.engine} study · {study.metric} {direction} · {len(study.trials)} trials "
+            f"of up to {study.horizon:g} steps"
+        ),
+        "notice": (
+            "This study ran without lcstop. The stops are those that lcstop would have made, its trials "
+            "taken in the order of their numbers, one after another."
+        ),
+        "step": study.step,
+        "incumbent": "Best value of the finished trials, after each that finished."
+        if review.live
+        else "Best value of the finished trials: as it was, and as it would have been.",
+        "savings": "A stopped trial saves the steps that were left to it.",
+        "calibration": checked + (" Only trials that went on can be checked." if review.live else ""),
+        "configuration": "As noted in the study."
+        if study.options and review.live
+        else "The study holds no options of lcstop: these are those of the command, and defaults.",
+        "version": lcstop.__version__,
+    }
+
+
+def _cards(review: Review) -> str:
+    found = summary(review)
+    would = "" if review.live else "would be "
+    cards = [
+        (
+            f"{found['share_saved']:.0%}",
+            f"of epochs {would}saved",
+            f"{found['epochs']:,.0f} instead of {review.epochs_whole:,.0f}",
+        ),
+        (
+            f"{found['stopped']} of {found['trials']}",
+            f"trials {would}stopped",
+            f"{found['stopped'] / found['trials']:.0%}",
+        ),
+    ]
+    if found["seconds_saved"] >= 1:
+        cards.insert(1, (duration(found["seconds_saved"]), f"{would}saved", "at each trial's own pace"))
+    if found["best"] is not None:
+        kept = f"trial {found['best_trial']}"
+        cards.append((f"{found['best']:.5g}", "best value", kept if review.live else f"{kept}, kept"))
+    known = found["stopped"] - found["unknown"]
+    if known:
+        cards.append((str(found["wrong"]), "winners stopped", f"of {known} stops whose end is known"))
+    return "".join(
+        f"<div><b>{escape(big)}</b>{escape(what)}<span>{escape(more)}</span></div>"
+        for big, what, more in cards
+    )
+
+
+def _options(review: Review) -> str:
+    rows = review.config.model_dump().items()
+    return "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(_plain(value))}</dd></div>" for name, value in rows
+    )
+
+
+def _data(review: Review) -> dict[str, Any]:
+    first = _first(review)
+    number = review.trials[first].record.number
+    figures: dict[str, Any] = {
+        "incumbent": plot_incumbent(review),
+        "curves": plot_curves(review),
+        "trial": plot_trial(review, number),
+        "savings": plot_savings(review),
+    }
+    if any(part.n >= FEWEST for part in calibration(review)):
+        figures["calibration"] = plot_calibration(review)
+    return {
+        "step": review.study.step,
+        "horizon": review.study.horizon,
+        "parts": PARTS,
+        "dark": _DARK,
+        "ink": INK,
+        "first": first,
+        "figures": {name: json.loads(figure.to_json()) for name, figure in figures.items()},
+        "trials": [_trial(review, trial) for trial in review.trials],
+    }
+
+
+def _first(review: Review) -> int:
+    """The trial to begin with: a stop that was wrong, or one in the middle of all stops."""
+    shown = [*review.wrong, *(t for t in review.stopped[len(review.stopped) // 2 :] if t.snapshots)]
+    return review.trials.index(shown[0]) if shown else 0
+
+
+def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
+    study, record = review.study, trial.record
+    whole = record.whole or record.curve
+    last = trial.snapshots[-1].decision if trial.snapshots else None
+    kind: str = record.state
+    status = "went on" if kind == "finished" else kind
+    if trial.stop:
+        kind, status = "stopped", f"stopped at {trial.curve.cutoff:g}"
+    elif trial is review.winner:
+        kind, status = "best", "best"
+    named = [*(record.curve.params or {}).items(), *record.attrs.items()]
+    return {
+        "number": record.number,
+        "name": record.name,
+        "kind": kind,
+        "status": status,
+        "last": trial.curve.cutoff,
+        "best": trial.curve.best(study.direction),
+        "p": last and last.p_beat,
+        "note": trial.stop.reason if trial.stop else last.reason if last else "never judged",
+        "verdict": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
+        "params": [[str(name), _text(value)] for name, value in named],
+        "n": trial.n,
+        "x": round_all(whole.steps),
+        "y": round_all(whole.values),
+        "shots": [_shot(shot) for shot in trial.snapshots],
+    }
+
+
+def _shot(shot: Snapshot) -> dict[str, Any]:
+    decision, band = shot.decision, shot.band
+    drawn = (
+        {}
+        if band is None
+        else {
+            "x": round_all(band.steps),
+            **{part: round_all(getattr(band, part)) for part in ("low", "median", "high")},
+        }
+    )
+    return {
+        "n": shot.n,
+        "step": decision.cutoff,
+        "p": decision.p_beat,
+        "incumbent": decision.incumbent,
+        "predicted": decision.median,
+        "interval": decision.interval,
+        "reason": decision.reason,
+        **drawn,
+    }
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _text(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def _embedded(data: Mapping[str, Any]) -> str:
+    """JSON that stays data whatever it holds: no character in it can end the script element."""
+    text = json.dumps(plain(data), separators=(",", ":"), allow_nan=False, default=str)
+    return re.sub(r"[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _asset(name: str) -> str:
+    return files("lcstop.plots").joinpath("web", name).read_text(encoding="utf-8")

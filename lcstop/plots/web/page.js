@@ -1,0 +1,208 @@
+"use strict";
+// Every text from the study is put in by textContent, never as markup.
+const data = JSON.parse(document.getElementById("data").textContent);
+const element = (id) => document.getElementById(id);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const options = { responsive: true, displayModeBar: false, doubleClick: false };
+const narrow = matchMedia("(max-width: 40rem)");
+const nothing = { x: [], y: [] };
+let chosen = -1;
+let shot = 0;
+let whole = false;
+
+function make(name, text, classes) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (classes) made.className = classes;
+  return made;
+}
+
+function format(value) {
+  if (value === null || value === undefined) return "–";
+  return typeof value === "number" ? String(Number(value.toPrecision(5))) : String(value);
+}
+
+// Colours of the figures that do not show on a dark page, and what stands for them there.
+function themed(figure) {
+  let text = JSON.stringify(figure);
+  if (dark.matches) for (const [light, other] of Object.entries(data.dark)) text = text.replaceAll(light, other);
+  const made = JSON.parse(text);
+  made.layout.dragmode = false; // a finger on a figure scrolls the page
+  made.layout.hoverlabel = { align: "left", namelength: -1 };
+  if (narrow.matches) {
+    made.layout.margin = { ...made.layout.margin, l: 48, r: 6 };
+    made.layout.font.size = 12;
+  }
+  return made;
+}
+
+function draw(name, figure) {
+  const { data: traces, layout } = themed(figure);
+  return Plotly.react(element(`plot-${name}`), traces, layout, options);
+}
+
+function lines(trial, now) {
+  const n = now ? now.n : trial.n;
+  const known = { x: trial.x.slice(0, n), y: trial.y.slice(0, n) };
+  let end = known.y.length - 1;
+  while (end > 0 && known.y[end] === null) end -= 1;
+  const found = {
+    low: nothing, high: nothing, median: nothing, incumbent: nothing, curve: known,
+    rest: { x: trial.x.slice(n - 1), y: trial.y.slice(n - 1) },
+    now: { x: known.x.slice(end, end + 1), y: known.y.slice(end, end + 1) },
+  };
+  if (now && now.x) for (const part of ["low", "median", "high"]) found[part] = { x: now.x, y: now[part] };
+  if (now && now.incumbent !== null) found.incumbent = { x: [0, data.horizon], y: [now.incumbent, now.incumbent] };
+  return found;
+}
+
+function drawTrial() {
+  const trial = data.trials[chosen];
+  const found = lines(trial, trial.shots[shot]);
+  const figure = data.figures.trial;
+  figure.data.forEach((trace, i) => Object.assign(trace, found[data.parts[i]]));
+  draw("trial", figure);
+}
+
+function drawCurves() {
+  const trial = data.trials[chosen];
+  const figure = structuredClone(data.figures.curves);
+  figure.data.push({
+    type: "scatter", mode: "lines", x: trial.x.slice(0, trial.n), y: trial.y.slice(0, trial.n),
+    line: { color: data.ink, width: 3 }, name: `trial ${trial.number}`, hoverinfo: "skip",
+  });
+  if (whole) {
+    delete figure.layout.yaxis.range;
+    figure.layout.yaxis.autorange = true;
+  }
+  draw("curves", figure);
+}
+
+function describe(list, pairs) {
+  list.replaceChildren(...pairs.map(([name, value]) => {
+    const pair = make("div");
+    pair.append(make("dt", name), make("dd", format(value)));
+    return pair;
+  }));
+}
+
+function showShot(i) {
+  const trial = data.trials[chosen];
+  shot = i;
+  const now = trial.shots[i];
+  element("reason").textContent = now ? now.reason : trial.note;
+  [...element("shots").children].forEach((button, j) => button.setAttribute("aria-pressed", String(j === i)));
+  const facts = [["Best value", trial.best], [`Last ${data.step}`, trial.last]];
+  if (now) {
+    const predicted = now.interval ? `${format(now.predicted)} [${now.interval.map(format).join(", ")}]` : null;
+    facts.push(["P(beat)", now.p], ["Incumbent", now.incumbent], ["Predicted", predicted]);
+  }
+  if (trial.verdict) facts.push(["Would have won", trial.verdict]);
+  describe(element("facts"), facts);
+  drawTrial();
+}
+
+function choose(i) {
+  chosen = i;
+  const trial = data.trials[i];
+  element("pick").value = String(i);
+  element("previous").disabled = i === 0;
+  element("next").disabled = i === data.trials.length - 1;
+  element("trial-title").textContent = `Trial ${trial.number}`;
+  element("badge").replaceWith(Object.assign(make("span", trial.status, `badge ${trial.kind}`), { id: "badge" }));
+  describe(element("params"), [...(trial.name ? [["name", trial.name]] : []), ...trial.params]);
+  element("shots").replaceChildren(...trial.shots.map((now, j) => {
+    const button = make("button", `${data.step} ${format(now.step)}`);
+    button.type = "button";
+    button.addEventListener("click", () => showShot(j));
+    return button;
+  }));
+  for (const row of element("table").tBodies[0].rows) row.classList.toggle("chosen", row.dataset.i === String(i));
+  showShot(trial.shots.length - 1);
+  drawCurves();
+}
+
+function reveal() {
+  const box = element("trial").getBoundingClientRect();
+  if (box.top < 0 || box.top > innerHeight * 0.6) element("trial").scrollIntoView({ block: "start" });
+}
+
+const indexOf = new Map(data.trials.map((trial, i) => [trial.number, i]));
+
+function fillTable(key, descending) {
+  const order = data.trials.map((_, i) => i);
+  const sign = descending ? -1 : 1;
+  order.sort((a, b) => {
+    const [x, y] = [data.trials[a][key], data.trials[b][key]];
+    if (x === y) return a - b;
+    if (x === null) return 1;
+    if (y === null) return -1;
+    return sign * (x < y ? -1 : 1);
+  });
+  element("table").tBodies[0].replaceChildren(...order.map((i) => {
+    const trial = data.trials[i];
+    const row = make("tr");
+    row.dataset.i = String(i);
+    row.classList.toggle("chosen", i === chosen);
+    const button = make("button", String(trial.number));
+    button.type = "button";
+    button.addEventListener("click", () => {
+      choose(i);
+      reveal();
+      element("trial").focus({ preventScroll: true });
+    });
+    const first = make("td");
+    first.append(button);
+    const state = make("td");
+    state.append(make("span", trial.status, `badge ${trial.kind}`));
+    const numbers = [trial.last, trial.best, trial.p].map((value) => make("td", format(value), "number"));
+    row.append(first, state, ...numbers, make("td", trial.note));
+    return row;
+  }));
+  for (const head of document.querySelectorAll("th")) {
+    const mine = head.querySelector("button")?.dataset.key === key;
+    if (mine) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+    else head.removeAttribute("aria-sort");
+  }
+}
+
+function drawAll() {
+  for (const name of ["incumbent", "savings", "calibration"]) if (data.figures[name]) draw(name, data.figures[name]);
+  drawTrial();
+  drawCurves();
+}
+
+element("pick").append(...data.trials.map((trial, i) => {
+  const option = make("option", `Trial ${trial.number} · ${trial.status} · ${format(trial.best)}`);
+  option.value = String(i);
+  return option;
+}));
+element("pick").addEventListener("change", (event) => choose(Number(event.target.value)));
+element("previous").addEventListener("click", () => choose(Math.max(0, chosen - 1)));
+element("next").addEventListener("click", () => choose(Math.min(data.trials.length - 1, chosen + 1)));
+element("zoom").addEventListener("click", () => {
+  whole = !whole;
+  element("zoom").setAttribute("aria-pressed", String(whole));
+  drawCurves();
+});
+for (const button of document.querySelectorAll("th button")) {
+  button.addEventListener("click", () => {
+    const up = button.closest("th").getAttribute("aria-sort") === "ascending";
+    fillTable(button.dataset.key, up);
+  });
+}
+if (!data.figures.calibration) {
+  element("plot-calibration").append(make("p", "Too few trials ran to the end to tell.", "empty"));
+}
+for (const query of [dark, narrow]) query.addEventListener("change", drawAll);
+
+fillTable("number", false);
+choose(data.first);
+drawAll();
+element("plot-curves").on("plotly_click", (event) => {
+  const i = indexOf.get(event.points[0].customdata);
+  if (i !== undefined) {
+    choose(i);
+    reveal();
+  }
+});

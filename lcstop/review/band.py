@@ -1,0 +1,75 @@
+"""Band: what a forecast says about the rest of a curve, at so many steps that it can be drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcstop.config import PrunerConfig
+from lcstop.curve import Curve
+from lcstop.scale import MetricScale
+from lcstop.surrogates import Surrogate
+
+Array = NDArray[np.float64]
+
+_MOST = 24
+"""Steps of a band: forecasts are smooth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """A forecast at the steps ``[n]`` after a cutoff: median and 90 % interval, in the metric's units.
+
+    Attributes:
+        level: Predicted probability that the trial ends at or below the value that it did end at, None where
+            that is not known.
+    """
+
+    steps: Array
+    low: Array
+    median: Array
+    high: Array
+    level: float | None = None
+
+
+def forecast_band(
+    surrogate: Surrogate,
+    curve: Curve,
+    scale: MetricScale,
+    config: PrunerConfig,
+    study: Sequence[Curve] = (),
+    final: float | None = None,
+) -> Band:
+    """The forecast for ``curve`` from its cutoff up to its horizon, within the metric's bounds.
+
+    Args:
+        surrogate: What forecasts.
+        curve: What is known.
+        scale: The scale of the decision that the band explains.
+        config: For the bounds.
+        study: The other trials' curves.
+        final: The value at which the trial ended, if it did.
+
+    Raises:
+        ValueError: If the curve has reached its horizon.
+
+    Example:
+        >>> from lcstop import load_surrogate
+        >>> curve = Curve([1, 2, 3], [0.41, 0.55, 0.61], horizon=20)
+        >>> scale = MetricScale("maximize", lower=0.0, upper=1.0)
+        >>> band = forecast_band(load_surrogate(), curve, scale, PrunerConfig(horizon=20))
+        >>> len(band.steps), bool((band.low < band.high).all())
+        (17, True)
+    """
+    n = min(_MOST, math.ceil(curve.horizon - curve.cutoff))
+    steps = np.linspace(curve.horizon, curve.cutoff, n, endpoint=False)[::-1]
+    forecast = surrogate.forecast([curve], steps.tolist(), scale, study)
+    low, median, high = (
+        np.clip(forecast.quantile(q)[0], config.lower, config.upper) for q in (0.05, 0.5, 0.95)
+    )
+    level = None if final is None else float(forecast[-1:, -1:].cdf(final)[0, 0])
+    return Band(steps, low, median, high, level)

@@ -1,0 +1,149 @@
+"""What ``lcstop explain`` and ``lcstop report`` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lcstop.review.review import Review
+
+
+def show_trial(found: Mapping[str, Any], console: Console) -> None:
+    """Print what :func:`lcstop.review.command.explain_trial` has found."""
+    name = f" ({found['name']})" if found["name"] else ""
+    console.print(Text(f"Trial {found['trial']}{name} of {found['study']}: {found['state']}", "bold"))
+    if found["reason"]:
+        console.print(Text(f"on record: {found['reason']}"))
+    for kind in ("params", "attrs"):
+        if found[kind]:
+            console.print(
+                Text(", ".join(f"{key}={_short(value)}" for key, value in found[kind].items()), "dim")
+            )
+    if not found["history"]:
+        console.print("no decision was due on this trial")
+        return
+    table = Table(title="What was known at each decision", title_justify="left")
+    for title in ("step", "value", "P(beat)", "incumbent", "predicted", "5 % to 95 %"):
+        table.add_column(title, justify="right")
+    table.add_column("vote")
+    table.add_column("decision", overflow="fold")
+    for row in found["history"]:
+        table.add_row(
+            f"{row['step']:g}",
+            _number(row["value"]),
+            _number(row["p_beat"], ".3g"),
+            _number(row["incumbent"]),
+            _number(row["median"]),
+            "" if row["interval"] is None else " to ".join(map(_number, row["interval"])),
+            "stop" if row["vote"] else "go on",
+            Text(_verdict(row)),
+            style="bold" if row["stop"] else None,
+        )
+    console.print(table)
+    table = Table(title="At other confidences, all other trials being as they are", title_justify="left")
+    for title in ("confidence", "stopped at", "would have won"):
+        table.add_column(title, justify="right")
+    for row in found["confidences"]:
+        step = row["stopped_at"]
+        table.add_row(
+            f"{row['confidence']:g}",
+            "never" if step is None else f"step {step:g}",
+            "" if step is None else _known(row["wrong"]),
+            style="bold" if row["confidence"] == found["config"]["confidence"] else None,
+        )
+    console.print(table)
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    """The decision; its reason only where the columns do not say it."""
+    word = "stop" if row["stop"] else "go on"
+    if row["p_beat"] is None:
+        return f"{word}: {row['reason']}"
+    return f"{word}: more votes are needed" if row["vote"] and not row["stop"] else word
+
+
+def show_what_if(found: Mapping[str, Any], console: Console) -> None:
+    """Print what :meth:`lcstop.review.WhatIf.as_dict` says."""
+    console.print(Text(f"What lcstop would have done with {found['study']}", "bold"))
+    console.print(
+        Text("its trials in the order of their numbers, each after the one before has ended", "dim")
+    )
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("epochs on record", f"{found['epochs_recorded']:,g}")
+    table.add_row("epochs with lcstop", f"{found['epochs']:,g}")
+    table.add_row("saved", f"{found['epochs_saved']:,g} ({found['share_saved']:.1%})")
+    table.add_row("time saved", duration(found["seconds_saved"]))
+    table.add_row("trials stopped", f"{found['stopped']} of {found['trials']}")
+    table.add_row("of those, would have won", str(found["wrong"]))
+    table.add_row("of those, not known", str(found["unknown"]))
+    table.add_row("best value on record", _number(found["best_recorded"], ".5g"))
+    table.add_row("best value with lcstop", _number(found["best"], ".5g"))
+    console.print(table)
+    if found["stops"]:
+        table = Table(title="Trials that would have been stopped", title_justify="left")
+        for title in ("trial", "step", "would have won"):
+            table.add_column(title, justify="right")
+        table.add_column("reason", overflow="fold")
+        for row in found["stops"]:
+            table.add_row(
+                str(row["trial"]),
+                f"{row['step']:g}",
+                _known(row["wrong"]),
+                Text(row["reason"]),
+                style="bold" if row["wrong"] else None,
+            )
+        console.print(table)
+
+
+def summary(review: Review) -> dict[str, Any]:
+    """The headline of a report, ready for JSON."""
+    share = 1 - review.epochs / review.epochs_whole if review.epochs_whole else 0.0
+    winner = review.winner
+    return {
+        "study": review.study.name,
+        "live": review.live,
+        "trials": len(review.trials),
+        "stopped": len(review.stopped),
+        "wrong": len(review.wrong),
+        "unknown": sum(trial.wrong is None for trial in review.stopped),
+        "epochs": review.epochs,
+        "epochs_saved": review.epochs_whole - review.epochs,
+        "share_saved": share,
+        "seconds_saved": review.seconds_saved,
+        "best": None if winner is None else review.study.value_of(winner.curve, review.config.target),
+        "best_trial": None if winner is None else winner.record.number,
+        "config": review.config.model_dump(),
+    }
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    Example:
+        >>> duration(0.4), duration(75), duration(5400), duration(200000)
+        ('0.4 s', '1 min 15 s', '1 h 30 min', '2 d 7 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
+    i = next(i for i, (_, size) in enumerate(units) if seconds >= size)
+    (big, size), (small, part) = units[i], units[i + 1]
+    return f"{int(seconds // size)} {big} {int(seconds % size // part)} {small}"
+
+
+def _known(wrong: bool | None) -> str:
+    return "not known" if wrong is None else "yes" if wrong else "no"
+
+
+def _number(value: float | None, form: str = ".4g") -> str:
+    return "" if value is None else format(value, form)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

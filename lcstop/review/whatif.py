@@ -1,0 +1,213 @@
+"""What ``lcstop`` would have done with a study: a replay of its trials, one after another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcstop.config import PrunerConfig
+from lcstop.core import Decision, PrunerCore, StudyView
+from lcstop.curve import Curve
+from lcstop.replay.loop import Action, Outcome, replay
+from lcstop.replay.ours import CorePolicy
+from lcstop.replay.settings import Study
+from lcstop.replay.task import Task
+from lcstop.review.history import decision_as_dict
+from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.surrogates import Surrogate
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What happens to a trial in the replay.
+
+    Attributes:
+        trial: The trial on record.
+        n: Reports that it makes.
+        stop: The decision that stops it before its end, None if none does.
+        wrong: Whether the rest of a stopped trial goes beyond the best value of any trial at that moment
+            (for the target ``final``: ends better than every finished one); None if nothing stops it, or if
+            its record ends too early to tell.
+        decisions: Every decision on it, after each number of reports at which one was due.
+        view: The other trials while it ran.
+    """
+
+    trial: RecordedTrial
+    n: int
+    stop: Decision | None
+    wrong: bool | None
+    decisions: Mapping[int, Decision]
+    view: StudyView
+
+    @property
+    def saved(self) -> float:
+        """Steps on record that are not trained."""
+        return self.trial.curve.cutoff - self.trial.curve.first(self.n).cutoff
+
+    @property
+    def seconds_saved(self) -> float:
+        """The time that these took, every step alike."""
+        return self.trial.seconds * self.saved / self.trial.curve.cutoff
+
+
+@dataclass(frozen=True, eq=False)
+class WhatIf:
+    """What ``lcstop`` would have done with a study.
+
+    Attributes:
+        study: The study.
+        config: The options.
+        runs: Every trial, in the order of the numbers.
+        outcome: The same in the words of the replay benchmark; there an epoch is a report.
+    """
+
+    study: RecordedStudy
+    config: PrunerConfig
+    runs: Sequence[Run]
+    outcome: Outcome
+
+    @property
+    def epochs(self) -> float:
+        """Steps that are trained."""
+        return self.study.epochs - sum(run.saved for run in self.runs)
+
+    @property
+    def stopped(self) -> list[Run]:
+        """The trials that are stopped before their end."""
+        return [run for run in self.runs if run.stop]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        study, stopped, target = self.study, self.stopped, self.config.target
+        ended = StudyView(study.direction, [t.curve for t in study.trials if t.state == "finished"])
+        kept = [run.trial.curve for run in self.runs if run.trial.state == "finished" and not run.stop]
+        return {
+            "study": study.name,
+            "trials": len(study.trials),
+            "epochs_recorded": study.epochs,
+            "epochs": self.epochs,
+            "epochs_saved": study.epochs - self.epochs,
+            "share_saved": 1 - self.epochs / study.epochs,
+            "seconds_saved": sum(run.seconds_saved for run in self.runs),
+            "stopped": len(stopped),
+            "wrong": sum(run.wrong is True for run in stopped),
+            "unknown": sum(run.wrong is None for run in stopped),
+            "best_recorded": ended.incumbent(target),
+            "best": StudyView(study.direction, kept).incumbent(target),
+            "config": self.config.model_dump(),
+            "stops": [
+                {"trial": run.trial.number, "wrong": run.wrong, **decision_as_dict(run.stop)}
+                for run in stopped
+                if run.stop
+            ],
+        }
+
+
+def what_if(
+    study: RecordedStudy,
+    config: PrunerConfig,
+    surrogate: Surrogate | None = None,
+    report: Callable[[], None] = lambda: None,
+) -> WhatIf:
+    """Replay a study: its trials in the order of their numbers, each after the one before has ended.
+
+    The replay is that of ``lcstop bench`` with one worker. A trial that another rule had stopped ends where
+    its record ends, and never holds the incumbent.
+
+    Args:
+        study: What is replayed.
+        config: The options.
+        surrogate: A surrogate to use instead of the one that ``config`` names.
+        report: Called when a trial is over.
+
+    Example:
+        >>> trials = [
+        ...     RecordedTrial(i, Curve([1, 2, 3], [top / 2, top, top], 3), "finished", i, i + 1)
+        ...     for i, top in enumerate([0.9, 0.1, 0.95])
+        ... ]
+        >>> study = RecordedStudy("tuning", "Optuna", "accuracy", "epoch", "maximize", trials)
+        >>> found = what_if(study, PrunerConfig(horizon=3, surrogate="last_value"))
+        >>> [run.trial.number for run in found.stopped], found.epochs, study.epochs
+        ([1], 8.0, 9.0)
+    """
+    task = _task(study)
+    replayed = Study(task, range(task.n_trials), config.target, study.name)
+    policy = _Watched(PrunerCore(config, surrogate), replayed, study, report)
+    outcome = replay(task, 0, 0, policy, workers=1, budget=int(task.lengths.sum()))
+    return WhatIf(study, config, policy.runs, outcome)
+
+
+class _AsRecorded(Task):
+    """A task whose only order is that of its rows."""
+
+    def order(self, number: int, seed: int = 0) -> NDArray[np.intp]:
+        return np.arange(self.n_trials)
+
+
+def _task(study: RecordedStudy) -> Task:
+    """The study's reports, one column each; at which steps they were made is not the task's business."""
+    lengths = np.array([len(trial.curve) for trial in study.trials])
+    values = np.full((len(lengths), lengths.max()), np.nan)
+    for row, trial in zip(values, study.trials, strict=True):
+        row[: len(trial.curve)] = trial.curve.values
+    return _AsRecorded("recorded", study.name, study.direction, values, lengths)
+
+
+class _Watched(CorePolicy):
+    """Our policy on a study on record; it keeps what it decides."""
+
+    def __init__(
+        self, core: PrunerCore, replayed: Study, study: RecordedStudy, report: Callable[[], None]
+    ) -> None:
+        super().__init__(core, replayed)
+        self.runs: list[Run] = []
+        self._record, self._report = study, report
+        self._decisions: dict[int, Decision] = {}
+        self._best = self._best_final = -math.inf
+
+    def report(self, trial: int, step: int, value: float) -> Action:
+        """See :class:`lcstop.replay.loop.Policy`."""
+        task = self._study.task
+        self._best = max(self._best, float(task.gains[trial, step - 1]))
+        action = super().report(trial, step, value)
+        if step == task.lengths[trial]:
+            if self._record.trials[trial].state == "finished":
+                self._best_final = max(self._best_final, float(task.gains[trial, step - 1]))
+            self._end(trial, step, None)
+        elif action is Action.STOP:
+            self._end(trial, step, self._decisions[step])
+        return action
+
+    def decide(self, trial: int, curve: Curve) -> Decision:
+        """See :class:`CorePolicy`."""
+        decision = super().decide(trial, curve)
+        self._decisions[len(curve)] = decision
+        return decision
+
+    def has_finished(self, trial: int) -> bool | None:
+        """See :class:`CorePolicy`; here it is on record."""
+        state = self._record.trials[trial].state
+        return None if state == "failed" else state == "finished"
+
+    def _end(self, trial: int, n: int, stop: Decision | None) -> None:
+        recorded = self._record.trials[trial]
+        wrong = self._is_wrong(trial, n, recorded) if stop else None
+        self.runs.append(Run(recorded, n, stop, wrong, self._decisions, self._view(trial)))
+        self._decisions = {}
+        self._report()
+
+    def _is_wrong(self, trial: int, n: int, recorded: RecordedTrial) -> bool | None:
+        """As the replay counts it, as far as it is known."""
+        task, known = self._study.task, recorded.state == "finished"
+        if self._study.target == "final":
+            return bool(task.final_gains[trial] > self._best_final) if known else None
+        beats = bool(task.to_come[trial, n] > self._best)
+        return beats if known or beats else None
+
+    def _curve(self, trial: int) -> Curve:
+        return self._record.trials[trial].curve.first(len(self._values[trial]))
