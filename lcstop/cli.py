@@ -189,7 +189,7 @@ def evaluate(
         [surrogate, *_words(against)], _words(on), curves, _words(limit), jobs, seed, out, errors
     )
     if as_json:
-        typer.echo(json.dumps(command.plain(summary)))
+        _print_json(summary)
     else:
         command.show(summary, Console(width=None if sys.stdout.isatty() else 120))
         typer.echo(f"all figures and pictures: {out}")
@@ -235,9 +235,7 @@ def bench(
     )
     summary = command.run(options, out, errors)
     if as_json:
-        from lcstop.evaluation.command import plain
-
-        typer.echo(json.dumps(plain(summary)))
+        _print_json(summary)
     else:
         command.show(summary, Console(width=None if sys.stdout.isatty() else 160))
         typer.echo(f"all figures and pictures: {out}")
@@ -329,7 +327,7 @@ def report(
 
 
 def _print_json(found: Any) -> None:
-    from lcstop.evaluation.command import plain
+    from lcstop.plain import plain
 
     typer.echo(json.dumps(plain(found), default=str))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from lcstop.evaluation.summary import summarise
 from lcstop.evaluation.table import tables
 from lcstop.evaluation.timing import latencies
 from lcstop.jobs import workers
+from lcstop.plain import plain
 from lcstop.pretraining.run import commit, versions
 
 
@@ -108,20 +108,6 @@ def _progress(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
-
-
-def plain(value: Any) -> Any:
-    """``value`` with None for every number that JSON does not know.
-
-    Example:
-        >>> plain({"a": [1.5, float("nan")]})
-        {'a': [1.5, None]}
-    """
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def machine() -> dict[str, Any]:

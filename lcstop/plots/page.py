@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lcstop
-from lcstop.evaluation.command import plain
+from lcstop.plain import plain
 from lcstop.plots.colors import BAND, INK, LINE, WHOLE
 from lcstop.plots.figures import (
     PARTS,

@@ -15,9 +15,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lcstop.evaluation.command import machine, plain
+from lcstop.evaluation.command import machine
 from lcstop.jobs import run_in
 from lcstop.jobs import workers as processes
+from lcstop.plain import plain
 from lcstop.pretraining.run import commit, versions
 from lcstop.replay.pictures import draw
 from lcstop.replay.readers import read_packs
