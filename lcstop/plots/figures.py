@@ -233,12 +233,12 @@ def _figure(x: str, y: str) -> Figure:
         font={"family": "system-ui, sans-serif", "color": INK, "size": 13},
         paper_bgcolor="rgba(0, 0, 0, 0)",
         plot_bgcolor="rgba(0, 0, 0, 0)",
-        margin={"l": 60, "r": 12, "t": 34, "b": 48},
+        margin={"l": 8, "r": 12, "t": 34, "b": 8},
         hovermode="closest",
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.01, "yanchor": "bottom"},
     )
-    figure.update_xaxes(title=x, gridcolor=LINE, linecolor=LINE, showgrid=False, zeroline=False)
-    figure.update_yaxes(title=y, gridcolor=LINE, linecolor=LINE, zeroline=False)
+    figure.update_xaxes(title=x, linecolor=LINE, showgrid=False, zeroline=False, automargin=True)
+    figure.update_yaxes(title=y, gridcolor=LINE, linecolor=LINE, zeroline=False, automargin=True)
     return figure
 
 

@@ -119,8 +119,10 @@ def _cards(review: Review) -> str:
     if found["seconds_saved"] >= 1:
         cards.insert(1, (duration(found["seconds_saved"]), f"{would}saved", "at each trial's own pace"))
     if found["best"] is not None:
-        kept = f"trial {found['best_trial']}"
-        cards.append((f"{found['best']:.5g}", "best value", kept if review.live else f"{kept}, kept"))
+        recorded, more = found["best_recorded"], f"trial {found['best_trial']}"
+        if not review.live:
+            more += ", kept" if recorded == found["best"] else f", instead of {recorded:.5g}"
+        cards.append((f"{found['best']:.5g}", "best value", more))
     known = found["stopped"] - found["unknown"]
     if known:
         cards.append((str(found["wrong"]), "winners stopped", f"of {known} stops whose end is known"))
@@ -161,9 +163,11 @@ def _data(review: Review) -> dict[str, Any]:
 
 
 def _first(review: Review) -> int:
-    """The trial to begin with: a stop that was wrong, or one in the middle of all stops."""
-    shown = [*review.wrong, *(t for t in review.stopped[len(review.stopped) // 2 :] if t.snapshots)]
-    return review.trials.index(shown[0]) if shown else 0
+    """The trial to begin with: a stop that was wrong, or a rather early one, whose forecast goes far."""
+    if review.wrong:
+        return review.trials.index(review.wrong[0])
+    by_length = sorted(review.stopped, key=lambda trial: trial.curve.cutoff)
+    return review.trials.index(by_length[len(by_length) // 4]) if by_length else 0
 
 
 def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
@@ -197,24 +201,25 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
 
 def _shot(shot: Snapshot) -> dict[str, Any]:
     decision, band = shot.decision, shot.band
-    drawn = (
-        {}
-        if band is None
-        else {
-            "x": round_all(band.steps),
-            **{part: round_all(getattr(band, part)) for part in ("low", "median", "high")},
-        }
-    )
+    drawn = {}
+    if band is not None:
+        # Its steps are evenly spaced up to the horizon, which is less to write than each of them.
+        drawn = {part: round_all(getattr(band, part)) for part in ("low", "median", "high")}
     return {
         "n": shot.n,
         "step": decision.cutoff,
-        "p": decision.p_beat,
-        "incumbent": decision.incumbent,
-        "predicted": decision.median,
-        "interval": decision.interval,
+        "p": _rounded(decision.p_beat),
+        "incumbent": _rounded(decision.incumbent),
+        "predicted": _rounded(decision.median),
+        "interval": decision.interval and round_all(decision.interval),
         "reason": decision.reason,
+        "spacing": band and (band.steps[-1] - band.steps[0]) / max(len(band.steps) - 1, 1),
         **drawn,
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round_all([value])[0]
 
 
 def _plain(value: Any) -> str:

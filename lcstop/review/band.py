@@ -16,7 +16,7 @@ from lcstop.surrogates import Surrogate
 
 Array = NDArray[np.float64]
 
-_MOST = 24
+_MOST = 20
 """Steps of a band: forecasts are smooth."""
 
 

@@ -127,6 +127,11 @@ class RecordedStudy:
         last = float(curve.values[-1]) if len(curve) else math.nan
         return last if math.isfinite(last) else None
 
+    def best(self, target: Literal["best", "final"]) -> float | None:
+        """The best value of the finished trials; None if there is none."""
+        finished = [trial.curve for trial in self.trials if trial.state == "finished"]
+        return StudyView(self.direction, finished).incumbent(target)
+
     def view(self, judged: RecordedTrial, n: int) -> StudyView:
         """The other trials as they were when ``judged`` made report ``n``; failed ones are left out."""
         now = (judged.time(n), judged.number)

@@ -117,6 +117,7 @@ def summary(review: Review) -> dict[str, Any]:
         "share_saved": share,
         "seconds_saved": review.seconds_saved,
         "best": None if winner is None else review.study.value_of(winner.curve, review.config.target),
+        "best_recorded": review.study.best(review.config.target),
         "best_trial": None if winner is None else winner.record.number,
         "config": review.config.model_dump(),
     }

@@ -84,7 +84,6 @@ class WhatIf:
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         study, stopped, target = self.study, self.stopped, self.config.target
-        ended = StudyView(study.direction, [t.curve for t in study.trials if t.state == "finished"])
         kept = [run.trial.curve for run in self.runs if run.trial.state == "finished" and not run.stop]
         return {
             "study": study.name,
@@ -97,7 +96,7 @@ class WhatIf:
             "stopped": len(stopped),
             "wrong": sum(run.wrong is True for run in stopped),
             "unknown": sum(run.wrong is None for run in stopped),
-            "best_recorded": ended.incumbent(target),
+            "best_recorded": study.best(target),
             "best": StudyView(study.direction, kept).incumbent(target),
             "config": self.config.model_dump(),
             "stops": [

@@ -17,9 +17,11 @@ function make(name, text, classes) {
   return made;
 }
 
-function format(value) {
+function format(value, digits = 5) {
   if (value === null || value === undefined) return "–";
-  return typeof value === "number" ? String(Number(value.toPrecision(5))) : String(value);
+  if (typeof value !== "number") return String(value);
+  const rounded = Number(value.toPrecision(digits));
+  return rounded !== 0 && Math.abs(rounded) < 1e-3 ? rounded.toExponential() : String(rounded);
 }
 
 // Colours of the figures that do not show on a dark page, and what stands for them there.
@@ -30,7 +32,7 @@ function themed(figure) {
   made.layout.dragmode = false; // a finger on a figure scrolls the page
   made.layout.hoverlabel = { align: "left", namelength: -1 };
   if (narrow.matches) {
-    made.layout.margin = { ...made.layout.margin, l: 48, r: 6 };
+    made.layout.margin = { ...made.layout.margin, r: 6 };
     made.layout.font.size = 12;
   }
   return made;
@@ -51,7 +53,10 @@ function lines(trial, now) {
     rest: { x: trial.x.slice(n - 1), y: trial.y.slice(n - 1) },
     now: { x: known.x.slice(end, end + 1), y: known.y.slice(end, end + 1) },
   };
-  if (now && now.x) for (const part of ["low", "median", "high"]) found[part] = { x: now.x, y: now[part] };
+  if (now && now.low) {
+    const after = now.low.map((_, i) => data.horizon - (now.low.length - 1 - i) * now.spacing);
+    for (const part of ["low", "median", "high"]) found[part] = { x: after, y: now[part] };
+  }
   if (now && now.incumbent !== null) found.incumbent = { x: [0, data.horizon], y: [now.incumbent, now.incumbent] };
   return found;
 }
@@ -94,8 +99,8 @@ function showShot(i) {
   [...element("shots").children].forEach((button, j) => button.setAttribute("aria-pressed", String(j === i)));
   const facts = [["Best value", trial.best], [`Last ${data.step}`, trial.last]];
   if (now) {
-    const predicted = now.interval ? `${format(now.predicted)} [${now.interval.map(format).join(", ")}]` : null;
-    facts.push(["P(beat)", now.p], ["Incumbent", now.incumbent], ["Predicted", predicted]);
+    const predicted = now.interval ? `${format(now.predicted, 4)} [${now.interval.map((end) => format(end, 4)).join(", ")}]` : null;
+    facts.push(["P(beat)", format(now.p, 3)], ["Incumbent", now.incumbent], ["Predicted", predicted]);
   }
   if (trial.verdict) facts.push(["Would have won", trial.verdict]);
   describe(element("facts"), facts);
@@ -155,8 +160,8 @@ function fillTable(key, descending) {
     first.append(button);
     const state = make("td");
     state.append(make("span", trial.status, `badge ${trial.kind}`));
-    const numbers = [trial.last, trial.best, trial.p].map((value) => make("td", format(value), "number"));
-    row.append(first, state, ...numbers, make("td", trial.note));
+    const numbers = [format(trial.last), format(trial.best), format(trial.p, 3)];
+    row.append(first, state, ...numbers.map((text) => make("td", text, "number")), make("td", trial.note));
     return row;
   }));
   for (const head of document.querySelectorAll("th")) {
