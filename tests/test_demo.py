@@ -73,7 +73,7 @@ def test_other_side_trains_the_same_configurations_to_the_end(ran: tuple[dict, s
 def test_pictures_are_where_the_figures_say(ran: tuple[dict, str, Path]) -> None:
     figures, _, out = ran
     assert Path(figures["png"]) == out / "curves.png"
-    assert Path(figures["html"]) == out / "curves.html"
+    assert Path(figures["html"]) == out / "report.html"
     assert Path(figures["png"]).read_bytes().startswith(b"\x89PNG")
     assert "<html" in Path(figures["html"]).read_text(encoding="utf-8")[:200]
 

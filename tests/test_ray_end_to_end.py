@@ -14,7 +14,7 @@ from ray import tune
 from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import ResourceChangingScheduler
 
-from lcstop_ray import STOPPED_FILE, LCPFNScheduler
+from lcstop_ray import STOPPED_FILE, LCPFNScheduler, read_folder
 
 from . import ray_worker
 from .ray_worker import TOPS, H
@@ -89,6 +89,12 @@ def test_a_search_stops_what_cannot_win(
     for result in results:
         assert Path(result.path, STOPPED_FILE).exists() == (steps[result.config["top"]] < H)
     assert "3 of 5 trials stopped, 15 steps of training_iteration saved" in scheduler.debug_string()
+    recorded = read_folder(tmp_path / "search", metric, "max")
+    assert {trial.curve.params["top"]: trial.curve.cutoff for trial in recorded.trials} == steps
+    reasons = {trial.name: trial.reason for trial in recorded.trials if trial.state == "stopped"}
+    assert reasons == {name: decision.reason for name, decision in scheduler.stops.items()}
+    assert {trial.state for trial in recorded.trials} == {"finished", "stopped"}
+    assert recorded.options == scheduler.config.model_dump()
 
 
 @pytest.mark.slow

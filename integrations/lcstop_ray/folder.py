@@ -94,7 +94,7 @@ def _state(folder: Path) -> _State:
     content = _json(files[-1]) if files else {}
     trials = {}
     for packed in content.get("trial_data", ()):
-        trial = json.loads(packed[0])
+        trial = _loads(packed[0]) or {}
         trials[str(trial.get("relative_logdir"))] = trial
     return _State(content.get("runner_data", {}).get("_metric"), trials)
 
@@ -118,7 +118,7 @@ def _read(path: Path, state: _State, time_attr: str, metric: str) -> _Found | No
     params = flatten_dict(_json(path / "params.json"))
     searched = known.get("evaluated_params") or params
     times = [time for row in rows if (time := row.get("timestamp")) is not None]
-    seconds = last.get("time_total_s") or 0.0
+    first = rows[0].get("time_this_iter_s") or 0.0 if rows else 0.0
     return _Found(
         str(known.get("trial_id") or last.get("trial_id") or path.name),
         str(known.get("status") or (Trial.TERMINATED if last.get("done") else Trial.RUNNING)),
@@ -126,8 +126,8 @@ def _read(path: Path, state: _State, time_attr: str, metric: str) -> _Found | No
         {name: value for name, value in params.items() if name in searched},
         points,
         _json(path / STOPPED_FILE),
-        (times[0] if times else 0.0) - (rows[0].get("time_this_iter_s") or 0.0 if rows else 0.0),
-        times[-1] if times else seconds,
+        times[0] - first if times else 0.0,
+        times[-1] if times else 0.0,
     )
 
 
@@ -139,7 +139,7 @@ def _recorded(number: int, found: _Found, horizon: float, noted: bool) -> Record
     if found.failed and state != "finished":
         state = "failed"
     elif state == "finished" and found.stop.get("step") == history.last_step:
-        state, reason = "stopped", str(found.stop["reason"])
+        state, reason = "stopped", str(found.stop.get("reason"))
     elif state == "finished" and not noted and history.curve.cutoff < horizon:
         state = "stopped"
     return RecordedTrial(
