@@ -86,7 +86,7 @@ def test_the_headline_says_what_would_have_been_saved(review, tmp_path):
     assert f"{review.epochs:.0f} instead of 48" in page.text
     assert "2 of 4trials would be stopped" in page.text
     assert "0.85best valuetrial 2, kept" in page.text
-    assert "0winners stoppedof 2 stops whose end is known" in page.text
+    assert "0wrong stopsof 2 whose end is known" in page.text
     assert "This study ran without lcstop" in page.text
 
 
@@ -95,7 +95,7 @@ def test_the_headline_of_a_study_with_lcstop_is_what_happened(surrogate, tmp_pat
     page = page_of(Review.of(study, config_of(), surrogate), tmp_path)
     assert "33%of epochs saved16 instead of 24" in page.text
     assert "1 of 2trials stopped50%" in page.text
-    assert "winners stopped" not in page.text  # nobody knows
+    assert "wrong stops" not in page.text  # nobody knows
     assert "This study ran without lcstop" not in page.text
     trials = data_of(page)["trials"]
     assert [trial["note"] for trial in trials][1] == "too poor"
@@ -108,7 +108,7 @@ def test_a_stopped_winner_is_told_of(surrogate, tmp_path):
     review = Review.of(study_of([flat(0, 0.8), riser]), config_of(), surrogate)
     page = page_of(review, tmp_path)
     assert "0.8best valuetrial 0, instead of 0.95" in page.text
-    assert "1winners stoppedof 1 stops" in page.text
+    assert "1wrong stopsof 1 whose" in page.text
     assert data_of(page)["first"] == 1
 
 

@@ -133,7 +133,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
         for trial, full in zip(pruned.trials, whole.trials, strict=True)
     ]
     return compare(
-        replace(pruned, trials=compared, step="epoch"),
+        replace(pruned, trials=compared, metric="validation accuracy", step="epoch"),
         config,
         seconds=(seconds[0], seconds[1]),
         studies=names,

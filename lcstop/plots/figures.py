@@ -76,7 +76,7 @@ def plot_curves(review: Review) -> Figure:
         )
     for name, trials, symbol, size in (
         ("stop", [t for t in review.stopped if not t.wrong], "circle", 6),
-        ("stop of a winner", review.wrong, "x", 9),
+        ("wrong stop", review.wrong, "x", 9),
     ):
         if trials:
             ends = [trial.curve.finite() for trial in trials]

@@ -58,7 +58,7 @@ def plot_curves(review: Review, ax: Axes | None = None) -> Axes:
         name = "best" if trial is review.winner else "stopped" if trial.stop else "went on"
         ax.plot(trial.curve.steps, trial.curve.values, label=name, **looks[name])
     for trial in review.stopped:
-        name = "stop of a winner" if trial.wrong else "stop"
+        name = "wrong stop" if trial.wrong else "stop"
         _dot(ax, trial.curve, label=name, marker="X" if trial.wrong else "o")
     axis = value_axis(review)
     if axis.log:
@@ -185,6 +185,7 @@ def _axes(ax: Axes | None, x: str, y: str) -> Axes:
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.spines["bottom"].set_color("#bbbbbb")
     ax.tick_params(colors=INK, length=0)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     return ax
 
 

@@ -78,6 +78,7 @@ def _texts(review: Review) -> dict[str, str]:
         f"Of each predicted interval, the share that held the value at {study.step} {study.horizon:g}; "
         f"{counted} forecasts. On the dotted line they are right as often as they say."
     )
+    blind = review.live and not any(trial.whole for trial in study.trials)
     return {
         "title": study.name,
         "subtitle": (
@@ -93,7 +94,7 @@ def _texts(review: Review) -> dict[str, str]:
         if review.live
         else "Best value of the finished trials: as it was, and as it would have been.",
         "savings": "A stopped trial saves the steps that were left to it.",
-        "calibration": checked + (" Only trials that went on can be checked." if review.live else ""),
+        "calibration": checked + (" Only trials that went on can be checked." if blind else ""),
         "configuration": "As noted in the study."
         if study.options and review.live
         else "The study holds no options of lcstop: these are those of the command, and defaults.",
@@ -125,7 +126,7 @@ def _cards(review: Review) -> str:
         cards.append((f"{found['best']:.5g}", "best value", more))
     known = found["stopped"] - found["unknown"]
     if known:
-        cards.append((str(found["wrong"]), "winners stopped", f"of {known} stops whose end is known"))
+        cards.append((str(found["wrong"]), "wrong stops", f"of {known} whose end is known"))
     return "".join(
         f"<div><b>{escape(big)}</b>{escape(what)}<span>{escape(more)}</span></div>"
         for big, what, more in cards
@@ -166,7 +167,8 @@ def _first(review: Review) -> int:
     """The trial to begin with: a stop that was wrong, or a rather early one, whose forecast goes far."""
     if review.wrong:
         return review.trials.index(review.wrong[0])
-    by_length = sorted(review.stopped, key=lambda trial: trial.curve.cutoff)
+    shown = [t for t in review.stopped if t.snapshots and t.snapshots[-1].band]
+    by_length = sorted(shown, key=lambda trial: trial.curve.cutoff)
     return review.trials.index(by_length[len(by_length) // 4]) if by_length else 0
 
 

@@ -41,7 +41,9 @@ class Axis:
 
 
 def value_axis(review: Review) -> Axis:
-    """An axis on which trials that compete are told apart; the worst tenth of all values may lie outside.
+    """An axis on which trials that compete are told apart; what is worse than most values lies outside.
+
+    It ends at the level at which trials begin, or at the worst tenth of all values if that is better.
 
     Example:
         >>> from lcstop.review.example import example
@@ -49,11 +51,13 @@ def value_axis(review: Review) -> Axis:
         >>> axis.low < 0.4 < 0.95 < axis.high, axis.log
         (True, False)
     """
-    values = np.concatenate([trial.record.curve.finite().values for trial in review.trials])
-    maximize = review.study.direction == "maximize"
-    best, worst = (
-        (values.max(), np.quantile(values, 0.1)) if maximize else (values.min(), np.quantile(values, 0.9))
-    )
+    curves = [curve for trial in review.trials if len(curve := trial.record.curve.finite())]
+    values = np.concatenate([curve.values for curve in curves])
+    start = np.median([curve.values[0] for curve in curves])
+    if review.study.direction == "maximize":
+        best, worst = values.max(), max(start, np.quantile(values, 0.1))
+    else:
+        best, worst = values.min(), min(start, np.quantile(values, 0.9))
     low, high = sorted((float(best), float(worst)))
     if values.min() > 0 and high / low > _SPAN:
         margin = (high / low) ** 0.05

@@ -103,7 +103,7 @@ def was_wrong(
 ) -> bool | None:
     """Whether a trial that was stopped would have beaten the incumbent; None as long as nobody knows.
 
-    A better value on record is known. That there is none is known once the trial has run to its end.
+    A better value on record is known. That there is none is known of a trial that ended by itself.
     """
     if stop.incumbent is None:
         return None
@@ -112,7 +112,7 @@ def was_wrong(
     rest = Curve(curve.steps[later], curve.values[later], curve.horizon)
     value = study.value_of(rest, target)
     beats = value is not None and study.better(value, stop.incumbent)
-    if trial.whole is not None or trial.state == "finished":
+    if trial.whole is not None or trial.state in ("finished", "failed"):
         return beats
     return True if beats and target == "best" else None
 

@@ -46,7 +46,7 @@ class ReviewedTrial:
         record: The trial on record.
         n: Reports that it made until it was, or would have been, stopped.
         stop: The decision that stopped it; None if it went on to its own end.
-        wrong: Whether a stopped trial would have won; None if it went on, or nobody knows.
+        wrong: Whether a stopped trial would have beaten the incumbent; None if it went on, or nobody knows.
         snapshots: Moments on its way, oldest first; the stop is the last.
     """
 
@@ -131,7 +131,7 @@ class Review:
 
     @property
     def wrong(self) -> list[ReviewedTrial]:
-        """The stopped trials that would have won, as far as is known."""
+        """The stopped trials that would have beaten the incumbent, as far as is known."""
         return [trial for trial in self.stopped if trial.wrong]
 
     @property

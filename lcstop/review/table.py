@@ -45,7 +45,7 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
         )
     console.print(table)
     table = Table(title="At other confidences, all other trials being as they are", title_justify="left")
-    for title in ("confidence", "stopped at", "would have won"):
+    for title in ("confidence", "stopped at", "wrong"):
         table.add_column(title, justify="right")
     for row in found["confidences"]:
         step = row["stopped_at"]
@@ -80,14 +80,14 @@ def show_what_if(found: Mapping[str, Any], console: Console) -> None:
     table.add_row("saved", f"{found['epochs_saved']:,g} ({found['share_saved']:.1%})")
     table.add_row("time saved", duration(found["seconds_saved"]))
     table.add_row("trials stopped", f"{found['stopped']} of {found['trials']}")
-    table.add_row("of those, would have won", str(found["wrong"]))
+    table.add_row("of those, would have beaten the incumbent", str(found["wrong"]))
     table.add_row("of those, not known", str(found["unknown"]))
     table.add_row("best value on record", _number(found["best_recorded"], ".5g"))
     table.add_row("best value with lcstop", _number(found["best"], ".5g"))
     console.print(table)
     if found["stops"]:
         table = Table(title="Trials that would have been stopped", title_justify="left")
-        for title in ("trial", "step", "would have won"):
+        for title in ("trial", "step", "wrong"):
             table.add_column(title, justify="right")
         table.add_column("reason", overflow="fold")
         for row in found["stops"]:

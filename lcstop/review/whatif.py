@@ -202,7 +202,7 @@ class _Watched(CorePolicy):
 
     def _is_wrong(self, trial: int, n: int, recorded: RecordedTrial) -> bool | None:
         """As the replay counts it, as far as it is known."""
-        task, known = self._study.task, recorded.state == "finished"
+        task, known = self._study.task, recorded.state in ("finished", "failed")
         if self._study.target == "final":
             return bool(task.final_gains[trial] > self._best_final) if known else None
         beats = bool(task.to_come[trial, n] > self._best)

@@ -63,7 +63,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
             for trial in recorded.trials
         ]
         return compare(
-            replace(recorded, trials=compared),
+            replace(recorded, trials=compared, metric="validation accuracy", step="epoch"),
             pruner.config,
             seconds=(pruned.seconds, whole.seconds),
             studies=(pruned.study.study_name, whole.study.study_name),

@@ -102,7 +102,7 @@ function showShot(i) {
     const predicted = now.interval ? `${format(now.predicted, 4)} [${now.interval.map((end) => format(end, 4)).join(", ")}]` : null;
     facts.push(["P(beat)", format(now.p, 3)], ["Incumbent", now.incumbent], ["Predicted", predicted]);
   }
-  if (trial.verdict) facts.push(["Would have won", trial.verdict]);
+  if (trial.verdict) facts.push(["Wrong stop", trial.verdict]);
   describe(element("facts"), facts);
   drawTrial();
 }
@@ -115,7 +115,9 @@ function choose(i) {
   element("next").disabled = i === data.trials.length - 1;
   element("trial-title").textContent = `Trial ${trial.number}`;
   element("badge").replaceWith(Object.assign(make("span", trial.status, `badge ${trial.kind}`), { id: "badge" }));
-  describe(element("params"), [...(trial.name ? [["name", trial.name]] : []), ...trial.params]);
+  const named = [...(trial.name ? [["name", trial.name]] : []), ...trial.params];
+  describe(element("params"), named);
+  element("params").parentElement.hidden = named.length === 0;
   element("shots").replaceChildren(...trial.shots.map((now, j) => {
     const button = make("button", `${data.step} ${format(now.step)}`);
     button.type = "button";
