@@ -65,6 +65,7 @@ def plot_curves(review: Review, ax: Axes | None = None) -> Axes:
         ax.set_yscale("log")
     ax.set_ylim(axis.low, axis.high)
     ax.set_xlim(0, review.study.horizon * 1.01)
+    ax.locator_params(axis="x", integer=True)
     return _legend(ax)
 
 
@@ -101,6 +102,7 @@ def plot_trial(review: Review, number: int, moment: int = -1, ax: Axes | None = 
     if value_axis(review).log:
         ax.set_yscale("log")
     ax.set_xlim(0, study.horizon * 1.01)
+    ax.locator_params(axis="x", integer=True)
     return ax
 
 
@@ -185,7 +187,6 @@ def _axes(ax: Axes | None, x: str, y: str) -> Axes:
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.spines["bottom"].set_color("#bbbbbb")
     ax.tick_params(colors=INK, length=0)
-    ax.xaxis.get_major_locator().set_params(integer=True)
     return ax
 
 
