@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lcstop.curve import Curve, Direction
-from lcstop.plots import Band, forecast_band
 from lcstop.plots.colors import BAND, INCUMBENT, INK
+from lcstop.review.band import Band, forecast_band
 from lcstop.scale import MetricScale
 from lcstop.surrogates import load_surrogate
 
@@ -164,7 +164,7 @@ def predict_curve(
     """
     model, finite = load_surrogate(surrogate), curve.finite()
     scale = _scale(finite, direction, lower, upper)
-    band = forecast_band(model, finite, scale)
+    band = forecast_band(model, finite, scale, (lower, upper), most=math.ceil(curve.horizon))
     at = np.unique(np.linspace(0, len(band.steps) - 1, _ROWS).round().astype(np.intp))
     p_beat = None
     if incumbent is not None:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.config import PrunerConfig
 from lcstop.curve import Curve
 from lcstop.scale import MetricScale
 from lcstop.surrogates import Surrogate
 
 Array = NDArray[np.float64]
 
-_MOST = 20
+MOST = 20
 """Steps of a band: forecasts are smooth."""
 
 
@@ -40,9 +39,10 @@ def forecast_band(
     surrogate: Surrogate,
     curve: Curve,
     scale: MetricScale,
-    config: PrunerConfig,
+    bounds: tuple[float | None, float | None] = (None, None),
     study: Sequence[Curve] = (),
     final: float | None = None,
+    most: int = MOST,
 ) -> Band:
     """The forecast for ``curve`` from its cutoff up to its horizon, within the metric's bounds.
 
@@ -50,9 +50,10 @@ def forecast_band(
         surrogate: What forecasts.
         curve: What is known.
         scale: The scale of the decision that the band explains.
-        config: For the bounds.
+        bounds: Least and greatest possible value of the metric.
         study: The other trials' curves.
         final: The value at which the trial ended, if it did.
+        most: Most steps of the band; every step if there are no more.
 
     Raises:
         ValueError: If the curve has reached its horizon.
@@ -61,15 +62,15 @@ def forecast_band(
         >>> from lcstop import load_surrogate
         >>> curve = Curve([1, 2, 3], [0.41, 0.55, 0.61], horizon=20)
         >>> scale = MetricScale("maximize", lower=0.0, upper=1.0)
-        >>> band = forecast_band(load_surrogate(), curve, scale, PrunerConfig(horizon=20))
+        >>> band = forecast_band(load_surrogate(), curve, scale)
         >>> len(band.steps), bool((band.low < band.high).all())
         (17, True)
     """
-    n = min(_MOST, math.ceil(curve.horizon - curve.cutoff))
+    n = min(most, math.ceil(curve.horizon - curve.cutoff))
     steps = np.linspace(curve.horizon, curve.cutoff, n, endpoint=False)[::-1]
     forecast = surrogate.forecast([curve], steps.tolist(), scale, study)
-    low, median, high = (
-        np.clip(forecast.quantile(q)[0], config.lower, config.upper) for q in (0.05, 0.5, 0.95)
-    )
+    lower, upper = bounds
+    ends = (-math.inf if lower is None else lower, math.inf if upper is None else upper)
+    low, median, high = (np.clip(forecast.quantile(q)[0], *ends) for q in (0.05, 0.5, 0.95))
     level = None if final is None else float(forecast[-1:, -1:].cdf(final)[0, 0])
     return Band(steps, low, median, high, level)

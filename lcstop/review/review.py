@@ -236,7 +236,7 @@ def _snapshot(
         with np.errstate(all="ignore"):
             others = [*view.finished, *view.unfinished]
             final = end if over and math.isfinite(end) else None
-            band = forecast_band(surrogate, known, scale, config, others, final)
+            band = forecast_band(surrogate, known, scale, (config.lower, config.upper), others, final)
     except Exception:
         # As in a judgement: what a surrogate cannot forecast is shown without a forecast.
         return Snapshot(n, decision, None)
