@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import lcstop
-from lcstop.commands import config, predict, search
-from lcstop.commands.common import Engine, Json, errors, load
+from lcstop.commands import config, predict, review, search
+from lcstop.commands.common import Engine, Json, errors, load, print_json
 from lcstop.search import ObjectiveError
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ app = typer.Typer(
 app.add_typer(config.app, name="config")
 app.command()(predict.predict)
 app.command()(search.run)
+app.command()(review.explain)
+app.command()(review.report)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -116,7 +117,7 @@ def train(
             lambda p: progress.update(bar, completed=p.step, loss=p.loss, speed=p.curves_per_second),
         )
     if as_json:
-        typer.echo(json.dumps([score.model_dump() for score in table]))
+        print_json([score.model_dump() for score in table])
     else:
         Console().print(_score_table(table))
         typer.echo(f"weights: {out / 'lcpfn.safetensors'}")
@@ -155,7 +156,7 @@ def demo(
         storage=storage, out=out, n_trials=trials, n_epochs=epochs, console=errors
     )
     if as_json:
-        typer.echo(json.dumps(result.as_dict()))
+        print_json(result.as_dict())
     else:
         Console().print(result.table())
 
@@ -189,7 +190,7 @@ def evaluate(
         [surrogate, *_words(against)], _words(on), curves, _words(limit), jobs, seed, out, errors
     )
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
         command.show(summary, Console(width=None if sys.stdout.isatty() else 120))
         typer.echo(f"all figures and pictures: {out}")
@@ -235,101 +236,10 @@ def bench(
     )
     summary = command.run(options, out, errors)
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
         command.show(summary, Console(width=None if sys.stdout.isatty() else 160))
         typer.echo(f"all figures and pictures: {out}")
-
-
-Storage = Annotated[str | None, typer.Option(help="URL of the Optuna storage that holds the study.")]
-StudyName = Annotated[
-    str | None, typer.Option("--study", help="Its name; may be left out where the storage holds one study.")
-]
-Results = Annotated[Path | None, typer.Option(help="Ray Tune's results folder, instead of a storage.")]
-Metric = Annotated[str | None, typer.Option(help="Result to look at in that folder.")]
-Mode = Annotated[str | None, typer.Option(help="min or max, for that folder.")]
-PrunerFile = Annotated[Path | None, typer.Option("--config", help="YAML file with the pruner's options.")]
-Horizon = Annotated[
-    float | None, typer.Option(help="Last step of a trial; as on record, or else that of the longest trial.")
-]
-Confidence = Annotated[float | None, typer.Option(help="Judge at this confidence.")]
-
-
-@app.command()
-def explain(
-    storage: Storage = None,
-    study: StudyName = None,
-    trial: Annotated[
-        int | None, typer.Option(help="Number of a trial; without it, a what-if replay.")
-    ] = None,
-    results: Results = None,
-    metric: Metric = None,
-    mode: Mode = None,
-    config: PrunerFile = None,
-    horizon: Horizon = None,
-    confidence: Confidence = None,
-    as_json: Json = False,
-) -> None:
-    """Say why a trial was stopped or not; without --trial, what lcstop would have done with the study.
-
-    Works on any study whose trials reported values on their way, whatever pruner or scheduler it ran with.
-
-    Example: lcstop explain --storage sqlite:///study.db --study tuning --trial 17
-    """
-    from lcstop.review import command, table
-
-    source = command.Source(storage, study, results, metric, mode, config, horizon, confidence)
-    recorded, options = source.read(load)
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    if trial is not None:
-        found, show = command.explain_trial(recorded, options, trial), table.show_trial
-    else:
-        found, show = command.replayed(recorded, options, errors).as_dict(), table.show_what_if
-    if as_json:
-        _print_json(found)
-    else:
-        show(found, console)
-
-
-@app.command()
-def report(
-    storage: Storage = None,
-    study: StudyName = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("report.html"),
-    results: Results = None,
-    metric: Metric = None,
-    mode: Mode = None,
-    config: PrunerFile = None,
-    horizon: Horizon = None,
-    confidence: Confidence = None,
-    as_json: Json = False,
-) -> None:
-    """Write a page that shows a study: what was saved, every curve, and why each trial was stopped.
-
-    The page is one file and needs no network. Of a study that ran without lcstop it shows what lcstop would
-    have done.
-
-    Example: lcstop report --storage sqlite:///study.db --study tuning -o report.html
-    """
-    from lcstop.review import command, table
-
-    source = command.Source(storage, study, results, metric, mode, config, horizon, confidence)
-    found = table.summary(command.write_report(*source.read(load), out, errors))
-    if as_json:
-        _print_json({**found, "page": str(out)})
-    else:
-        would = "" if found["live"] else "would have "
-        typer.echo(
-            f"{found['study']}: {would}stopped {found['stopped']} of {found['trials']} trials, "
-            f"{would}saved {found['share_saved']:.1%} of the epochs"
-        )
-        typer.echo(f"report: {out}")
-
-
-def _print_json(found: Any) -> None:
-    from lcstop.plain import plain
-
-    typer.echo(json.dumps(plain(found), default=str))
 
 
 def _words(text: str) -> list[str]:

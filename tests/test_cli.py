@@ -65,6 +65,8 @@ def test_without_arguments_it_helps_and_version_is_told(run):
         (["predict"], "lcstop: Missing argument 'CSV'. Try 'lcstop predict --help'.\n"),
         (["run", "no.yaml"], "lcstop: [Errno 2] No such file or directory: 'no.yaml'\n"),
         (["run", "."], "lcstop: [Errno 21] Is a directory: '.'\n"),
+        (["explain", "--storage", "sqlite:///no.db"], "lcstop: there is no file no.db\n"),
+        (["report", "--storage", "sqlite:///no.db"], "lcstop: there is no file no.db\n"),
     ],
 )
 def test_mistakes_are_one_line_on_stderr_and_exit_code_2(arguments, line, run):

@@ -19,6 +19,7 @@ from lcstop.evaluation.figures import draw
 from lcstop.evaluation.scores import score_trial
 from lcstop.evaluation.store import Store
 from lcstop.evaluation.timing import Latency, latencies
+from lcstop.plain import plain
 from lcstop.surrogates import load_surrogate
 from tests.test_evaluation_packs import losses, write_pack
 from tests.test_evaluation_scores import Walk
@@ -88,14 +89,14 @@ def evaluate(out, on, surrogates=("calibrated", "overconfident", "slow"), curves
 def without_seconds(summary):
     cells = [{key: value for key, value in cell.items() if key != "seconds"} for cell in summary["cells"]]
     kept = ("tasks", "standings", "calibration", "by_cutoff", "paired", "not_scored")
-    return json.dumps(command.plain({**{name: summary[name] for name in kept}, "cells": cells}))
+    return json.dumps(plain({**{name: summary[name] for name in kept}, "cells": cells}))
 
 
 def test_every_figure_is_there(fakes, packs, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "draw", draw)
     out = tmp_path / "out"
     summary = evaluate(out, ["prior", "prior:10", f"curves:{packs}"])
-    assert json.loads((out / "evaluation.json").read_text()) == command.plain(summary)
+    assert json.loads((out / "evaluation.json").read_text()) == plain(summary)
     assert {path.name for path in out.glob("*.png")} == {"pit.png", "coverage.png", "log_likelihood.png"}
     assert summary["tasks"][2] == {
         "task": "first/0",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import optuna
 import pytest
 
 from lcstop import PrunerConfig
@@ -63,6 +64,30 @@ def test_the_commands_on_yaml_run_as_written(tmp_path):
     shown = re.search(r"^lcstop: pruner.yaml.*$", README, re.MULTILINE)[0]
     assert done.returncode == 2
     assert done.stderr.startswith(shown.removesuffix("..."))
+
+
+def test_the_commands_that_look_back_run_as_written(tmp_path):
+    storage = optuna.storages.RDBStorage(f"sqlite:///{(tmp_path / 'study.db').as_posix()}")
+    study = optuna.create_study(storage=storage, study_name="tuning")
+    for number in range(18):
+        reports = {step: 1 / (step + number) for step in range(1, 5)}
+        study.add_trial(optuna.trial.create_trial(value=reports[4], intermediate_values=reports))
+    storage.remove_session()
+    storage.engine.dispose()
+    lines = re.findall(r"^lcstop ((?:explain|report) [^#\n]*)", README, re.MULTILINE)
+    assert {line.split()[0] for line in lines} == {"explain", "report"}
+    for line in lines:
+        if "--results" not in line:  # tests of that are in test_ray_folder
+            done = subprocess.run(  # noqa: S603
+                [sys.executable, "-m", "lcstop.cli", *line.split()],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            assert "tuning" in done.stdout
+    assert (tmp_path / "report.html").exists()
 
 
 def test_the_table_of_options_is_complete_and_true():

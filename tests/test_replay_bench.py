@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from lcstop import cli
 from lcstop.jobs import run_in
+from lcstop.plain import plain
 from lcstop.replay import command
 from lcstop.replay.command import Bench
 from lcstop.replay.pictures import draw
@@ -69,7 +70,7 @@ def run(packs, out, console=None, **options):
 
 def timeless(summary):
     """A summary without what is measured by the clock."""
-    text = json.dumps(command.plain(summary))
+    text = json.dumps(plain(summary))
     kept = json.loads(text)
     del kept["machine"], kept["versions"]
     for row in [*kept["cells"], *(row for scope in kept["scopes"] for row in scope["settings"])]:

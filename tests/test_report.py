@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -213,6 +214,6 @@ def test_a_page_that_cannot_be_written_is_said_before_the_work(url, tmp_path, mo
 
 
 def test_without_plotly_the_command_says_what_to_install(url, tmp_path, monkeypatch):
-    monkeypatch.setattr("lcstop.review.command.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "plotly", None)
     with pytest.raises(ValueError, match=r"needs plotly: pip install 'lcstop\[plot\]'"):
         CliRunner().invoke(app, ["report", "--storage", url], catch_exceptions=False)

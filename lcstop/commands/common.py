@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
 from enum import Enum
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+
+from lcstop.plain import plain
 
 errors = Console(stderr=True)
 """Where errors and progress go, so that stdout holds results alone."""
@@ -32,3 +35,8 @@ def load(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise ValueError(f"this command needs {error.name}: pip install 'lcstop[{extra}]'") from error
+
+
+def print_json(found: Any) -> None:
+    """Print figures as JSON, with null for a number that JSON does not know."""
+    typer.echo(json.dumps(plain(found), default=str))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import Enum
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lcstop.commands.common import Json, errors
+from lcstop.commands.common import Json, errors, print_json
 from lcstop.curve_file import read_curve
 
 
@@ -61,7 +60,7 @@ def predict(
     curve = read_curve(text, name, horizon, metric, step)
     found = predict_curve(curve, direction.value, metric or "value", lower, upper, incumbent, surrogate)
     if as_json:
-        typer.echo(json.dumps(found.as_dict()))
+        print_json(found.as_dict())
     else:
         console = Console()
         console.print(found.sparkline(console.width, console.options.ascii_only))

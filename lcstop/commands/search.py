@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lcstop.commands.common import Json, errors, load
+from lcstop.commands.common import Json, errors, load, print_json
 from lcstop.search import SearchConfig, SearchResult
 from lcstop.yaml_file import read_yaml
 
@@ -47,7 +46,7 @@ def run(
         errors.print("lcstop: interrupted; the same command goes on", style="red", highlight=False)
         raise typer.Exit(130) from None
     if as_json:
-        typer.echo(json.dumps(result.as_dict()))
+        print_json(result.as_dict())
     else:
         Console().print(_table(result))
     if result.n_failed:

@@ -1,11 +1,9 @@
-"""What ``lcstop explain`` and ``lcstop report`` do: from the words of their options to tables and files."""
+"""What ``lcstop explain`` and ``lcstop report`` do with a study on record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,59 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lcstop.config import PrunerConfig
 from lcstop.review.history import at_confidences, history
 from lcstop.review.record import RecordedStudy
-from lcstop.review.review import Review, options_of
+from lcstop.review.review import Review
 from lcstop.review.whatif import WhatIf, what_if
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a study is, and how to judge it.
-
-    Attributes:
-        storage: URL of Optuna's storage.
-        study: Name of a study in it.
-        results: Results folder of Ray Tune, instead of the storage.
-        metric: Result to look at in that folder.
-        mode: ``min`` or ``max``, for that folder.
-        config: A YAML file with the pruner's options.
-        horizon: Last step of a trial, in place of the file's and of the recorded one.
-        confidence: In place of the file's and of the recorded one.
-    """
-
-    storage: str | None = None
-    study: str | None = None
-    results: Path | None = None
-    metric: str | None = None
-    mode: str | None = None
-    config: Path | None = None
-    horizon: float | None = None
-    confidence: float | None = None
-
-    def read(self, load: Callable[[str, str], Any]) -> tuple[RecordedStudy, PrunerConfig]:
-        """The study, and the options to judge it with.
-
-        Args:
-            load: Imports a module of an adapter, which needs the named extra.
-
-        Raises:
-            OSError: If a file cannot be read.
-            ValueError: If the study cannot be read, or an option is not allowed.
-        """
-        given: dict[str, Any] = {}
-        if self.config is not None:
-            given = PrunerConfig.from_yaml(self.config).model_dump(exclude_unset=True)
-        for name in ("horizon", "confidence"):
-            if (value := getattr(self, name)) is not None:
-                given[name] = value
-        horizon = given.get("horizon")
-        if (self.storage is None) == (self.results is None):
-            raise ValueError("--storage URL or --results FOLDER says where the study is; give one of them")
-        if self.results is not None:
-            module = load("lcstop_ray.folder", "ray")
-            study = module.read_folder(self.results, self.metric, self.mode, horizon=horizon)
-        else:
-            study = load("lcstop_optuna.records", "optuna").read_storage(self.storage, self.study, horizon)
-        return study, options_of(study, given)
 
 
 def explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> dict[str, Any]:
@@ -102,12 +49,10 @@ def write_report(study: RecordedStudy, config: PrunerConfig, out: Path, console:
 
     Raises:
         OSError: If ``out`` cannot be written.
-        ValueError: If plotly is not installed.
+        ImportError: If plotly is not installed.
     """
     from lcstop.plots.page import write_page
 
-    if find_spec("plotly") is None:
-        raise ValueError("this command needs plotly: pip install 'lcstop[plot]'")
     out.parent.mkdir(parents=True, exist_ok=True)  # first, since it may fail
     with _progress(console, len(study.trials)) as advance:
         review = Review.of(study, config, report=advance)
