@@ -1,8 +1,9 @@
 """lcstop stops hyperparameter-optimization trials that will not win, by learning-curve forecasts."""
 
 from lcstop.config import PrunerConfig, load_config
-from lcstop.core import Decision, PrunerCore, StudyView
+from lcstop.core import PrunerCore
 from lcstop.curve import Curve
+from lcstop.decision import Decision, StudyView
 from lcstop.forecast import BarDistribution, Forecast
 from lcstop.scale import MetricScale
 from lcstop.surrogates import Surrogate, load_surrogate

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lcstop.mistakes import in_words
+from lcstop.schedule import Preset
 from lcstop.surrogates import SURROGATES
 from lcstop.yaml_file import read_yaml
 
@@ -18,13 +19,18 @@ class PrunerConfig(BaseModel):
 
     Attributes:
         horizon: Last step that a trial would reach, counted as the trials report (epochs, rounds, ...).
-        confidence: A trial is stopped when it beats the incumbent with probability at most
-            ``1 - confidence``.
+        policy: ``study``: a trial is judged among the other trials, and stopped when it is too unlikely to
+            end in the best tenth of the study's configurations. ``published``: it is judged by its own curve,
+            and stopped when it beats the incumbent with probability at most ``1 - confidence``.
+        preset: How early and how boldly ``study`` stops trials, see :data:`lcstop.schedule.SCHEDULES`.
+        confidence: ``1 - confidence`` is the probability for ``published``, and a factor of those of a
+            preset, which are made for 0.95.
         min_steps: First step at which a trial may be stopped; whatever it is, no trial is stopped before its
             second finite report, unless ``min_steps`` is 1.
         interval_steps: A trial is judged at its first report in every interval of this many steps from
-            ``min_steps`` on.
-        n_startup_trials: Trials that must have finished before any trial is stopped by a forecast.
+            ``min_steps`` on; ``study`` takes few of these reports, ever farther apart.
+        n_startup_trials: Trials that must have finished before any trial is stopped by a forecast; for
+            ``study`` it is enough if they have come as far as the one that is judged.
         patience: Judgements in a row that must all say stop; each judges the curve as it was then against
             the incumbent of now.
         target: ``best``: the best value on the way to the horizon counts, for the trial and for the
@@ -33,7 +39,8 @@ class PrunerConfig(BaseModel):
         lower: Least possible value of the metric, if there is one. A trial that reports less has made a
             mistake: it is not stopped, and is never the incumbent.
         upper: Greatest possible value of the metric, likewise.
-        surrogate: What predicts the rest of a curve.
+        surrogate: What predicts the rest of a curve: for ``published`` to judge by, for ``study`` to tell
+            where a stopped trial would have ended.
 
     Example:
         >>> PrunerConfig(horizon=50).confidence
@@ -43,6 +50,8 @@ class PrunerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     horizon: float = Field(ge=1)
+    policy: Literal["study", "published"] = "study"
+    preset: Preset = "balanced"
     confidence: float = Field(0.95, gt=0, lt=1)
     min_steps: int = Field(2, ge=1)
     interval_steps: int = Field(1, ge=1)

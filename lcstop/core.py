@@ -6,16 +6,21 @@ import logging
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lcstop.config import PrunerConfig
 from lcstop.curve import Curve, Direction
+from lcstop.decision import Decision, StudyView
 from lcstop.forecast import Forecast
 from lcstop.scale import MetricScale
+from lcstop.schedule import SCHEDULES
 from lcstop.surrogates import Surrogate, load_surrogate
+
+if TYPE_CHECKING:
+    from lcstop.studies.policy import StudyPolicy
 
 logger = logging.getLogger("lcstop")
 
@@ -27,62 +32,6 @@ _SLACK = 1e-6
 
 _MAX_WARNINGS = 100
 """Distinct causes that one process logs; a message that holds a value could be new every time."""
-
-
-@dataclass(frozen=True)
-class StudyView:
-    """The other trials of the study, without the one that is judged.
-
-    Args:
-        direction: ``maximize`` or ``minimize``.
-        finished: Curves of trials that ran to their own end; only these can hold the incumbent.
-        unfinished: Curves of trials that are running or were stopped, for surrogates that look at them.
-    """
-
-    direction: Direction
-    finished: Sequence[Curve] = ()
-    unfinished: Sequence[Curve] = ()
-
-    def incumbent(self, target: Literal["best", "final"]) -> float | None:
-        """Best value of the finished trials: on the whole curve, or at its end; None if there is none.
-
-        Example:
-            >>> overfitted = Curve([1, 2, 3], [0.5, 0.9, 0.6], horizon=3)
-            >>> study = StudyView("maximize", finished=[overfitted])
-            >>> study.incumbent("best"), study.incumbent("final")
-            (0.9, 0.6)
-        """
-        if target == "best":
-            values = [value for curve in self.finished if (value := curve.best(self.direction)) is not None]
-        else:
-            ends = [float(curve.values[-1]) for curve in self.finished if len(curve)]
-            values = [end for end in ends if math.isfinite(end)]
-        return (max if self.direction == "maximize" else min)(values, default=None)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The outcome of one judgement.
-
-    Attributes:
-        stop: Whether the trial should be stopped.
-        reason: One line for people.
-        cutoff: Last observed step of the curve that was judged.
-        p_beat: Probability that the trial beats the incumbent, None where nothing was forecast.
-        incumbent: Best value so far, None if no trial has finished.
-        median: Predicted median at the horizon, in the metric's units.
-        interval: Predicted 5 % and 95 % quantiles at the horizon.
-        scale: The scale on which the forecast was made, to draw or repeat it.
-    """
-
-    stop: bool
-    reason: str
-    cutoff: float
-    p_beat: float | None = None
-    incumbent: float | None = None
-    median: float | None = None
-    interval: tuple[float, float] | None = None
-    scale: MetricScale | None = None
 
 
 class PrunerCore:
@@ -107,6 +56,7 @@ class PrunerCore:
         self.config = config
         self._given = surrogate
         self._loaded = surrogate
+        self._policy: StudyPolicy | None = None
         self._lock = threading.Lock()
         self._warned: set[str] = set()
 
@@ -140,6 +90,8 @@ class PrunerCore:
         """Load the surrogate now rather than inside the first judgement; a failure is logged, as there."""
         try:
             self._surrogate()
+            if self.config.policy == "study":
+                self._study_policy()
         except Exception as error:
             self.fail_open(error, 0)
 
@@ -164,23 +116,28 @@ class PrunerCore:
                 [curve for curve in study.finished if self._within_bounds(curve)],
                 [curve for curve in study.unfinished if self._within_bounds(curve)],
             )
-        n_finished = sum(curve.extent is not None for curve in study.finished)
-        if n_finished < config.n_startup_trials:
-            reason = f"{n_finished} of {config.n_startup_trials} startup trials finished"
+        n_started = sum(curve.extent is not None for curve in study.finished)
+        if config.policy == "study" and n_started < config.n_startup_trials:
+            n_started += sum(curve.cutoff >= cutoff for curve in study.unfinished)
+        if n_started < config.n_startup_trials:
+            reason = f"{n_started} of {config.n_startup_trials} startup trials finished"
             return Decision(False, reason, cutoff)
         incumbent = study.incumbent(config.target)
-        if incumbent is None:
+        if incumbent is None and config.policy == "published":
             return Decision(False, "no finished trial ended with a finite value", cutoff)
         own = trial.best(study.direction)
         if own is None:
             return Decision(False, "no finite report yet", cutoff, incumbent=incumbent)
-        if config.target == "best" and not _beats(incumbent, own, study.direction):
+        if incumbent is not None and config.target == "best" and not _beats(incumbent, own, study.direction):
             return Decision(False, "holds the incumbent itself", cutoff, incumbent=incumbent)
         if cutoff >= trial.horizon:
             return Decision(False, "has reached the horizon", cutoff, incumbent=incumbent)
         prefixes = self._prefixes(trial)
         if not prefixes:
             return Decision(False, "too few finite reports", cutoff, incumbent=incumbent)
+        if config.policy == "study":
+            return self._judge_in_study(trial, prefixes, study, incumbent)
+        assert incumbent is not None  # without one, ``published`` has returned
         # Not from unfinished trials: what they show changes while they run, and one may be dead.
         scale = MetricScale.from_study(study.direction, study.finished, judged=trial)
         others = [*study.finished, *study.unfinished]
@@ -190,15 +147,49 @@ class PrunerCore:
             raise ValueError("the forecast is not finite")
         return self._vote(trial, incumbent, p_beat.tolist(), forecast[-1:, -1:])
 
+    def _judge_in_study(
+        self, trial: Curve, prefixes: Sequence[Curve], study: StudyView, incumbent: float | None
+    ) -> Decision:
+        """Stop if ``patience`` judgements all find that the trial hardly ends in the study's best tenth."""
+        config, schedule = self.config, SCHEDULES[self.config.preset]
+        judge = self._study_policy().verdict
+        found = [judge(prefix, study.finished, study.unfinished, study.direction) for prefix in prefixes]
+        verdicts = [verdict for verdict in found if verdict is not None]
+        if len(verdicts) < len(found):
+            return Decision(False, "no other trial to compare with", trial.cutoff, incumbent=incumbent)
+        if not all(math.isfinite(verdict.p_top + verdict.p_beat) for verdict in verdicts):
+            raise ValueError("the forecast is not finite")
+        asked = [schedule.asked(prefix.cutoff / trial.horizon, config.confidence) for prefix in prefixes]
+        votes = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]
+        p_top, p_beat = verdicts[-1]
+        reason = (
+            f"P(best tenth of the study by step {trial.horizon:g}) = {p_top:.3g} "
+            f"{'<=' if votes[-1] else '>'} {asked[-1]:.2g}"
+        )
+        if incumbent is not None:
+            reason += f", P(beat {incumbent:.5g}) = {p_beat:.3g}"
+        decision = Decision(False, reason, trial.cutoff, p_beat, incumbent, p_top=p_top)
+        if not votes[-1]:
+            return decision
+        if not (all(votes) and len(votes) == config.patience):
+            return replace(decision, reason=reason + self._in_a_row(votes))
+        scale = MetricScale.from_study(study.direction, study.finished or study.unfinished, judged=trial)
+        forecast = self._surrogate().forecast(prefixes[-1:], [trial.horizon], scale)
+        median, interval = self._predicted(forecast)
+        return replace(
+            decision,
+            stop=True,
+            reason=f"{reason}; predicted {median:.4g} [{interval[0]:.4g}, {interval[1]:.4g}]",
+            median=median,
+            interval=interval,
+            scale=scale,
+        )
+
     def _vote(self, trial: Curve, incumbent: float, p_beat: list[float], at_horizon: Forecast) -> Decision:
         """Stop if ``patience`` judgements, the last of which is reported, all fall below the threshold."""
         config, threshold = self.config, 1 - self.config.confidence
         votes = [p <= threshold for p in p_beat]
-        lower = -math.inf if config.lower is None else config.lower
-        upper = math.inf if config.upper is None else config.upper
-        median, low, high = (
-            min(max(float(at_horizon.quantile(q)[0, 0]), lower), upper) for q in (0.5, 0.05, 0.95)
-        )
+        median, (low, high) = self._predicted(at_horizon)
         reason = (
             f"P(beat {incumbent:.5g} {'by' if config.target == 'best' else 'at'} step {trial.horizon:g}) "
             f"= {p_beat[-1]:.3g} {'<=' if votes[-1] else '>'} {threshold:.2g}; "
@@ -206,10 +197,22 @@ class PrunerCore:
         )
         stop = all(votes) and len(votes) == config.patience
         if votes[-1] and not stop:
-            in_a_row = next((i for i, vote in enumerate(reversed(votes)) if not vote), len(votes))
-            reason += f"; {in_a_row} of {config.patience} votes"
+            reason += self._in_a_row(votes)
         scale = at_horizon.scale
         return Decision(stop, reason, trial.cutoff, p_beat[-1], incumbent, median, (low, high), scale)
+
+    def _in_a_row(self, votes: Sequence[bool]) -> str:
+        n = next((i for i, vote in enumerate(reversed(votes)) if not vote), len(votes))
+        return f"; {n} of {self.config.patience} votes"
+
+    def _predicted(self, at_horizon: Forecast) -> tuple[float, tuple[float, float]]:
+        """Median and 90 % interval at the horizon, within the bounds of the metric."""
+        lower = -math.inf if self.config.lower is None else self.config.lower
+        upper = math.inf if self.config.upper is None else self.config.upper
+        median, low, high = (
+            min(max(float(at_horizon.quantile(q)[0, 0]), lower), upper) for q in (0.5, 0.05, 0.95)
+        )
+        return median, (low, high)
 
     def _prefixes(self, trial: Curve) -> list[Curve]:
         """The curve as it was at its last judgements, ``patience`` of them or fewer, oldest first."""
@@ -226,8 +229,21 @@ class PrunerCore:
         return found[::-1]
 
     def _is_due(self, trial: Curve, i: int) -> bool:
-        """Whether report ``i`` is the first in its interval of ``interval_steps`` from ``min_steps`` on."""
+        """Whether report ``i`` is one to judge a trial at.
 
+        That is the first in its interval of ``interval_steps`` from ``min_steps`` on, and for policy
+        ``study`` also the first such report since the schedule's last judgement.
+        """
+        if not self._is_first(trial, i):
+            return False
+        if self.config.policy == "published":
+            return True
+        schedule = SCHEDULES[self.config.preset]
+        rung = schedule.rung(float(trial.steps[i]) / trial.horizon)
+        before = next((j for j in reversed(range(i)) if self._is_first(trial, j)), None)
+        return rung > (0 if before is None else schedule.rung(float(trial.steps[before]) / trial.horizon))
+
+    def _is_first(self, trial: Curve, i: int) -> bool:
         def interval(step: float) -> int:
             return math.floor((step - self.config.min_steps) / self.config.interval_steps)
 
@@ -250,6 +266,14 @@ class PrunerCore:
         n = min(_MAX_QUERIES, math.ceil(trial.horizon - trial.cutoff))
         later = np.linspace(trial.horizon, trial.cutoff, n, endpoint=False)
         return [float(step) for step in later[::-1]]
+
+    def _study_policy(self) -> StudyPolicy:
+        with self._lock:
+            if self._policy is None:
+                from lcstop.studies.policy import StudyPolicy  # torch is slow to import
+
+                self._policy = StudyPolicy()
+            return self._policy
 
     def _surrogate(self) -> Surrogate:
         with self._lock:

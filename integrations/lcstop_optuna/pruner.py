@@ -54,7 +54,9 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     Args:
         horizon: Number of steps that a trial reports if nothing stops it; right for steps counted from 0
             and from 1.
-        confidence: See :class:`lcstop.PrunerConfig`, as for every option below.
+        policy: See :class:`lcstop.PrunerConfig`, as for every option below.
+        preset: How early and how boldly trials are stopped: ``safe``, ``balanced`` or ``bold``.
+        confidence: The factor of a preset's probabilities is ``(1 - confidence) / 0.05``.
         min_steps: First step at which a trial may be pruned, counted from 1.
         interval_steps: Steps between judgements.
         n_startup_trials: Trials that must have finished first.
@@ -73,6 +75,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         self,
         horizon: float,
         *,
+        policy: Literal["study", "published"] = "study",
+        preset: Literal["safe", "balanced", "bold"] = "balanced",
         confidence: float = 0.95,
         min_steps: int = 2,
         interval_steps: int = 1,
@@ -86,6 +90,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     ) -> None:
         config = PrunerConfig(
             horizon=horizon,
+            policy=policy,
+            preset=preset,
             confidence=confidence,
             min_steps=min_steps,
             interval_steps=interval_steps,

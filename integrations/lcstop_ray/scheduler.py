@@ -58,7 +58,9 @@ class LCPFNScheduler(FIFOScheduler):
         mode: ``min`` or ``max``.
         horizon: ``time_attr`` at the end of a trial that nothing stops; by default that of
             ``tune.RunConfig(stop={time_attr: ...})``.
-        confidence: See :class:`lcstop.PrunerConfig`, as for every option below.
+        policy: See :class:`lcstop.PrunerConfig`, as for every option below.
+        preset: How early and how boldly trials are stopped: ``safe``, ``balanced`` or ``bold``.
+        confidence: The factor of a preset's probabilities is ``(1 - confidence) / 0.05``.
         min_steps: First step at which a trial may be stopped, counted from 1.
         interval_steps: Steps between judgements.
         n_startup_trials: Trials that must have finished first.
@@ -80,6 +82,8 @@ class LCPFNScheduler(FIFOScheduler):
         mode: str | None = None,
         horizon: float | None = None,
         *,
+        policy: Literal["study", "published"] = "study",
+        preset: Literal["safe", "balanced", "bold"] = "balanced",
         confidence: float = 0.95,
         min_steps: int = 2,
         interval_steps: int = 1,
@@ -95,6 +99,8 @@ class LCPFNScheduler(FIFOScheduler):
         # Until the horizon is known, one that passes every check stands in for it.
         config = PrunerConfig(
             horizon=sys.float_info.max if horizon is None else horizon,
+            policy=policy,
+            preset=preset,
             confidence=confidence,
             min_steps=min_steps,
             interval_steps=interval_steps,

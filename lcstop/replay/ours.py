@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from lcstop.config import PrunerConfig, load_config
-from lcstop.core import Decision, PrunerCore, StudyView
+from lcstop.core import PrunerCore
 from lcstop.curve import Curve
+from lcstop.decision import Decision, StudyView
 from lcstop.evaluation.run import loaded
 from lcstop.evaluation.specs import fingerprint as surrogate_print
 from lcstop.replay.loop import Action, InOrder, Policy

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lcstop.config import PrunerConfig
-from lcstop.core import Decision, PrunerCore
+from lcstop.core import PrunerCore
 from lcstop.curve import Curve
+from lcstop.decision import Decision
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.surrogates import Surrogate
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from lcstop.core import Decision, StudyView
 from lcstop.curve import Curve, Direction
+from lcstop.decision import Decision, StudyView
 
 State = Literal["finished", "stopped", "running", "failed"]
 """``stopped`` by a pruner or scheduler, ``finished`` if it ran to its own end, ``failed`` with an error."""

@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from lcstop.config import PrunerConfig
-from lcstop.core import Decision, PrunerCore, StudyView
+from lcstop.core import PrunerCore
 from lcstop.curve import Curve
+from lcstop.decision import Decision, StudyView
 from lcstop.review.band import Band, forecast_band
 from lcstop.review.history import was_wrong
 from lcstop.review.record import RecordedStudy, RecordedTrial

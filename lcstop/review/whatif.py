@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcstop.config import PrunerConfig
-from lcstop.core import Decision, PrunerCore, StudyView
+from lcstop.core import PrunerCore
 from lcstop.curve import Curve
+from lcstop.decision import Decision, StudyView
 from lcstop.replay.loop import Action, Outcome, replay
 from lcstop.replay.ours import CorePolicy
 from lcstop.replay.settings import Study

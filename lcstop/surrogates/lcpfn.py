@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from lcstop.surrogates.network import PRIORS
 from lcstop.surrogates.time import thin, to_time
 from lcstop.surrogates.unit import UnitSurrogate
 from lcstop.surrogates.weights import SHIPPED, load_network
+from lcstop.threads import one_thread
 
 
 class LCPFN(UnitSurrogate):
@@ -63,7 +62,7 @@ class LCPFN(UnitSurrogate):
             value[row, :n] = seen.values
             cutoff[row, 0] = step[row, n - 1] if n else 0.0
             query[row, 0] = _step(curve, at)
-        with _one_thread(), torch.inference_mode(), torch.autocast("cpu", enabled=False):
+        with one_thread():
             length = torch.from_numpy(lengths)
             prior = torch.from_numpy(np.full(len(curves), self._prior))
             states = self._network.encode(torch.from_numpy(step), torch.from_numpy(value), length, prior)
@@ -72,25 +71,6 @@ class LCPFN(UnitSurrogate):
             state = states[torch.from_numpy(np.arange(len(curves))), last][:, None]
             logits = self._network.predict(state, torch.from_numpy(cutoff), torch.from_numpy(query))[:, 0]
         return BarDistribution(self._borders, logits.double().numpy())
-
-
-_threads = threading.Lock()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch on one thread, and afterwards on as many as the user has set.
-
-    On a machine that trains, threads that wait for each other wait for the training: a forecast of 3
-    milliseconds then takes 300. The lock keeps two forecasts from restoring each other's setting.
-    """
-    with _threads:
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 def _step(curve: Curve, steps: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from pydantic import BaseModel
 from safetensors.torch import load, save
+from torch import Tensor
 
 from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
 
 SHIPPED = Path(__file__).parent / "weights"
+
+Size = TypeVar("Size", bound=BaseModel)
 
 
 class WeightsError(ValueError):
@@ -23,26 +28,31 @@ class WeightsError(ValueError):
 
 
 def save_weights(network: LCPFNNetwork, path: Path, card: dict[str, Any]) -> str:
+    """:func:`write_weights` of a surrogate's network."""
+    return write_weights(network.state_dict(), path, {"network": network.config.model_dump(), **card})
+
+
+def write_weights(tensors: Mapping[str, Tensor], path: Path, card: dict[str, Any]) -> str:
     """Write ``path`` (``.safetensors``) and the JSON file beside it; return the SHA-256.
 
     Weights are stored in half precision; the borders of the bins keep float32, since a rounded border
     would move a forecast.
     """
-    tensors = {
+    stored = {
         name: tensor.detach().cpu().to(torch.float32 if name == "borders" else torch.float16).contiguous()
-        for name, tensor in network.state_dict().items()
+        for name, tensor in tensors.items()
     }
-    content = save(tensors)
+    content = save(stored)
     digest = hashlib.sha256(content).hexdigest()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    described = {"network": network.config.model_dump(), "sha256": digest, **card}
+    described = {"sha256": digest, **card}
     path.with_suffix(".json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
     return digest
 
 
-def load_network(path: Path) -> LCPFNNetwork:
-    """The network at ``path`` (``.safetensors``), in float32, ready to predict.
+def read_weights(path: Path, size: type[Size]) -> tuple[Size, dict[str, Tensor]]:
+    """The network's size and its tensors in float32, from ``path`` (``.safetensors``).
 
     Raises:
         WeightsError: If either file is missing or unreadable, or the hash differs.
@@ -50,7 +60,7 @@ def load_network(path: Path) -> LCPFNNetwork:
     card_path = path.with_suffix(".json")
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
-        expected, config = card["sha256"], NetworkConfig.model_validate(card["network"])
+        expected, config = card["sha256"], size.model_validate(card["network"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"cannot read {card_path}, which describes {path.name}: {error}") from error
     try:
@@ -63,11 +73,17 @@ def load_network(path: Path) -> LCPFNNetwork:
             f"{path} is damaged or was replaced: SHA-256 {found} in {len(content)} bytes, "
             f"{card_path.name} says {expected}; reinstall lcstop"
         )
+    return config, {name: tensor.float() for name, tensor in load(content).items()}
+
+
+def load_network(path: Path) -> LCPFNNetwork:
+    """The surrogate's network at ``path``, ready to predict; see :func:`read_weights` for what it raises."""
+    config, tensors = read_weights(path, NetworkConfig)
     # On the meta device nothing is drawn for initial weights: the random state is the user's, and other
     # threads may be using it.
     with torch.device("meta"):
         network = LCPFNNetwork(config)
-    network.load_state_dict({name: tensor.float() for name, tensor in load(content).items()}, assign=True)
+    network.load_state_dict(tensors, assign=True)
     for module in network.modules():
         if isinstance(module, torch.nn.Linear):
             # For the few rows of one curve MKL multiplies 1.6 times faster by a matrix that lies this way.

@@ -1,0 +1,54 @@
+"""StudyPolicy: a trial goes on as long as it may well end among the best of its study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lcstop.curve import Curve, Direction
+from lcstop.studies.features import features
+from lcstop.studies.network import StudyNetwork
+from lcstop.studies.view import look
+from lcstop.threads import one_thread
+
+
+class Verdict(NamedTuple):
+    """What the network says of a trial.
+
+    Attributes:
+        p_top: Probability that it ends in the best tenth of the study's configurations.
+        p_beat: Probability that it beats the incumbent.
+    """
+
+    p_top: float
+    p_beat: float
+
+
+class StudyPolicy:
+    """Forecasts where a trial will stand in its study.
+
+    Raises:
+        WeightsError: If the weights are missing or damaged.
+
+    Example:
+        >>> others = [Curve([1, 2, 3], [0.1 * i, 0.2 * i, 0.3 * i], 3) for i in range(1, 4)]
+        >>> policy = StudyPolicy()
+        >>> poor = policy.verdict(Curve([1, 2], [0.05, 0.06], 3), others, [], "maximize")
+        >>> rich = policy.verdict(Curve([1, 2], [0.4, 0.7], 3), others, [], "maximize")
+        >>> poor.p_top < rich.p_top
+        True
+    """
+
+    def __init__(self) -> None:
+        self._network = StudyNetwork.load()
+
+    def verdict(
+        self, trial: Curve, finished: Sequence[Curve], unfinished: Sequence[Curve], direction: Direction
+    ) -> Verdict | None:
+        """What is to be expected of ``trial``; None where there is no other trial to compare it with."""
+        seen = look(trial, finished, unfinished, direction)
+        if seen is None:
+            return None
+        with one_thread():
+            standing = self._network(features(*seen)[0, 0].float())
+            return Verdict(float(standing.p_top()), float(standing.beats.sigmoid()))

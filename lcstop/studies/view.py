@@ -1,0 +1,175 @@
+"""A trial and its study as the arrays that :mod:`lcstop.studies.features` compares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lcstop.curve import Curve, Direction
+from lcstop.studies.features import NONE, Context
+
+MOST_TRIALS = 64
+"""Other trials that one judgement looks at; more would cost time and tell little."""
+
+_MOST_STEPS = 128
+_MOST_PARAMS = 32
+_WORST = -1e6
+"""Least gain, in units of the median distance from the best value: keeps differences near the best exact."""
+
+Array = NDArray[np.float64]
+
+
+class Look(NamedTuple):
+    """One trial among others, the arguments of :func:`lcstop.studies.features.features`."""
+
+    context: Context
+    gains: Tensor
+    cutoff: Tensor
+    params: Tensor
+
+
+def look(
+    trial: Curve, finished: Sequence[Curve], unfinished: Sequence[Curve], direction: Direction
+) -> Look | None:
+    """What there is to compare; None if no other trial has a finite value.
+
+    Args:
+        trial: The trial that is judged, with one report at least.
+        finished: Trials that ran to their own end.
+        unfinished: Trials that are running or were stopped.
+        direction: Of the metric.
+
+    Example:
+        >>> trial = Curve([1, 2], [0.5, 0.6], horizon=10, params={"lr": 0.1})
+        >>> others = [Curve([1, 2, 3], [0.4, 0.6, 0.7], horizon=10, params={"lr": 0.3})]
+        >>> seen = look(trial, [], others, "maximize")
+        >>> seen.context.gains.shape, seen.cutoff.tolist(), seen.context.lengths.tolist()
+        (torch.Size([1, 1, 10]), [2], [[3]])
+    """
+    sign = 1.0 if direction == "maximize" else -1.0
+    others, n_finished = _chosen(finished, unfinished, sign)
+    if not others:
+        return None
+    grid = _grid(trial)
+    curves = [*others, trial]
+    gains = np.stack([_on_grid(curve, grid, sign) for curve in curves])
+    share = [curve.cutoff / trial.horizon for curve in curves]
+    lengths = np.clip(np.floor(np.array(share) * len(grid) + 1e-9), 1, len(grid)).astype(np.int64)
+    seen = gains[np.arange(len(grid)) < lengths[:, None]]
+    seen = seen[np.isfinite(seen)]
+    if not len(seen):
+        return None
+    top = seen.max()
+    unit = float(np.median(top - seen)) or float(top - seen.min()) or 1.0
+    gains = np.where(np.isfinite(gains), np.maximum((gains - top) / unit, _WORST), NONE)
+    params, numeric = encode([curve.params or {} for curve in curves])
+    known = len(numeric) > 0
+    if not known:
+        params, numeric = np.zeros((len(curves), 1)), np.array([True])
+    context = Context(
+        gains=torch.from_numpy(gains[None, :-1]),
+        lengths=torch.from_numpy(lengths[None, :-1]),
+        finished=torch.from_numpy(np.arange(len(others))[None] < n_finished),
+        params=torch.from_numpy(params[None, :-1]),
+        numeric=torch.from_numpy(numeric[None]),
+        known=torch.from_numpy(np.array([known])),
+    )
+    return Look(
+        context,
+        torch.from_numpy(gains[None, -1:]),
+        torch.from_numpy(lengths[-1:]),
+        torch.from_numpy(params[None, -1:]),
+    )
+
+
+def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float) -> tuple[list[Curve], int]:
+    """At most :data:`MOST_TRIALS` other trials, those that finished first, and how many those are.
+
+    The best one, then half of the places to those that went on longest, the rest to the newest.
+    """
+    finished = [curve for curve in finished if curve.extent is not None]
+    unfinished = [curve for curve in unfinished if len(curve)]
+    n = len(finished)
+    everyone = [*finished, *unfinished]
+    if len(everyone) <= MOST_TRIALS:
+        return everyone, n
+    cutoffs = np.array([curve.cutoff for curve in everyone])
+    order = np.argsort(cutoffs, kind="stable")[::-1]
+    taken = np.zeros(len(everyone), bool)
+    taken[order[: MOST_TRIALS // 2]] = True
+    if n:
+        tops = [curve.extent.high if sign > 0 else -curve.extent.low for curve in finished if curve.extent]
+        taken[int(np.argmax(tops))] = True
+    newest = np.flatnonzero(~taken)[::-1]
+    taken[newest[: MOST_TRIALS - taken.sum()]] = True
+    chosen = np.flatnonzero(taken)
+    return [everyone[i] for i in chosen], int((chosen < n).sum())
+
+
+def _grid(trial: Curve) -> Array:
+    """Evenly spaced steps up to the horizon, as far apart as the reports of the trial."""
+    between = float(np.median(np.diff(trial.steps, prepend=0.0)))
+    n = round(min(_MOST_STEPS, max(2.0, trial.horizon / between)))
+    return np.arange(1.0, n + 1) * (trial.horizon / n)
+
+
+def _on_grid(curve: Curve, grid: Array, sign: float) -> Array:
+    """The last value reported by each step of the grid, the first one before it, higher is better."""
+    last = np.searchsorted(curve.steps, grid * (1 + 1e-9), side="right") - 1
+    return sign * curve.values[np.maximum(last, 0)]
+
+
+def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[np.bool_]]:
+    """Hyperparameters as columns: ranks in [0, 1] of numbers, codes of categories.
+
+    A rank knows nothing of logarithms, and needs none. A number that not every configuration has (a
+    conditional hyperparameter) is in the middle where it is missing, and a column more says where it is.
+    What is the same everywhere, or different everywhere and no number, tells nothing.
+
+    Returns:
+        Columns ``[n, P]`` and which of them are numbers ``[P]``.
+
+    Example:
+        >>> columns, numeric = encode([{"lr": 0.1, "opt": "sgd"}, {"lr": 0.001, "opt": "adam"}])
+        >>> columns.tolist(), numeric.tolist()
+        ([[0.75, 1.0], [0.25, 0.0]], [True, False])
+    """
+    columns: list[Array] = []
+    numeric: list[bool] = []
+    n = len(configurations)
+    for name in sorted({name for configuration in configurations for name in configuration}):
+        values = [configuration.get(name) for configuration in configurations]
+        given = np.array([value is not None for value in values])
+        if all(_is_number(value) for value in values if value is not None):
+            numbers = np.array([float(value) for value in values if value is not None])
+            ordered = np.sort(numbers)
+            ranks = np.searchsorted(ordered, numbers, "left") + np.searchsorted(ordered, numbers, "right")
+            column = np.full(n, 0.5)
+            column[given] = ranks / (2 * len(numbers))
+            if len(np.unique(numbers)) > 1:
+                columns.append(column)
+                numeric.append(True)
+            if not given.all():
+                columns.append(given.astype(np.float64))
+                numeric.append(False)
+            continue
+        words = [repr(value) for value in values]
+        codes = {word: code for code, word in enumerate(sorted(set(words)))}
+        if 1 < len(codes) < max(n, 3):
+            columns.append(np.array([float(codes[word]) for word in words]))
+            numeric.append(False)
+    if not columns:
+        return np.zeros((n, 0)), np.zeros(0, bool)
+    return np.stack(columns[:_MOST_PARAMS], 1), np.array(numeric[:_MOST_PARAMS])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not (
+        isinstance(value, bool) or not math.isfinite(value)
+    )
