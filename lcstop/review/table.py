@@ -27,7 +27,7 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
         console.print("no decision was due on this trial")
         return
     table = Table(title="What was known at each decision", title_justify="left")
-    for title in ("step", "value", "P(beat)", "incumbent", "predicted", "5 % to 95 %"):
+    for title in ("step", "value", "P(top)", "P(beat)", "incumbent", "predicted", "5 % to 95 %"):
         table.add_column(title, justify="right")
     table.add_column("vote")
     table.add_column("decision", overflow="fold")
@@ -35,6 +35,7 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
         table.add_row(
             f"{row['step']:g}",
             _number(row["value"]),
+            _number(row["p_top"], ".3g"),
             _number(row["p_beat"], ".3g"),
             _number(row["incumbent"]),
             _number(row["median"]),
