@@ -77,7 +77,9 @@ def test_a_what_if_replay_agrees_with_the_benchmark_and_with_a_live_study(url):
     found = figures("--storage", url, "--study", "whole")
     config = PrunerConfig(horizon=H)
     order = TASK.order(0).tolist()
-    params = {row: trial.curve.params for row, trial in zip(order, read_storage(url, "whole").trials, strict=True)}
+    params = {
+        row: trial.curve.params for row, trial in zip(order, read_storage(url, "whole").trials, strict=True)
+    }
     task = replace(TASK, params=[params[row] for row in range(N)])
     policy = CorePolicy(PrunerCore(config), Study(task, order, "best", "benchmark"))
     outcome = replay(task, 0, 0, policy, workers=1, budget=N * H)
@@ -142,6 +144,9 @@ def test_a_trial_is_printed_for_people(url):
     assert "Trial 0 of live: finished" in text
     assert "note=a [bold]note[/bold]" in text
     assert "0 of 1 startup trials finished" in text
+    assert "P(top)" not in text  # no judgement has come so far
+    stopped = next(trial for trial in read_storage(url, "live").trials if trial.reason)
+    assert "P(top)" in run("--storage", url, "--study", "live", "--trial", str(stopped.number))
     assert "At other confidences" in text
 
 

@@ -145,9 +145,8 @@ def test_unordered_and_sparse_reports():
     assert study.pruner.explain(study, trial).cutoff == 7
 
 
-@pytest.mark.parametrize("policy", ["study", "published"])
-def test_studies_without_anything_to_compare_with(policy):
-    study = study_with(published(policy=policy))
+def test_studies_without_anything_to_compare_with():
+    study = study_with(published())
     assert not running(study, [0.1, 0.1, 0.1]).should_prune()
     assert not study.ask().should_prune()  # no report at all
     study.enqueue_trial({"top": 0.5})
