@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 import lcstop
@@ -134,6 +143,40 @@ def _score_table(scores: list[Score]) -> Table:
     for score in scores:
         table.add_row(f"{score.cutoff} %", f"{score.log_likelihood:.3f}", _error(score.standard_error))
     return table
+
+
+@app.command()
+def train_study(
+    file: Annotated[Path, typer.Argument(metavar="CONFIG", help="A run, such as configs/train/study.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder for the weights.")] = Path("runs/study"),
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that make examples.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Pre-train the network that compares the trials of a study; how many processes does not change it.
+
+    Example: lcstop train-study configs/train/study.yaml --out runs/study --jobs 2
+    """
+    from lcstop.pretraining.study_run import StudyTrainConfig, run
+
+    chosen = StudyTrainConfig.from_yaml(file)
+    out.mkdir(parents=True, exist_ok=True)  # first, since it may fail
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def show(stage: str, share: float) -> None:
+            name = stage.partition(",")[0]
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=1)
+            progress.update(bars[name], completed=share, description=stage)
+
+        weights = run(chosen, out, jobs, show)
+    card = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    if as_json:
+        print_json({"weights": str(weights), **card})
+    else:
+        typer.echo(f"{card['examples']:,} examples of artificial studies, {chosen.steps:,} steps")
+        typer.echo(f"weights: {weights}")
 
 
 @app.command()

@@ -35,9 +35,9 @@ _MAX_WARNINGS = 100
 
 
 class PrunerCore:
-    """Stops a trial once it will hardly beat the incumbent (arXiv 2310.20447, section 5).
+    """Stops a trial once it will hardly end among the best of its study.
 
-    The same data give the same decision in any process. Whatever goes wrong inside a forecast, the trial
+    With ``policy="published"``, once it will hardly beat the incumbent (arXiv 2310.20447, section 5). The same data give the same decision in any process. Whatever goes wrong inside a forecast, the trial
     goes on, and each distinct cause is logged once as a warning.
 
     Args:
@@ -46,9 +46,12 @@ class PrunerCore:
 
     Example:
         >>> core = PrunerCore(PrunerConfig(horizon=50, lower=0, upper=1))
-        >>> done = Curve(range(1, 51), [0.9 - 0.5 * 0.8**i for i in range(50)], horizon=50)
-        >>> poor = Curve(range(1, 11), [0.4 - 0.3 * 0.6**i for i in range(10)], horizon=50)
-        >>> core.decide(poor, StudyView("maximize", finished=[done])).stop
+        >>> done = [
+        ...     Curve(range(1, 51), [top - 0.5 * 0.8**i for i in range(50)], horizon=50)
+        ...     for top in (0.9, 0.8, 0.85, 0.7, 0.75)
+        ... ]
+        >>> poor = Curve(range(1, 13), [0.4 - 0.3 * 0.6**i for i in range(12)], horizon=50)
+        >>> core.judge(poor, StudyView("maximize", finished=done)).stop
         True
     """
 
@@ -150,7 +153,11 @@ class PrunerCore:
     def _judge_in_study(
         self, trial: Curve, prefixes: Sequence[Curve], study: StudyView, incumbent: float | None
     ) -> Decision:
-        """Stop if ``patience`` judgements all find that the trial hardly ends in the study's best tenth."""
+        """Stop if ``patience`` judgements all find that the trial hardly ends in the study's best tenth.
+
+        Among few trials a tenth is less than one of them, so that even the best is not likely to be in it:
+        who leads at its step goes on.
+        """
         config, schedule = self.config, SCHEDULES[self.config.preset]
         judge = self._study_policy().verdict
         others = study.finished, study.unfinished, study.direction
@@ -161,14 +168,17 @@ class PrunerCore:
         if not all(math.isfinite(verdict.p_top + verdict.p_beat) for verdict in verdicts):
             raise ValueError("the forecast is not finite")
         asked = [schedule.asked(prefix.cutoff / trial.horizon, config.confidence) for prefix in prefixes]
-        votes = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]
-        p_top, p_beat = verdicts[-1]
+        low = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]
+        votes = [is_low and not verdict.leads for is_low, verdict in zip(low, verdicts, strict=True)]
+        p_top, p_beat, _ = verdicts[-1]
         reason = (
             f"P(best tenth of the study by step {trial.horizon:g}) = {p_top:.3g} "
-            f"{'<=' if votes[-1] else '>'} {asked[-1]:.2g}"
+            f"{'<=' if low[-1] else '>'} {asked[-1]:.2g}"
         )
         if incumbent is not None:
             reason += f", P(beat {incumbent:.5g}) = {p_beat:.3g}"
+        if low[-1] and not votes[-1]:
+            reason += "; leads at its step"
         decision = Decision(False, reason, trial.cutoff, p_beat, incumbent, p_top=p_top)
         if not votes[-1]:
             return decision

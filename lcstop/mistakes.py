@@ -102,8 +102,8 @@ def descriptions(model: type[BaseModel]) -> Mapping[str, str]:
 
     Example:
         >>> from lcstop import PrunerConfig
-        >>> descriptions(PrunerConfig)["surrogate"]
-        'What predicts the rest of a curve.'
+        >>> descriptions(PrunerConfig)["upper"]
+        'Greatest possible value of the metric, likewise.'
     """
     lines = (model.__doc__ or "").partition("Attributes:\n")[2].splitlines()
     found: dict[str, list[str]] = {}

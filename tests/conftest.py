@@ -44,8 +44,8 @@ def make(surrogate):
     from lcstop_ray import LCPFNScheduler  # only these tests need Ray
 
     def make(**options) -> LCPFNScheduler:
-        options = {"metric": "accuracy", "mode": "max", "horizon": 12, "lower": 0, "upper": 1} | options
-        scheduler = LCPFNScheduler(**options)
+        given = {"metric": "accuracy", "mode": "max", "horizon": 12, "lower": 0, "upper": 1}
+        scheduler = LCPFNScheduler(**{**given, "policy": "published", **options})
         scheduler._core = PrunerCore(scheduler.config, surrogate)
         return scheduler
 

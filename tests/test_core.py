@@ -1,4 +1,4 @@
-"""PrunerCore: the stopping rule and its options."""
+"""PrunerCore: the published stopping rule, and the options; test_study_policy.py has the default one."""
 
 import math
 
@@ -21,9 +21,8 @@ STUDY = StudyView("maximize", finished=[GOOD])
 
 
 def core(surrogate=None, **options) -> PrunerCore:
-    return PrunerCore(
-        PrunerConfig(**{"horizon": H, "lower": 0, "upper": 1} | options), surrogate or NormalSurrogate()
-    )
+    options = {"horizon": H, "policy": "published", "lower": 0, "upper": 1} | options
+    return PrunerCore(PrunerConfig(**options), surrogate or NormalSurrogate())
 
 
 def test_stops_what_will_not_beat_the_incumbent_and_says_why():

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,11 @@ TASK = random_task(n_trials=N, n_steps=H, seed=3)
 def add_study(url: str, name: str, pruner: optuna.pruners.BasePruner) -> None:
     """Run the task's first order as a live study."""
     storage = optuna.storages.RDBStorage(url)
-    study = optuna.create_study(storage=storage, study_name=name, direction="maximize", pruner=pruner)
+    # The same hyperparameters whatever the pruner.
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(
+        storage=storage, study_name=name, direction="maximize", pruner=pruner, sampler=sampler
+    )
     rows = iter(TASK.order(0))
 
     def objective(trial: optuna.Trial) -> float:
@@ -71,8 +76,13 @@ def figures(*arguments: str) -> dict:
 def test_a_what_if_replay_agrees_with_the_benchmark_and_with_a_live_study(url):
     found = figures("--storage", url, "--study", "whole")
     config = PrunerConfig(horizon=H)
-    policy = CorePolicy(PrunerCore(config), Study(TASK, TASK.order(0).tolist(), "best", "benchmark"))
-    outcome = replay(TASK, 0, 0, policy, workers=1, budget=N * H)
+    order = TASK.order(0).tolist()
+    params = {
+        row: trial.curve.params for row, trial in zip(order, read_storage(url, "whole").trials, strict=True)
+    }
+    task = replace(TASK, params=[params[row] for row in range(N)])
+    policy = CorePolicy(PrunerCore(config), Study(task, order, "best", "benchmark"))
+    outcome = replay(task, 0, 0, policy, workers=1, budget=N * H)
     assert (found["epochs"], found["stopped"], found["wrong"]) == (
         outcome.epochs,
         outcome.killed,
@@ -134,6 +144,9 @@ def test_a_trial_is_printed_for_people(url):
     assert "Trial 0 of live: finished" in text
     assert "note=a [bold]note[/bold]" in text
     assert "0 of 1 startup trials finished" in text
+    assert "P(top)" not in text  # no judgement has come so far
+    stopped = next(trial for trial in read_storage(url, "live").trials if trial.reason)
+    assert "P(top)" in run("--storage", url, "--study", "live", "--trial", str(stopped.number))
     assert "At other confidences" in text
 
 

@@ -42,6 +42,11 @@ def study_with(pruner=None, n: int = 0, direction: str = "maximize", storage=Non
     return study
 
 
+def published(**options) -> LCPFNPruner:
+    """Judges a trial at each of its reports, by its own curve."""
+    return LCPFNPruner(**{"horizon": H, "policy": "published", "lower": 0, "upper": 1, **options})
+
+
 def finished(value: float = 0.85) -> optuna.trial.FrozenTrial:
     reports = {epoch: accuracy(value, epoch) for epoch in range(H)}
     return create_trial(value=reports[H - 1], intermediate_values=reports)
@@ -63,14 +68,17 @@ def test_poor_trials_are_pruned_and_the_best_is_kept():
     assert all(t.last_step + 1 < H for t in pruned)
 
 
-def test_the_reason_is_stored_logged_and_in_the_dataframe(caplog):
+@pytest.mark.parametrize(
+    ("policy", "reason"), [("study", "P(best tenth of the study by step 12) = "), ("published", "P(beat ")]
+)
+def test_the_reason_is_stored_logged_and_in_the_dataframe(caplog, policy, reason):
     with caplog.at_level(logging.INFO, "lcstop_optuna"):
-        study = study_with(n=20)
+        study = study_with(published(policy=policy), n=20)
     pruned = [t for t in study.trials if t.state == TrialState.PRUNED]
     assert pruned
     for trial in study.trials:
         assert (REASON_ATTR in trial.user_attrs) == (trial.state == TrialState.PRUNED)
-    assert pruned[0].user_attrs[REASON_ATTR].startswith("P(beat ")
+    assert pruned[0].user_attrs[REASON_ATTR].startswith(reason)
     column = study.trials_dataframe()[f"user_attrs_{REASON_ATTR}"]
     assert column.notna().sum() == len(pruned)
     assert f"trial {pruned[0].number} pruned at step" in caplog.text
@@ -138,7 +146,7 @@ def test_unordered_and_sparse_reports():
 
 
 def test_studies_without_anything_to_compare_with():
-    study = study_with()
+    study = study_with(published())
     assert not running(study, [0.1, 0.1, 0.1]).should_prune()
     assert not study.ask().should_prune()  # no report at all
     study.enqueue_trial({"top": 0.5})
@@ -148,7 +156,7 @@ def test_studies_without_anything_to_compare_with():
 
 
 def test_an_added_trial_with_a_value_alone_is_the_incumbent():
-    study = study_with()
+    study = study_with(published())
     study.add_trial(create_trial(value=0.9))
     trial = running(study, [accuracy(0.1, epoch) for epoch in range(9)])
     assert study.pruner.explain(study, trial).incumbent == 0.9
@@ -174,7 +182,7 @@ def test_multi_objective_studies_get_a_clear_error():
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_inside_patient_pruner():
-    pruner = optuna.pruners.PatientPruner(LCPFNPruner(horizon=H, lower=0, upper=1), patience=2)
+    pruner = optuna.pruners.PatientPruner(published(), patience=2)
     study = study_with(pruner)
     study.add_trial(finished())
     level = [accuracy(0.1, epoch) for epoch in range(7)]
@@ -193,7 +201,7 @@ def test_pickled_pruners_decide_alike():
 
 
 def test_a_storage_that_fails_lets_the_trial_go_on(caplog):
-    study = study_with(n=5)
+    study = study_with(published(), n=5)
     trial = running(study, [accuracy(0.01, epoch) for epoch in range(9)])
     with caplog.at_level(logging.WARNING, "lcstop"):
         with mock.patch.object(study._storage, "get_all_trials", side_effect=OSError("gone")):
@@ -263,6 +271,8 @@ def test_every_option_of_the_configuration_is_a_keyword_with_its_default():
     assert LCPFNPruner(horizon=7).config == PrunerConfig(horizon=7)
     changed = {
         "horizon": 70,
+        "policy": "published",
+        "preset": "bold",
         "confidence": 0.9,
         "min_steps": 3,
         "interval_steps": 2,

@@ -106,7 +106,7 @@ def test_calibration_counts_how_often_intervals_held(surrogate):
 
 def test_a_loss_over_decades_gets_a_logarithmic_axis():
     trials = [trial_of(i, np.geomspace(100, 10.0**-i, H)) for i in range(3)]
-    config = PrunerConfig(horizon=H, surrogate="last_value")
+    config = PrunerConfig(horizon=H, policy="published", surrogate="last_value")
     review = Review.of(study_of(trials, "minimize"), config)
     axis = value_axis(review)
     assert axis.log

@@ -24,10 +24,11 @@ def study_of(task, target="best") -> Study:
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
-def test_it_decides_as_the_pruner_does_in_a_real_study(surrogate, workers, direction):
+@pytest.mark.parametrize("rule", ["study", "published"])
+def test_it_decides_as_the_pruner_does_in_a_real_study(surrogate, workers, direction, rule):
     task = with_nan(random_task(n_trials=30, n_steps=10, direction=direction))
-    config = PrunerConfig(horizon=10, confidence=0.9)
-    pruner = LCPFNPruner(horizon=10, confidence=0.9)
+    config = PrunerConfig(horizon=10, policy=rule, confidence=0.9)
+    pruner = LCPFNPruner(horizon=10, policy=rule, confidence=0.9)
     pruner._core = PrunerCore(config, surrogate)
     policies = [
         Recorder(CorePolicy(PrunerCore(config, surrogate), study_of(task))),
@@ -108,7 +109,7 @@ def test_an_option_that_is_not_allowed_says_so(options, surrogate, monkeypatch):
 
 def test_a_better_trial_is_never_stopped_by_a_definite_forecast(surrogate):
     task = given([[0.5] * 6, [0.4] * 6, [0.9] * 6])
-    policy = CorePolicy(PrunerCore(PrunerConfig(horizon=6), surrogate), study_of(task))
+    policy = CorePolicy(PrunerCore(PrunerConfig(horizon=6, policy="published"), surrogate), study_of(task))
     recorder = Recorder(policy)
     outcome = replay(task, 0, 0, recorder, 1, 99)
     assert (outcome.killed, outcome.wrong_best) == (1, 0)

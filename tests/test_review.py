@@ -34,7 +34,8 @@ def flat(number, value, n=H, state="finished", **options) -> RecordedTrial:
 
 
 def config_of(**options) -> PrunerConfig:
-    return PrunerConfig(**{"horizon": H, "lower": 0, "upper": 1, **options})
+    """Definite forecasts of the surrogate in the tests decide."""
+    return PrunerConfig(**{"horizon": H, "policy": "published", "lower": 0, "upper": 1, **options})
 
 
 # --- what was known when ----------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ def as_recorded(task) -> RecordedStudy:
 def test_the_what_if_replay_agrees_with_the_benchmark(surrogate, direction, target):
     surrogate.sigma = 0.05
     task = random_task(n_trials=60, n_steps=H, direction=direction)
-    config = PrunerConfig(horizon=H, confidence=0.8, target=target)
+    config = config_of(confidence=0.8, target=target, lower=None, upper=None)
     policy = CorePolicy(
         PrunerCore(config, surrogate), Study(task, task.order(0).tolist(), target, "benchmark")
     )

@@ -98,7 +98,7 @@ def test_directions_mirror_each_other(baseline):
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_core_decides_with_it(name):
     """Taken by name where it is fast enough; by itself with fewer samples where it is not."""
-    config = PrunerConfig(horizon=20, lower=0, upper=1, surrogate=name)
+    config = PrunerConfig(horizon=20, policy="published", lower=0, upper=1, surrogate=name)
     core = PrunerCore(config, BASELINES[name] if name == "mcmc" else None)
     steps = np.arange(1, 21)
     good = Curve(steps, 0.9 - 0.5 * np.exp(-steps / 3), horizon=20)

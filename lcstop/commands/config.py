@@ -101,8 +101,8 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of a model, with what docstrings say of each field.
 
     Example:
-        >>> json_schema(PrunerConfig)["properties"]["surrogate"]["description"]
-        'What predicts the rest of a curve.'
+        >>> json_schema(PrunerConfig)["properties"]["upper"]["description"]
+        'Greatest possible value of the metric, likewise.'
     """
     found = model.model_json_schema()
     for part in (PrunerConfig, Parameter, SearchConfig):

@@ -25,4 +25,4 @@ def example() -> Review:
         curve = Curve(steps, values, horizon=20, params={"lr": 0.1 * top, "optimizer": "sgd"})
         trials.append(RecordedTrial(number, curve, "finished", start=60 * number, end=60 * number + 60))
     study = RecordedStudy("example", "Optuna", "accuracy", "epoch", "maximize", trials)
-    return Review.of(study, PrunerConfig(horizon=20, surrogate="last_value"))
+    return Review.of(study, PrunerConfig(horizon=20, policy="published", surrogate="last_value"))

@@ -122,6 +122,7 @@ def decision_as_dict(decision: Decision) -> dict[str, Any]:
     """What JSON and tables show of a decision."""
     return {
         "step": decision.cutoff,
+        "p_top": decision.p_top,
         "p_beat": decision.p_beat,
         "incumbent": decision.incumbent,
         "median": decision.median,

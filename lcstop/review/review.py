@@ -254,8 +254,8 @@ def options_of(study: RecordedStudy, given: Mapping[str, object]) -> PrunerConfi
     Example:
         >>> done = RecordedTrial(0, Curve([1, 2], [0.5, 0.9], 2), "finished", start=0, end=2)
         >>> study = RecordedStudy("tuning", "Optuna", "accuracy", "epoch", "maximize", [done])
-        >>> options_of(study, {"confidence": 0.9})
-        PrunerConfig(horizon=2.0, confidence=0.9, ...)
+        >>> options_of(study, {"preset": "bold"})
+        PrunerConfig(horizon=2.0, policy='study', preset='bold', ...)
     """
     # Another version may have noted options that this one does not have.
     noted = {name: x for name, x in (study.options or {}).items() if name in PrunerConfig.model_fields}

@@ -27,18 +27,26 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
         console.print("no decision was due on this trial")
         return
     table = Table(title="What was known at each decision", title_justify="left")
-    for title in ("step", "value", "P(beat)", "incumbent", "predicted", "5 % to 95 %"):
+    rows = found["history"]
+    columns = {
+        "step": [f"{row['step']:g}" for row in rows],
+        "value": [_number(row["value"]) for row in rows],
+        "P(top)": [_number(row["p_top"], ".3g") for row in rows],
+        "P(beat)": [_number(row["p_beat"], ".3g") for row in rows],
+        "incumbent": [_number(row["incumbent"]) for row in rows],
+        "predicted": [_number(row["median"]) for row in rows],
+        "5 % to 95 %": [
+            "" if row["interval"] is None else " to ".join(map(_number, row["interval"])) for row in rows
+        ],
+    }
+    columns = {title: cells for title, cells in columns.items() if any(cells)}
+    for title in columns:
         table.add_column(title, justify="right")
     table.add_column("vote")
     table.add_column("decision", overflow="fold")
-    for row in found["history"]:
+    for i, row in enumerate(rows):
         table.add_row(
-            f"{row['step']:g}",
-            _number(row["value"]),
-            _number(row["p_beat"], ".3g"),
-            _number(row["incumbent"]),
-            _number(row["median"]),
-            "" if row["interval"] is None else " to ".join(map(_number, row["interval"])),
+            *(cells[i] for cells in columns.values()),
             "stop" if row["vote"] else "go on",
             Text(_verdict(row)),
             style="bold" if row["stop"] else None,

@@ -204,11 +204,11 @@ def _spread(study: _Study) -> list[Tensor]:
 def _shape(study: _Study) -> list[Tensor]:
     """The trial's own curve: how much it has moved of late, how much of that upwards, how old its best is."""
     cutoff = study.cutoff[:, None]
-    difference = study.gains.diff(dim=2)
     step = torch.arange(study.horizon - 1, device=cutoff.device)[None, None]
     late = (step < cutoff[..., None] - 1) & (step >= cutoff[..., None] - 7)
-    moved = (difference.abs() * late).sum(2)
-    upwards = (difference.clamp(min=0) * late).sum(2)
+    difference = torch.where(late, study.gains.diff(dim=2), 0.0)
+    moved = difference.abs().sum(2)
+    upwards = difference.clamp(min=0).sum(2)
     seen = torch.arange(study.horizon, device=cutoff.device)[None, None] < cutoff[..., None]
     best_at = torch.where(seen, study.gains, study.none).argmax(2)
     return [

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from lcstop.curve import Curve, Direction
 from lcstop.studies.features import features
 from lcstop.studies.network import StudyNetwork
-from lcstop.studies.view import look
+from lcstop.studies.view import Look, look
 from lcstop.threads import one_thread
 
 
@@ -18,10 +18,12 @@ class Verdict(NamedTuple):
     Attributes:
         p_top: Probability that it ends in the best tenth of the study's configurations.
         p_beat: Probability that it beats the incumbent.
+        leads: Whether it is the best at its step of all trials that have come as far.
     """
 
     p_top: float
     p_beat: float
+    leads: bool
 
 
 class StudyPolicy:
@@ -57,4 +59,10 @@ class StudyPolicy:
             return None
         with one_thread():
             standing = self._network(features(*seen)[0, 0].float())
-            return Verdict(float(standing.p_top()), float(standing.beats.sigmoid()))
+            return Verdict(float(standing.p_top()), float(standing.beats.sigmoid()), _leads(seen))
+
+
+def _leads(seen: Look) -> bool:
+    cutoff = int(seen.cutoff)
+    so_far = seen.context.gains[..., :cutoff].amax(2)[seen.context.lengths >= cutoff]
+    return bool(len(so_far)) and bool(seen.gains[..., :cutoff].amax() > so_far.max())

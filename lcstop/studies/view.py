@@ -161,7 +161,7 @@ def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[
             if len(np.unique(numbers)) > 1:
                 columns.append(column)
                 numeric.append(True)
-            if not given.all():
+            if given.any() and not given.all():
                 columns.append(given.astype(np.float64))
                 numeric.append(False)
             continue
