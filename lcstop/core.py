@@ -37,9 +37,9 @@ _MAX_WARNINGS = 100
 class PrunerCore:
     """Stops a trial once it will hardly end among the best of its study.
 
-    With ``policy="published"``, once it will hardly beat the incumbent (arXiv 2310.20447, section 5). The same
-    data give the same decision in any process. Whatever goes wrong inside a forecast, the trial goes on, and
-    each distinct cause is logged once as a warning.
+    With ``policy="published"``, once it will hardly beat the incumbent (arXiv 2310.20447, section 5). The
+    same data give the same decision in any process. Whatever goes wrong inside a forecast, the trial goes
+    on, and each distinct cause is logged once as a warning.
 
     Args:
         config: The options.

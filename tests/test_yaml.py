@@ -33,7 +33,7 @@ BROKEN = {
     ),
     "unknown key": (
         b"horizon: 50\nconfidance: 0.9\n",
-        r":2: confidance: no such key, got 0.9; did you mean 'confidence'\? allowed: horizon, policy, preset, ",
+        r":2: confidance: no such key, got 0.9; did you mean 'confidence'\? allowed: horizon, policy, ",
     ),
     "missing key": (b"confidence: 0.9\n", r":1: horizon: is missing"),
     "out of range": (b"horizon: 50\n\nconfidence: 95\n", r":3: confidence: .*less than 1, got 95"),

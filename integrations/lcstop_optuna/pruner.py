@@ -22,11 +22,12 @@ CONFIG_ATTR = "lcstop_config"
 
 
 class LCPFNPruner(optuna.pruners.BasePruner):
-    """Pruner that stops a trial once it will hardly beat the best one.
+    """Pruner that stops a trial once it will hardly end among the best of its study.
 
-    LC-PFN, a network pre-trained on artificial learning curves, predicts the distribution of the trial's
-    later values. The trial is pruned when its probability of beating the incumbent, the best value of the
-    finished trials, is at most ``1 - confidence``.
+    A network pre-trained on artificial studies compares the trial with the others, their curves and their
+    hyperparameters. The trial is pruned when it is too unlikely to end in the best tenth of the study's
+    configurations; with ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
+    with probability at most ``1 - confidence``.
 
     All that a decision rests on comes from the study's storage, so that threads, processes and restarts
     decide alike. If a forecast fails the trial goes on, and the cause is logged once.

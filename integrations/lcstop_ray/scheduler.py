@@ -27,11 +27,13 @@ logger = logging.getLogger("lcstop_ray")
 
 
 class LCPFNScheduler(FIFOScheduler):
-    """Scheduler that stops a trial once it will hardly beat the best one.
+    """Scheduler that stops a trial once it will hardly end among the best of its study.
 
-    LC-PFN, a network pre-trained on artificial learning curves, predicts the distribution of the trial's
-    later values. The trial is stopped when its probability of beating the incumbent, the best value of the
-    finished trials, is at most ``1 - confidence``. Trials are never paused.
+    A network pre-trained on artificial studies compares the trial with the others, their curves and their
+    hyperparameters. The trial is stopped when it is too unlikely to end in the best tenth of the study's
+    configurations; with ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
+    with probability at most ``1 - confidence``. Trials are never
+    paused.
 
     After ``Tuner.restore`` the curves of the old trials are read from Ray's own records of them. If a
     forecast fails the trial goes on, and the cause is logged once.
