@@ -32,8 +32,7 @@ class LCPFNScheduler(FIFOScheduler):
     A network pre-trained on artificial studies compares the trial with the others, their curves and their
     hyperparameters. The trial is stopped when it is too unlikely to end in the best tenth of the study's
     configurations; with ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
-    with probability at most ``1 - confidence``. Trials are never
-    paused.
+    with probability at most ``1 - confidence``. Trials are never paused.
 
     After ``Tuner.restore`` the curves of the old trials are read from Ray's own records of them. If a
     forecast fails the trial goes on, and the cause is logged once.
