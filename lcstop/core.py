@@ -161,7 +161,8 @@ class PrunerCore:
         """
         config, schedule = self.config, SCHEDULES[self.config.preset]
         judge = self._study_policy().verdict
-        found = [judge(prefix, study.finished, study.unfinished, study.direction) for prefix in prefixes]
+        others = study.finished, study.unfinished, study.direction
+        found = [judge(prefix, *others, use_params=config.use_params) for prefix in prefixes]
         verdicts = [verdict for verdict in found if verdict is not None]
         if len(verdicts) < len(found):
             return Decision(False, "no other trial to compare with", trial.cutoff, incumbent=incumbent)

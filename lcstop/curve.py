@@ -112,7 +112,7 @@ class Curve:
     def __len__(self) -> int:
         return len(self.steps)
 
-    @property
+    @cached_property
     def cutoff(self) -> float:
         """Last observed step; 0 for a curve without points."""
         return float(self.steps[-1]) if len(self) else 0.0

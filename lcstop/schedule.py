@@ -43,8 +43,8 @@ class Schedule:
 
 
 SCHEDULES: dict[Preset, Schedule] = {
-    "safe": Schedule(first=0.05, ratio=1.6, threshold=0.04, slope=0.0, most=0.04),
-    "balanced": Schedule(first=0.05, ratio=1.6, threshold=0.08, slope=0.2, most=0.3),
-    "bold": Schedule(first=0.02, ratio=1.6, threshold=0.08, slope=0.2, most=0.3),
+    "safe": Schedule(first=0.03, ratio=1.6, threshold=0.035, slope=0.0, most=0.035),
+    "balanced": Schedule(first=0.03, ratio=1.6, threshold=0.03, slope=0.4, most=0.2),
+    "bold": Schedule(first=0.02, ratio=1.6, threshold=0.05, slope=0.5, most=0.3),
 }
 """What the presets mean; docs/benchmark.md has what each of them saves and loses."""

@@ -57,6 +57,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             and from 1.
         policy: See :class:`lcstop.PrunerConfig`, as for every option below.
         preset: How early and how boldly trials are stopped: ``safe``, ``balanced`` or ``bold``.
+        use_params: Whether trials are also compared by their hyperparameters.
         confidence: The factor of a preset's probabilities is ``(1 - confidence) / 0.05``.
         min_steps: First step at which a trial may be pruned, counted from 1.
         interval_steps: Steps between judgements.
@@ -78,6 +79,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         *,
         policy: Literal["study", "published"] = "study",
         preset: Literal["safe", "balanced", "bold"] = "balanced",
+        use_params: bool = False,
         confidence: float = 0.95,
         min_steps: int = 2,
         interval_steps: int = 1,
@@ -93,6 +95,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             horizon=horizon,
             policy=policy,
             preset=preset,
+            use_params=use_params,
             confidence=confidence,
             min_steps=min_steps,
             interval_steps=interval_steps,

@@ -45,10 +45,16 @@ class StudyPolicy:
         self._network = StudyNetwork.load()
 
     def verdict(
-        self, trial: Curve, finished: Sequence[Curve], unfinished: Sequence[Curve], direction: Direction
+        self,
+        trial: Curve,
+        finished: Sequence[Curve],
+        unfinished: Sequence[Curve],
+        direction: Direction,
+        *,
+        use_params: bool = False,
     ) -> Verdict | None:
         """What is to be expected of ``trial``; None where there is no other trial to compare it with."""
-        seen = look(trial, finished, unfinished, direction)
+        seen = look(trial, finished, unfinished, direction, use_params=use_params)
         if seen is None:
             return None
         with one_thread():

@@ -35,7 +35,12 @@ class Look(NamedTuple):
 
 
 def look(
-    trial: Curve, finished: Sequence[Curve], unfinished: Sequence[Curve], direction: Direction
+    trial: Curve,
+    finished: Sequence[Curve],
+    unfinished: Sequence[Curve],
+    direction: Direction,
+    *,
+    use_params: bool = False,
 ) -> Look | None:
     """What there is to compare; None if no other trial has a finite value.
 
@@ -44,6 +49,7 @@ def look(
         finished: Trials that ran to their own end.
         unfinished: Trials that are running or were stopped.
         direction: Of the metric.
+        use_params: Whether hyperparameters are compared.
 
     Example:
         >>> trial = Curve([1, 2], [0.5, 0.6], horizon=10, params={"lr": 0.1})
@@ -68,7 +74,7 @@ def look(
     top = seen.max()
     unit = float(np.median(top - seen)) or float(top - seen.min()) or 1.0
     gains = np.where(np.isfinite(gains), np.maximum((gains - top) / unit, _WORST), NONE)
-    params, numeric = encode([curve.params or {} for curve in curves])
+    params, numeric = encode([curve.params or {} for curve in curves] if use_params else [])
     known = len(numeric) > 0
     if not known:
         params, numeric = np.zeros((len(curves), 1)), np.array([True])
@@ -94,7 +100,7 @@ def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float)
     The best one, then half of the places to those that went on longest, the rest to the newest.
     """
     finished = [curve for curve in finished if curve.extent is not None]
-    unfinished = [curve for curve in unfinished if len(curve)]
+    unfinished = [curve for curve in unfinished if curve.cutoff > 0]
     n = len(finished)
     everyone = [*finished, *unfinished]
     if len(everyone) <= MOST_TRIALS:
