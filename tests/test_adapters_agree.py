@@ -32,8 +32,14 @@ class OptunaRun:
         )
         self.decisions = recorded(self.study.pruner)
 
-    def start(self) -> optuna.Trial:
-        return self.study.ask()
+    def start(self, params: dict) -> optuna.Trial:
+        self.study.enqueue_trial(params)
+        trial = self.study.ask()
+        if params:
+            trial.suggest_float("lr", 0, 1)
+            trial.suggest_int("width", 1, 9)
+            trial.suggest_categorical("opt", ["sgd", "adam"])
+        return trial
 
     def report(self, trial: optuna.Trial, step: int, value: float) -> bool:
         trial.report(value, step)
@@ -51,8 +57,8 @@ class RayRun:
         self.scheduler = LCPFNScheduler(metric="value", mode=mode, **options)
         self.decisions = recorded(self.scheduler)
 
-    def start(self) -> Trial:
-        trial = Trial("trainable", stub=True)
+    def start(self, params: dict) -> Trial:
+        trial = Trial("trainable", config=params, evaluated_params=params, stub=True)
         self.scheduler.on_trial_add(None, trial)
         return trial
 
@@ -77,6 +83,13 @@ def recorded(adapter) -> list[Decision]:
     return decisions
 
 
+def params_of(index: int) -> dict:
+    """Hyperparameters of a trial; those of the first are not known, nor are those of every seventh."""
+    rng = np.random.default_rng(index)
+    lr, width, opt = float(rng.uniform()), int(rng.integers(1, 10)), str(rng.choice(["sgd", "adam"]))
+    return {} if index % 7 == 0 else {"lr": lr, "width": width, "opt": opt}
+
+
 def run(adapter: OptunaRun | RayRun, curves: np.ndarray, steps: list[int]) -> list[tuple[int, int, bool]]:
     """``(curve, step, stop)`` in order; trials take turns, and a stopped one makes room for the next."""
     waiting = iter(enumerate(curves))
@@ -85,7 +98,9 @@ def run(adapter: OptunaRun | RayRun, curves: np.ndarray, steps: list[int]) -> li
     while True:
         while len(running) < AT_ONCE and (following := next(waiting, None)):
             index, curve = following
-            running.append((index, adapter.start(), iter(list(zip(steps, curve.tolist(), strict=True)))))
+            running.append(
+                (index, adapter.start(params_of(index)), iter(list(zip(steps, curve.tolist(), strict=True))))
+            )
         if not running:
             return outcome
         index, trial, reports = running.pop(0)
@@ -113,6 +128,8 @@ def prior(n: int, length: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize(
     ("n", "mode", "start", "options"),
     [
+        (60, "max", 0, {"policy": "published"}),
+        (60, "min", 1, {"preset": "bold"}),
         (200, "max", 1, {}),
         (40, "min", 1, {"lower": -1.5, "upper": 0.5, "patience": 3, "n_startup_trials": 4}),
         (40, "max", 0, {"target": "final", "confidence": 0.7, "interval_steps": 3, "min_steps": 4}),
