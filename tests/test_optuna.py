@@ -273,6 +273,7 @@ def test_every_option_of_the_configuration_is_a_keyword_with_its_default():
         "horizon": 70,
         "policy": "published",
         "preset": "bold",
+        "use_params": True,
         "confidence": 0.9,
         "min_steps": 3,
         "interval_steps": 2,

@@ -23,7 +23,7 @@ def change(context: Context, **parts: torch.Tensor) -> Context:
 def features_of(trial: Curve, others: list[Curve], direction: str = "maximize") -> torch.Tensor:
     done = [curve for curve in others if curve.cutoff >= curve.horizon]
     rest = [curve for curve in others if curve.cutoff < curve.horizon]
-    return features(*look(trial, done, rest, direction))[0, 0]
+    return features(*look(trial, done, rest, direction, use_params=True))[0, 0]
 
 
 def test_there_are_as_many_as_the_network_expects_and_all_are_moderate():

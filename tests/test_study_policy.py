@@ -72,6 +72,14 @@ def test_what_goes_on_is_not_forecast():
     assert decision.median is decision.interval is decision.scale is None
 
 
+def test_hyperparameters_are_compared_where_the_options_say_so():
+    plain = poor()
+    other = Curve(plain.steps, plain.values, plain.horizon, params={"top": 0.99, "opt": "sgd"})
+    assert core().judge(plain, view()) == core().judge(other, view())
+    with_params = core(use_params=True)
+    assert with_params.judge(plain, view()).p_top < with_params.judge(other, view()).p_top
+
+
 def test_a_loss_is_the_mirror_image():
     def mirrored(curve: Curve) -> Curve:
         return Curve(curve.steps, 3 - curve.values, curve.horizon, curve.params)

@@ -22,7 +22,10 @@ TOLERANCE = 2e-3
 
 
 def verdicts(case: dict) -> list[list[float]]:
-    """``[n_cutoffs, 2]``: probabilities of the best tenth and of beating the incumbent."""
+    """``[2 * n_cutoffs, 2]``: probabilities of the best tenth and of beating the incumbent.
+
+    First without hyperparameters, then with them.
+    """
     curves = [
         Curve(
             row["steps"], [np.nan if v is None else v for v in row["values"]], case["horizon"], row["params"]
@@ -33,7 +36,11 @@ def verdicts(case: dict) -> list[list[float]]:
     finished = [curve for curve in others if curve.cutoff >= case["horizon"]]
     rest = [curve for curve in others if curve.cutoff < case["horizon"]]
     policy = StudyPolicy()
-    found = [policy.verdict(trial.first(n), finished, rest, case["direction"]) for n in case["cutoffs"]]
+    found = [
+        policy.verdict(trial.first(n), finished, rest, case["direction"], use_params=use_params)
+        for use_params in (False, True)
+        for n in case["cutoffs"]
+    ]
     return [[verdict.p_top, verdict.p_beat] for verdict in found]
 
 
@@ -42,7 +49,7 @@ def test_verdicts_are_those_that_were_saved():
     assert len(cases) == 9
     for name, case in cases.items():
         expected = np.array(case["verdicts"])
-        assert expected.shape == (len(case["cutoffs"]), 2)
+        assert expected.shape == (2 * len(case["cutoffs"]), 2)
         assert np.abs(np.array(verdicts(case)) - expected).max() < TOLERANCE, name
 
 
