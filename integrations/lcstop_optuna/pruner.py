@@ -24,8 +24,9 @@ CONFIG_ATTR = "lcstop_config"
 class LCPFNPruner(optuna.pruners.BasePruner):
     """Pruner that stops a trial once it will hardly end among the best of its study.
 
-    A network pre-trained on artificial studies compares the trial with the others. The trial is pruned when it is too unlikely to end in the best tenth of the study's
-    configurations; with ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
+    A network pre-trained on artificial studies compares the trial with the others. The trial is pruned
+    when it is too unlikely to end in the best tenth of the study's configurations; with
+    ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
     with probability at most ``1 - confidence``.
 
     All that a decision rests on comes from the study's storage, so that threads, processes and restarts

@@ -29,8 +29,9 @@ logger = logging.getLogger("lcstop_ray")
 class LCPFNScheduler(FIFOScheduler):
     """Scheduler that stops a trial once it will hardly end among the best of its study.
 
-    A network pre-trained on artificial studies compares the trial with the others. The trial is stopped when it is too unlikely to end in the best tenth of the study's
-    configurations; with ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
+    A network pre-trained on artificial studies compares the trial with the others. The trial is stopped
+    when it is too unlikely to end in the best tenth of the study's configurations; with
+    ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
     with probability at most ``1 - confidence``. Trials are never paused.
 
     After ``Tuner.restore`` the curves of the old trials are read from Ray's own records of them. If a
