@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -41,8 +42,11 @@ def fingerprint(setting: Setting) -> str:
     Raises:
         ValueError: If an option is not allowed, or a file is not what it should be.
     """
+    from lcstop.studies.network import WEIGHTS  # torch is slow to import
+
     options, surrogate = _options(setting.options)
-    return json.dumps([options, surrogate_print(surrogate)], sort_keys=True)
+    study = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    return json.dumps([options, surrogate_print(surrogate), study], sort_keys=True)
 
 
 def _options(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
