@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from lcstop import Curve
+from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
 from lcstop.studies.features import Context
 from lcstop.studies.view import Look
 
@@ -37,3 +37,22 @@ def curves(tops: Sequence[float], horizon: int = 20, seed: int = 0) -> list[Curv
         values = top * (1 - 0.8**steps) + rng.normal(0, 0.005, horizon)
         found.append(Curve(steps, values, horizon, params={"top": float(top), "opt": "adam"}))
     return found
+
+
+H = 20
+PRESETS = ("safe", "balanced", "bold")
+TOPS = (0.7, 0.9, 0.5, 0.8, 0.6, 0.85, 0.75, 0.4)
+
+
+def core(**options) -> PrunerCore:
+    return PrunerCore(PrunerConfig(**{"horizon": H, **options}))
+
+
+def view(n: int = 8) -> StudyView:
+    """Half of the trials have finished, the others are half-way."""
+    others = curves(TOPS[:n], H)
+    return StudyView("maximize", others[: n // 2], [curve.first(10) for curve in others[n // 2 :]])
+
+
+def poor(n: int = 11) -> Curve:
+    return curves([0.1], H, seed=1)[0].first(n)

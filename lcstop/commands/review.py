@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from lcstop.commands.common import Json, errors, load, print_json
 from lcstop.config import load_config
 
 if TYPE_CHECKING:
+    from lcstop.config import PrunerConfig
     from lcstop.review import RecordedStudy
 
 
@@ -63,11 +65,9 @@ def explain(
     lcstop explain --results ~/ray_results/search --mode max
     """
     from lcstop.review import command, table
-    from lcstop.review.review import options_of
 
     given = _given(config, horizon=horizon, confidence=confidence)
-    recorded = _read(storage, study, results, metric, mode, given.get("horizon"))
-    options = options_of(recorded, given)
+    recorded, options = _read(storage, study, results, metric, mode, given)
     if trial is not None:
         found, show = command.explain_trial(recorded, options, trial), table.show_trial
     else:
@@ -102,12 +102,10 @@ def report(
     lcstop report --results ~/ray_results/search --mode max
     """
     from lcstop.review import command, table
-    from lcstop.review.review import options_of
 
     load("plotly", "plot")  # to say that it is missing before the work
     given = _given(config, horizon=horizon, confidence=confidence)
-    recorded = _read(storage, study, results, metric, mode, given.get("horizon"))
-    options = options_of(recorded, given)
+    recorded, options = _read(storage, study, results, metric, mode, given)
     found = table.summary(command.write_report(recorded, options, out, errors))
     if as_json:
         print_json({**found, "page": str(out)})
@@ -132,14 +130,18 @@ def _read(
     results: Path | None,
     metric: str | None,
     mode: Mode | None,
-    horizon: float | None,
-) -> RecordedStudy:
+    given: Mapping[str, Any],
+) -> tuple[RecordedStudy, PrunerConfig]:
+    """The study, and the options to judge it by: those given, or else those on record."""
+    from lcstop.review.review import options_of
+
     if (storage is None) == (results is None):
         raise ValueError("--storage URL or --results FOLDER says where the study is; give one of them")
     found: RecordedStudy
+    horizon = given.get("horizon")
     if results is not None:
         adapter = load("lcstop_ray.folder", "ray")
         found = adapter.read_folder(results, metric, mode and mode.value, horizon=horizon)
     else:
         found = load("lcstop_optuna.records", "optuna").read_storage(storage, study, horizon)
-    return found
+    return found, options_of(found, given)
