@@ -103,7 +103,11 @@ class _Search:
         except Exception as error:
             self._failures.append((trial.number, error))
             self._console.print(
-                f"trial {trial.number} failed: {_brief(error)}", style="red", highlight=False, markup=False
+                f"trial {trial.number} failed: {_brief(error)}",
+                style="red",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
             )
             raise
         value = config.value(values)
