@@ -78,22 +78,22 @@ def regression(
         present: Where there is a trial, ``[B, N]``.
         went_on: Those beyond the cutoff: only they tell what a rank there is worth, ``[B, N]``.
     """
-    n = torch.ones_like(scores)
+    by_params, by_rank = torch.tensor(_KERNELS, dtype=scores.dtype, device=scores.device).T[..., None, None]
     ranks_between = (ranks[:, :, None] - ranks[:, None]).square() / 2
     ranks_to_trial = (rank[:, :, None] - ranks[:, None]).square() / 2
-    parts = []
-    for by_params, by_rank in _KERNELS:
-        used = present & went_on if by_rank > 0 else present
-        both = (used[:, :, None] & used[:, None]).to(scores)
-        covariance = _VARIANCE * torch.exp(-by_params * between - by_rank * ranks_between) * both
-        factor = torch.linalg.cholesky(covariance + torch.diag_embed(torch.where(used, _NOISE * n, n)))
-        targets = scores * used
-        weights = torch.cholesky_solve(targets[..., None], factor)[..., 0]
-        inverse = torch.cholesky_inverse(factor)
-        left_out = (weights / inverse.diagonal(dim1=1, dim2=2)).square() * used  # squared errors
-        explained = 1 - left_out.sum(1) / (targets.square().sum(1) + 1.0)
-        kernel = _VARIANCE * torch.exp(-by_params * to_trial - by_rank * ranks_to_trial) * used[:, None]
-        mean = (kernel @ weights[..., None])[..., 0]
-        variance = _VARIANCE - ((kernel @ inverse) * kernel).sum(2)
-        parts += [mean, variance.clamp(min=0).sqrt(), explained.clamp(-0.5, 1)[:, None].expand_as(mean)]
-    return torch.stack(parts, -1)
+    used = torch.where(by_rank[..., 0] > 0, (present & went_on)[:, None], present[:, None])  # [B, K, N]
+    both = used[..., None] & used[..., None, :]
+    covariance = torch.exp(-by_params * between[:, None] - by_rank * ranks_between[:, None])
+    noise = torch.where(used, _NOISE, 1.0).to(scores)
+    factor = torch.linalg.cholesky(_VARIANCE * covariance * both + torch.diag_embed(noise))
+    inverse = torch.cholesky_inverse(factor)
+    targets = scores[:, None] * used
+    weights = (inverse @ targets[..., None])[..., 0]
+    left_out = (weights / inverse.diagonal(dim1=-2, dim2=-1)).square() * used  # squared errors
+    explained = 1 - left_out.sum(-1) / (targets.square().sum(-1) + 1.0)
+    kernel = torch.exp(-by_params * to_trial[:, None] - by_rank * ranks_to_trial[:, None])
+    kernel = _VARIANCE * kernel * used[:, :, None]  # [B, K, T, N]
+    mean = (kernel @ weights[..., None])[..., 0]
+    deviation = (_VARIANCE - ((kernel @ inverse) * kernel).sum(-1)).clamp(min=0).sqrt()
+    forecasts = [mean, deviation, explained.clamp(-0.5, 1)[..., None].expand_as(mean)]
+    return torch.stack(forecasts, 2).flatten(1, 2).transpose(1, 2)
