@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lcstop.config import PrunerConfig
+from lcstop.convergence import judge_convergence
 from lcstop.curve import Curve, Direction
 from lcstop.decision import Decision, StudyView
 from lcstop.forecast import Forecast
@@ -86,6 +87,25 @@ class PrunerCore:
         """Whether the last report of ``trial`` calls for a decision; needs no other trial."""
         return bool(len(trial)) and (self._is_due(trial, len(trial) - 1) or self._diverged(trial))
 
+    def convergence_due(self, trial: Curve) -> bool:
+        """Whether the last report of ``trial`` calls for :meth:`converged`; needs no other trial."""
+        return self.config.min_gain is not None and bool(len(trial)) and self._is_first(trial, len(trial) - 1)
+
+    def converged(self, trial: Curve, study: StudyView) -> Decision:
+        """Whether ``trial`` should end at its last report as a finished one; never raises because of a study.
+
+        See :func:`lcstop.convergence.judge_convergence`.
+        """
+        min_gain = self.config.min_gain
+        if min_gain is None or not self.convergence_due(trial):
+            return Decision(False, "no judgement of convergence is due at this step", trial.cutoff)
+        try:
+            with np.errstate(all="ignore"):
+                possible = self._possible(trial, study)
+                return judge_convergence(trial, possible, self.config, min_gain, self._surrogate())
+        except Exception as error:
+            return self.fail_open(error, trial.cutoff)
+
     def _diverged(self, trial: Curve) -> bool:
         n = self.config.diverged_after
         return len(trial) >= n and not np.isfinite(trial.values[-n:]).any()
@@ -111,18 +131,11 @@ class PrunerCore:
         return Decision(False, f"goes on, not judged: {cause}", step)
 
     def _judge(self, trial: Curve, study: StudyView) -> Decision:
-        config, cutoff = self.config, trial.cutoff
-        if not self._within_bounds(trial):
-            raise ValueError(f"a trial reported a value outside the bounds [{config.lower}, {config.upper}]")
-        if config.lower is not None or config.upper is not None:
-            study = StudyView(
-                study.direction,
-                [curve for curve in study.finished if self._within_bounds(curve)],
-                [curve for curve in study.unfinished if self._within_bounds(curve)],
-            )
+        config, cutoff, study = self.config, trial.cutoff, self._possible(trial, study)
         n_started = sum(curve.extent is not None for curve in study.finished)
         if config.policy == "study" and n_started < config.n_startup_trials:
-            n_started += sum(curve.cutoff >= cutoff for curve in study.unfinished)
+            share = cutoff / trial.horizon
+            n_started += sum(curve.cutoff / curve.horizon >= share for curve in study.unfinished)
         if n_started < config.n_startup_trials:
             reason = f"{n_started} of {config.n_startup_trials} startup trials finished"
             return Decision(False, reason, cutoff)
@@ -236,7 +249,7 @@ class PrunerCore:
                 prefix = trial.first(i + 1).finite()
                 # A diverged point adds no evidence, and so no vote.
                 grown = not found or len(prefix) < len(found[-1])
-                if grown and len(prefix) >= min(2, self.config.min_steps):
+                if grown and len(prefix) >= (1 if self.config.min_steps == 1 else 2):
                     found.append(prefix)
         return found[::-1]
 
@@ -257,10 +270,23 @@ class PrunerCore:
 
     def _is_first(self, trial: Curve, i: int) -> bool:
         def interval(step: float) -> int:
-            return math.floor((step - self.config.min_steps) / self.config.interval_steps)
+            return math.floor((step - self.config.min_steps) / self.config.interval_steps + 1e-9)
 
         here = interval(float(trial.steps[i]))
         return here >= 0 and (i == 0 or interval(float(trial.steps[i - 1])) < here)
+
+    def _possible(self, trial: Curve, study: StudyView) -> StudyView:
+        """The study without trials whose values are not possible; the judged one must not be one of them."""
+        lower, upper = self.config.lower, self.config.upper
+        if lower is None and upper is None:
+            return study
+        if not self._within_bounds(trial):
+            raise ValueError(f"a trial reported a value outside the bounds [{lower}, {upper}]")
+        return StudyView(
+            study.direction,
+            [curve for curve in study.finished if self._within_bounds(curve)],
+            [curve for curve in study.unfinished if self._within_bounds(curve)],
+        )
 
     def _within_bounds(self, curve: Curve) -> bool:
         """Whether every finite value is possible; a percentage among fractions is a mistake."""
@@ -275,9 +301,7 @@ class PrunerCore:
         """Later steps at which the trial might beat the incumbent, the horizon last."""
         if self.config.target == "final":
             return [trial.horizon]
-        n = min(_MAX_QUERIES, math.ceil(trial.horizon - trial.cutoff))
-        later = np.linspace(trial.horizon, trial.cutoff, n, endpoint=False)
-        return [float(step) for step in later[::-1]]
+        return [float(step) for step in trial.ahead(_MAX_QUERIES)]
 
     def _study_policy(self) -> StudyPolicy:
         with self._lock:

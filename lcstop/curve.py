@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -91,9 +91,10 @@ class Curve:
         """A curve from reports keyed by step, in any order, counted from 0 or from 1.
 
         A report at step 0 says that the loop counts from 0: every step moves up by one, so that ``horizon``
-        counts epochs in either case. The first report past the horizon is taken for the one at the horizon,
-        since a loop may step over it; later ones are left out: what a trial did when it was trained on for
-        longer says nothing about trials that will not be.
+        counts epochs in either case. Where steps are not whole numbers, as those of a clock, it is left out
+        instead, since nothing has been trained by then. The first report past the horizon is taken for the
+        one at the horizon, since a loop may step over it; later ones are left out: what a trial did when it
+        was trained on for longer says nothing about trials that will not be.
 
         Raises:
             ValueError: As the constructor.
@@ -103,7 +104,9 @@ class Curve:
             [1.0, 2.0]
         """
         points = sorted(reports.items())
-        shift = 1 if points and points[0][0] == 0 else 0
+        shift = counted_from_0(reports)
+        if points and points[0][0] == 0 and not shift:
+            del points[0]
         steps = [step + shift for step, _ in points]
         n = bisect_left(steps, horizon) + 1  # up to the first report at the horizon or past it
         steps = [min(step, horizon) for step in steps[:n]]
@@ -131,6 +134,19 @@ class Curve:
             return None
         return self.extent.high if direction == "maximize" else self.extent.low
 
+    def ahead(self, most: int) -> NDArray[np.float64]:
+        """At most ``most`` evenly spaced steps from the cutoff up to the horizon, the last of them ``[n]``.
+
+        They are no closer than 1, or than the reports where these are closer; none is left at the horizon.
+
+        Example:
+            >>> Curve([1, 2], [0.5, 0.6], horizon=6).ahead(10).tolist()
+            [3.0, 4.0, 5.0, 6.0]
+        """
+        between = min(1.0, self.cutoff / max(len(self), 1)) or 1.0
+        n = min(most, math.ceil((self.horizon - self.cutoff) / between))
+        return np.linspace(self.horizon, self.cutoff, n, endpoint=False)[::-1]
+
     def finite(self) -> Curve:
         """The curve without its diverged points."""
         ok = np.isfinite(self.values)
@@ -139,3 +155,13 @@ class Curve:
     def first(self, n: int) -> Curve:
         """The curve as it was after its first ``n`` reports."""
         return Curve(self.steps[:n], self.values[:n], self.horizon, self.params)
+
+
+def counted_from_0(steps: Collection[float]) -> bool:
+    """Whether reports at these steps come from a loop that counts whole steps from 0.
+
+    Example:
+        >>> counted_from_0([0, 1, 2]), counted_from_0([1, 2]), counted_from_0([0.0, 0.4, 0.8])
+        (True, False, False)
+    """
+    return bool(steps) and min(steps) == 0 and all(float(step).is_integer() for step in steps)

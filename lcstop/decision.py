@@ -57,6 +57,8 @@ class Decision:
             trials that it stops.
         interval: Predicted 5 % and 95 % quantiles at the horizon.
         scale: The scale on which the forecast was made, to draw or repeat it.
+        converged: Whether the trial should end since it has hardly anything to gain: it is then a finished
+            trial, whatever the others do, and no stopped one.
     """
 
     stop: bool
@@ -68,3 +70,4 @@ class Decision:
     interval: tuple[float, float] | None = None
     scale: MetricScale | None = None
     p_top: float | None = None
+    converged: bool = False

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from lcstop.config import PrunerConfig
+from lcstop.config import PrunerConfig, horizon_of
 from lcstop.curve import Curve, Direction
 from lcstop.mistakes import nearest
 
@@ -183,12 +183,17 @@ class SearchConfig(BaseModel):
         twice = sorted(set(self.space) & set(self.arguments))
         if twice:
             raise ValueError(f"arguments must not be in the space as well, got {', '.join(twice)}")
+        horizon = self.pruner.horizon
+        if isinstance(horizon, str) and horizon not in self.space:
+            raise ValueError(
+                f"pruner: horizon must be a number or a hyperparameter of the space, got {horizon!r}"
+                + nearest(horizon, self.space)
+            )
         return self
 
-    @property
-    def n_steps(self) -> int:
-        """Steps of a whole trial."""
-        return math.ceil(self.pruner.horizon)
+    def n_steps(self, params: Mapping[str, Any]) -> int:
+        """Steps of a whole trial with these hyperparameters."""
+        return math.ceil(horizon_of(self.pruner.horizon, params))
 
     def load_objective(self) -> Objective:
         """Import the objective.
@@ -231,7 +236,7 @@ class SearchConfig(BaseModel):
             raise TypeError(
                 f"{self.objective} must yield the metric after every step, got {type(values).__name__}"
             )
-        return map(float, islice(values, self.n_steps))
+        return map(float, islice(values, self.n_steps(params)))
 
     def value(self, values: list[float]) -> float:
         """What a trial with these values counts: its best one, or its last one, as ``pruner.target`` says.
@@ -240,7 +245,7 @@ class SearchConfig(BaseModel):
         """
         if self.pruner.target == "final":
             return values[-1] if values else math.nan
-        best = Curve(range(1, len(values) + 1), values, self.n_steps).best(self.direction)
+        best = Curve(range(1, len(values) + 1), values, max(len(values), 1)).best(self.direction)
         return math.nan if best is None else best
 
     def changes(self, stored: Mapping[str, Any], but: str | None = None) -> list[str]:

@@ -13,7 +13,7 @@ from lcstop import PrunerConfig, config
         ({}, "horizon"),
         ({"horizon": 0.5}, "horizon"),
         ({"horizon": math.inf}, "horizon"),
-        ({"horizon": "many"}, "horizon"),
+        ({"horizon": ""}, "horizon"),
         ({"horizon": 50, "confidence": 1.0}, "confidence"),
         ({"horizon": 50, "confidence": 0}, "confidence"),
         ({"horizon": 50, "confidence": 95}, "confidence"),
@@ -24,6 +24,8 @@ from lcstop import PrunerConfig, config
         ({"horizon": 50, "patience": 0}, "patience"),
         ({"horizon": 50, "target": "last"}, "target"),
         ({"horizon": 50, "diverged_after": 0}, "diverged_after"),
+        ({"horizon": 50, "min_gain": -0.1}, "min_gain"),
+        ({"horizon": 50, "min_gain": math.inf}, "min_gain"),
         ({"horizon": 50, "lower": 1, "upper": 1}, "lower must be below upper"),
         ({"horizon": 50, "lower": math.nan}, "lower"),
         (

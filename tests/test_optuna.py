@@ -283,6 +283,7 @@ def test_every_option_of_the_configuration_is_a_keyword_with_its_default():
         "diverged_after": 5,
         "lower": -1.0,
         "upper": 2.0,
+        "min_gain": 0.01,
         "surrogate": "lcpfn",
     }
     assert set(changed) == set(PrunerConfig.model_fields)

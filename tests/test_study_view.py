@@ -82,7 +82,7 @@ def test_the_others_are_on_the_grid_of_the_trial():
     lowest = seen.context.gains.min()
     unit = (seen.context.gains.max() - lowest) / 0.4  # from 0.1 to 0.5
     values = 0.1 + (seen.context.gains[0] - lowest) / unit
-    np.testing.assert_allclose(values[0], [0.25, 0.25, 0.25, 0.25, 0.5], atol=1e-9)
+    np.testing.assert_allclose(values[0], [0.25, 0.25, 0.3, 0.4, 0.5], atol=1e-9)
     np.testing.assert_allclose(values[1, :3], [0.1, 0.2, 0.3], atol=1e-9)
 
 

@@ -25,7 +25,7 @@ pruner:
 """
 
 BROKEN = {
-    "wrong type": (b"horizon: many\n", r":1: horizon: .*valid number, got 'many'"),
+    "wrong type": (b"horizon: 50\nconfidence: many\n", r":2: confidence: .*valid number, got 'many'"),
     "a number in quotes": (b'horizon: "50"\n', r":1: horizon: .*got '50', which is text; write 50 without"),
     "no dot before the exponent": (
         b"horizon: 50\nlower: 1e-5\n",

@@ -1,6 +1,15 @@
 """lcstop as an Optuna pruner."""
 
-from lcstop_optuna.pruner import CONFIG_ATTR, REASON_ATTR, LCPFNPruner
+from lcstop_optuna.convergence import converged
+from lcstop_optuna.pruner import CONFIG_ATTR, CONVERGED_ATTR, REASON_ATTR, LCPFNPruner
 from lcstop_optuna.records import read_storage, read_study
 
-__all__ = ["CONFIG_ATTR", "REASON_ATTR", "LCPFNPruner", "read_storage", "read_study"]
+__all__ = [
+    "CONFIG_ATTR",
+    "CONVERGED_ATTR",
+    "REASON_ATTR",
+    "LCPFNPruner",
+    "converged",
+    "read_storage",
+    "read_study",
+]

@@ -11,11 +11,15 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore, StudyView
+from lcstop.config import horizon_of
 
 logger = logging.getLogger("lcstop_optuna")
 
 REASON_ATTR = "lcstop_reason"
 """User attribute of a stopped trial that holds the reason; ``trials_dataframe()`` shows it."""
+
+CONVERGED_ATTR = "lcstop_converged"
+"""User attribute of a trial that had converged, with the reason; such a trial has finished."""
 
 CONFIG_ATTR = "lcstop_config"
 """User attribute of a study that holds the options with which the pruner last stopped a trial in it."""
@@ -54,7 +58,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
 
     Args:
         horizon: Number of steps that a trial reports if nothing stops it; right for steps counted from 0
-            and from 1.
+            and from 1. Where trials are planned to be of different lengths, the name of the hyperparameter
+            or user attribute that holds the length of each.
         policy: See :class:`lcstop.PrunerConfig`, as for every option below.
         preset: How early and how boldly trials are stopped: ``safe``, ``balanced`` or ``bold``.
         use_params: Whether trials are also compared by their hyperparameters.
@@ -67,6 +72,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         diverged_after: NaN or infinite reports in a row after which a trial is pruned.
         lower: Least possible value of the metric.
         upper: Greatest possible value of the metric.
+        min_gain: What :func:`lcstop_optuna.converged` takes for hardly any further gain.
         surrogate: What predicts the rest of a curve.
 
     Raises:
@@ -75,20 +81,21 @@ class LCPFNPruner(optuna.pruners.BasePruner):
 
     def __init__(
         self,
-        horizon: float,
+        horizon: float | str,
         *,
         policy: Literal["study", "published"] = "study",
         preset: Literal["safe", "balanced", "bold"] = "balanced",
         use_params: bool = False,
         confidence: float = 0.95,
-        min_steps: int = 2,
-        interval_steps: int = 1,
+        min_steps: float = 2,
+        interval_steps: float = 1,
         n_startup_trials: int = 1,
         patience: int = 1,
         target: Literal["best", "final"] = "best",
         diverged_after: int = 3,
         lower: float | None = None,
         upper: float | None = None,
+        min_gain: float | None = None,
         surrogate: str = "lcpfn",
     ) -> None:
         config = PrunerConfig(
@@ -105,6 +112,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             diverged_after=diverged_after,
             lower=lower,
             upper=upper,
+            min_gain=min_gain,
             surrogate=surrogate,
         )
         self._core = PrunerCore(config)
@@ -144,6 +152,23 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             self._record(study, trial, decision)
         return decision.stop
 
+    def converged(self, trial: optuna.Trial) -> bool:
+        """See :func:`lcstop_optuna.converged`, which calls this."""
+        study, storage = trial.study, trial.study._storage
+        check_single_objective(study)
+        try:
+            frozen = storage.get_trial(trial._trial_id)
+            curve = self._curve(frozen)
+            if not self._core.convergence_due(curve):
+                return False
+            decision = self._core.converged(curve, self._view(study, trial.number))
+            if decision.stop:
+                logger.info("trial %d ends at step %d: %s", trial.number, frozen.last_step, decision.reason)
+                storage.set_trial_user_attr(trial._trial_id, CONVERGED_ATTR, decision.reason)
+        except Exception as error:
+            return self._core.fail_open(error, 0).stop
+        return decision.stop
+
     def explain(self, study: optuna.study.Study, trial: FrozenTrial | optuna.Trial) -> Decision:
         """What would be decided on a trial at its last report, from what the study holds now.
 
@@ -158,18 +183,17 @@ class LCPFNPruner(optuna.pruners.BasePruner):
 
     def _view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
-        finished, unfinished = [], []
+        finished, unfinished = list[Curve](), list[Curve]()
         for other in study.get_trials(
             deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
         ):
             if other.number == number:
                 continue
-            if other.state == TrialState.COMPLETE:
-                finished.append(self._ended_curve(other))
-            elif other.state == TrialState.PRUNED:
-                unfinished.append(self._ended_curve(other))
-            else:
-                unfinished.append(self._curve(other))
+            try:
+                curve = self._curve(other) if other.state == TrialState.RUNNING else self._ended_curve(other)
+            except ValueError:
+                continue  # nobody knows how long it was to be
+            (finished if other.state == TrialState.COMPLETE else unfinished).append(curve)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return StudyView("maximize" if maximize else "minimize", finished, unfinished)
 
@@ -202,8 +226,13 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             logger.warning("the reason for pruning trial %d was not stored", trial.number, exc_info=True)
 
 
-def to_curve(trial: FrozenTrial, horizon: float) -> Curve:
-    """What a trial has reported; one that was added with its result alone is known at the horizon only."""
+def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
+    """What a trial has reported; one that was added with its result alone is known at the horizon only.
+
+    Raises:
+        ValueError: If ``horizon`` is a name, and the trial has no length under it.
+    """
+    horizon = horizon_of(horizon, trial.params, trial.user_attrs)
     if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
         return Curve([horizon], [trial.values[0]], horizon, trial.params)
     return Curve.from_reports(trial.intermediate_values, horizon, trial.params)

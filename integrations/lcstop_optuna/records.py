@@ -12,7 +12,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
-from lcstop_optuna.pruner import CONFIG_ATTR, REASON_ATTR, check_single_objective, to_curve
+from lcstop_optuna.pruner import CONFIG_ATTR, CONVERGED_ATTR, REASON_ATTR, check_single_objective, to_curve
+
+_OURS = (REASON_ATTR, CONVERGED_ATTR)
 
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
@@ -22,7 +24,7 @@ _STATES: dict[TrialState, State] = {
 }
 
 
-def read_storage(storage: str, name: str | None = None, horizon: float | None = None) -> RecordedStudy:
+def read_storage(storage: str, name: str | None = None, horizon: float | str | None = None) -> RecordedStudy:
     """A study in a storage, which is only read: nothing is created or upgraded there.
 
     Args:
@@ -43,16 +45,16 @@ def read_storage(storage: str, name: str | None = None, horizon: float | None = 
         return read_study(optuna.load_study(study_name=name, storage=opened), horizon)
 
 
-def read_study(study: optuna.Study, horizon: float | None = None) -> RecordedStudy:
+def read_study(study: optuna.Study, horizon: float | str | None = None) -> RecordedStudy:
     """A study, whatever pruner it ran with.
 
     A finished trial that has reported nothing is known at the horizon only, by its result. Other trials
-    without a report are left out.
+    without a report are left out, and those without a length where ``horizon`` is the name of one.
 
     Args:
         study: A study with one objective.
-        horizon: Last step that a trial would reach; by default the one that ``LCPFNPruner`` has noted in the
-            study, or else the longest trial's last step.
+        horizon: Last step that a trial would reach, or the name under which each trial holds it; by default
+            the one that ``LCPFNPruner`` has noted in the study, or else the longest trial's last step.
 
     Raises:
         ValueError: If the study has more than one objective, or no trial has reported a finite value.
@@ -83,11 +85,14 @@ def read_study(study: optuna.Study, horizon: float | None = None) -> RecordedStu
     )
 
 
-def _recorded(trial: FrozenTrial, horizon: float, now: float) -> RecordedTrial | None:
-    curve = to_curve(trial, horizon)
+def _recorded(trial: FrozenTrial, horizon: float | str, now: float) -> RecordedTrial | None:
+    try:
+        curve = to_curve(trial, horizon)
+    except ValueError:
+        return None  # nobody knows how long it was to be
     if trial.datetime_start is None or not len(curve):
         return None
-    attrs = {name: value for name, value in trial.user_attrs.items() if name != REASON_ATTR}
+    attrs = {name: value for name, value in trial.user_attrs.items() if name not in _OURS}
     reason = trial.user_attrs.get(REASON_ATTR) if trial.state == TrialState.PRUNED else None
     return RecordedTrial(
         trial.number,

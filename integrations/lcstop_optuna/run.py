@@ -21,6 +21,7 @@ from sqlalchemy.exc import DatabaseError
 
 from lcstop.progress import progress_on
 from lcstop.search import Objective, ObjectiveError, Parameter, SearchConfig, SearchResult
+from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
 
 CONFIG_ATTR = "lcstop_search"
@@ -96,6 +97,8 @@ class _Search:
                 if trial.should_prune():
                     raise optuna.TrialPruned
                 self._progress.update(self._task, epochs=self._epochs + len(values))
+                if converged(trial):
+                    break
             if not values:
                 raise ValueError(f"{config.objective} has yielded nothing")
         except optuna.TrialPruned:
@@ -127,7 +130,7 @@ class _Search:
         return {
             "best": math.nan if best is None else best.value,
             "epochs": self._epochs,
-            "saved": len(ended) * self._config.n_steps - self._epochs,
+            "saved": sum(self._config.n_steps(trial.params) for trial in ended) - self._epochs,
         }
 
     def _best(self, ended: list[FrozenTrial]) -> FrozenTrial | None:
@@ -146,7 +149,7 @@ class _Search:
             n_stopped=sum(trial.state == TrialState.PRUNED for trial in ended),
             n_failed=len(self._failures),
             steps=sum(len(trial.intermediate_values) for trial in ended),
-            steps_unpruned=len(ended) * self._config.n_steps,
+            steps_unpruned=sum(self._config.n_steps(trial.params) for trial in ended),
             seconds=seconds,
             best=None if best is None else best.values[0],
             best_trial=None if best is None else best.number,

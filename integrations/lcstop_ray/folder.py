@@ -11,6 +11,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
+from lcstop.config import horizon_of
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
 from lcstop_ray.history import History
 from lcstop_ray.records import RESULTS_FILE, STOPPED_FILE, TABLE_FILE, points_of
@@ -26,7 +27,7 @@ def read_folder(
     metric: str | None = None,
     mode: str | None = None,
     time_attr: str = "training_iteration",
-    horizon: float | None = None,
+    horizon: float | str | None = None,
 ) -> RecordedStudy:
     """A search from its results folder, whatever scheduler it ran with.
 
@@ -38,8 +39,8 @@ def read_folder(
         metric: The result to look at; by default the one that the search was told to optimise.
         mode: ``min`` or ``max``.
         time_attr: The result that counts the steps.
-        horizon: Last step that a trial would reach; by default the one that ``LCPFNScheduler`` has noted, or
-            else the longest trial's last step.
+        horizon: Last step that a trial would reach, or the key of its configuration that holds it; by default
+            the one that ``LCPFNScheduler`` has noted, or else the longest trial's last step.
 
     Raises:
         OSError: If a file cannot be read.
@@ -60,7 +61,7 @@ def read_folder(
     if horizon is None:
         horizon = (options or {}).get("horizon") or longest(dict(trial.points) for trial in found)
     noted = any(trial.stop for trial in found)
-    trials = [_recorded(i, trial, horizon, noted) for i, trial in enumerate(found)]
+    trials = [_recorded(i, trial, horizon_of(horizon, trial.config), noted) for i, trial in enumerate(found)]
     return RecordedStudy(
         folder.resolve().name, "Ray Tune", metric, time_attr, DIRECTIONS[mode], trials, options
     )
@@ -82,6 +83,7 @@ class _Found:
     status: str
     failed: bool
     params: Mapping[str, Any]
+    config: Mapping[str, Any]
     points: list[tuple[float, float]]
     stop: Mapping[str, Any]
     start: float
@@ -124,6 +126,7 @@ def _read(path: Path, state: _State, time_attr: str, metric: str) -> _Found | No
         str(known.get("status") or (Trial.TERMINATED if last.get("done") else Trial.RUNNING)),
         any((path / name).exists() for name in _FAILED_FILES),
         {name: value for name, value in params.items() if name in searched},
+        params,
         points,
         _json(path / STOPPED_FILE),
         times[0] - first if times else 0.0,

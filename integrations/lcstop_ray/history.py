@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from lcstop import Curve
 
-State = Literal["running", "finished", "stopped", "failed"]
-"""``stopped`` by the scheduler, ``finished`` by anything else, ``failed`` with an error."""
+State = Literal["running", "finished", "stopped", "converged", "failed"]
+"""``stopped`` by the scheduler, or ended by it as ``converged``, which counts as finished; ``finished`` by
+anything else, ``failed`` with an error."""
 
 
 class History:
@@ -52,6 +53,11 @@ class History:
     def keep_until(self, step: float) -> None:
         """Forget every point after ``step``."""
         self._cut(bisect_right(self._steps, step))
+
+    @property
+    def first_step(self) -> float | None:
+        """Step of the first report, as it was reported."""
+        return self._steps[0] if self._steps else None
 
     @property
     def last_step(self) -> float | None:

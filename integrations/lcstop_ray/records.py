@@ -34,6 +34,10 @@ copies the directory to the storage together with ``result.json``, so one is nev
 """
 
 
+CONVERGED_FILE = "lcstop_converged.json"
+"""The same for a trial that the scheduler has ended because it had converged."""
+
+
 def read_points(trial: Trial, time_attr: str, metric: str, best_known: str) -> list[tuple[float, float]]:
     """Every ``(step, value)`` on record for a trial of an earlier run, in the order of the reports.
 
@@ -70,15 +74,17 @@ def restart_step(trial: Trial, time_attr: str) -> float:
     return math.inf if step is None else step
 
 
-def write_stopped(trial: Trial, step: float, reason: str, options: Mapping[str, Any]) -> None:
-    """Put on record that the scheduler has stopped a trial; if that fails, it is stopped all the same."""
+def write_ended(
+    trial: Trial, step: float, reason: str, options: Mapping[str, Any], name: str = STOPPED_FILE
+) -> None:
+    """Put on record that the scheduler has ended a trial; if that fails, it ends all the same."""
     if trial.storage is None or not trial.relative_logdir:
         return
     content = json.dumps({"step": step, "reason": reason, "config": options}, indent=2) + "\n"
     try:
-        Path(trial.storage.trial_driver_staging_path, STOPPED_FILE).write_text(content, encoding="utf-8")
+        Path(trial.storage.trial_driver_staging_path, name).write_text(content, encoding="utf-8")
     except Exception:
-        logger.warning("that trial %s was stopped is not on record", trial.trial_id, exc_info=True)
+        logger.warning("that trial %s was ended is not on record", trial.trial_id, exc_info=True)
 
 
 def read_stopped(trial: Trial) -> float | None:

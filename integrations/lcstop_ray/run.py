@@ -168,8 +168,8 @@ class _Shown(tune.Callback):
     def _update(self, trials: Any, ended: Any) -> None:
         """``ended`` is a trial that has just ended, which Ray has not marked yet."""
         steps = {t: t.last_result.get("training_iteration", 0) for t in trials if t.last_result}
-        over = [n for trial, n in steps.items() if trial is ended or trial.is_finished()]
-        saved = len(over) * self._config.n_steps - sum(over)
+        over = [trial for trial in steps if trial is ended or trial.is_finished()]
+        saved = sum(self._config.n_steps(trial.config) - steps[trial] for trial in over)
         self._progress.update(
             self._task, completed=len(over), epochs=sum(steps.values()), best=self._best, saved=saved
         )
@@ -205,7 +205,7 @@ def _result(
         n_stopped=sum(stopped),
         n_failed=len(failed),
         steps=sum(map(len, curves)),
-        steps_unpruned=len(ended) * config.n_steps,
+        steps_unpruned=sum(config.n_steps(result.config or {}) for result in ended),
         seconds=seconds,
         best=best,
         best_trial=None if winner is None else (winner.metrics or {}).get("trial_id"),

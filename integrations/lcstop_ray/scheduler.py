@@ -58,7 +58,8 @@ class LCPFNScheduler(FIFOScheduler):
         metric: Result to optimise; may be given to ``tune.TuneConfig`` instead, as may ``mode``.
         mode: ``min`` or ``max``.
         horizon: ``time_attr`` at the end of a trial that nothing stops; by default that of
-            ``tune.RunConfig(stop={time_attr: ...})``.
+            ``tune.RunConfig(stop={time_attr: ...})``. Where trials are planned to be of different lengths,
+            the key of ``trial.config`` that holds the length of each, with ``/`` between nested keys.
         policy: See :class:`lcstop.PrunerConfig`, as for every option below.
         preset: How early and how boldly trials are stopped: ``safe``, ``balanced`` or ``bold``.
         use_params: Whether trials are also compared by their hyperparameters.
@@ -71,6 +72,7 @@ class LCPFNScheduler(FIFOScheduler):
         diverged_after: NaN or infinite reports in a row after which a trial is stopped.
         lower: Least possible value of the metric.
         upper: Greatest possible value of the metric.
+        min_gain: A trial that will hardly gain more than this until its horizon is ended as a finished one.
         surrogate: What predicts the rest of a curve.
 
     Raises:
@@ -82,20 +84,21 @@ class LCPFNScheduler(FIFOScheduler):
         time_attr: str = "training_iteration",
         metric: str | None = None,
         mode: str | None = None,
-        horizon: float | None = None,
+        horizon: float | str | None = None,
         *,
         policy: Literal["study", "published"] = "study",
         preset: Literal["safe", "balanced", "bold"] = "balanced",
         use_params: bool = False,
         confidence: float = 0.95,
-        min_steps: int = 2,
-        interval_steps: int = 1,
+        min_steps: float = 2,
+        interval_steps: float = 1,
         n_startup_trials: int = 1,
         patience: int = 1,
         target: Literal["best", "final"] = "best",
         diverged_after: int = 3,
         lower: float | None = None,
         upper: float | None = None,
+        min_gain: float | None = None,
         surrogate: str = "lcpfn",
     ) -> None:
         _check_mode(mode)
@@ -114,6 +117,7 @@ class LCPFNScheduler(FIFOScheduler):
             diverged_after=diverged_after,
             lower=lower,
             upper=upper,
+            min_gain=min_gain,
             surrogate=surrogate,
         )
         super().__init__()  # type: ignore[no-untyped-call]
@@ -149,7 +153,7 @@ class LCPFNScheduler(FIFOScheduler):
 
     @property
     def stops(self) -> Mapping[str, Decision]:
-        """The decision on each trial that this object has stopped, by trial id."""
+        """The decision on each trial that this object has stopped, or ended as converged, by trial id."""
         return MappingProxyType({} if self._search is None else self._search.stops)
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:

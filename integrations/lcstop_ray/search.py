@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ray.tune.experiment import Trial
+from ray.tune.utils import flatten_dict
 
 from lcstop import Decision, PrunerCore, StudyView
+from lcstop.config import horizon_of
 from lcstop.curve import Direction
 from lcstop_ray.history import History
-from lcstop_ray.records import read_points, read_stopped, restart_step, write_stopped
+from lcstop_ray.records import CONVERGED_FILE, read_points, read_stopped, restart_step, write_ended
 from lcstop_ray.results import UnusableResultError, to_point
 
 logger = logging.getLogger("lcstop_ray")
+
+_ENDED = ("stopped", "converged")
 
 DIRECTIONS: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 
@@ -50,6 +54,7 @@ class Search:
         self.stops: dict[str, Decision] = {}
         self.n_unusable = 0
         self._warned: set[str] = set()
+        self._tried_again: set[str] = set()
 
     def add(self, trial: Trial) -> None:
         """Take in a new trial, one that is tried again, or one of an earlier run."""
@@ -57,6 +62,8 @@ class Search:
         history = self._history(trial)
         stopped_at = history.last_step if history.state == "stopped" else None
         self.stops.pop(trial.trial_id, None)
+        if known:
+            self._tried_again.add(trial.trial_id)
         if trial.status == Trial.ERROR:
             history.state = "failed"
             return
@@ -85,23 +92,40 @@ class Search:
             step, value = to_point(result, self.time_attr, self.metric)
         except UnusableResultError as error:
             self._count_unusable(trial, str(error))
-            return history.state == "stopped"
+            return history.state in _ENDED
         if not math.isfinite(value):
             self._count_unusable(trial, f"{self.metric!r} is not finite")
+        self._check_steps(trial, history, step)
         history.report(step, value)
+        if history.state == "converged":
+            return True
         if history.state == "stopped":
             # Ray may hand over results that it had buffered behind the one that stopped the trial.
             self._write_stopped(trial, step, "stopped at an earlier step")
             return True
-        if not self.core.due(history.curve):
+        decision = self._decide(history)
+        if decision is None:
             return False
-        decision = self.core.decide(history.curve, self.view(judged=history))
-        if decision.stop:
-            logger.info("trial %s stopped at step %g: %s", trial.trial_id, step, decision.reason)
-            history.state = "stopped"
-            self.stops[trial.trial_id] = decision
+        history.state = "converged" if decision.converged else "stopped"
+        self.stops[trial.trial_id] = decision
+        logger.info("trial %s %s at step %g: %s", trial.trial_id, history.state, step, decision.reason)
+        if decision.converged:
+            write_ended(trial, step, decision.reason, self.core.config.model_dump(), CONVERGED_FILE)
+        else:
             self._write_stopped(trial, step, decision.reason)
-        return decision.stop
+        return True
+
+    def _decide(self, history: History) -> Decision | None:
+        """The decision that ends the trial, if there is one."""
+        stop_due, convergence_due = self.core.due(history.curve), self.core.convergence_due(history.curve)
+        if not (stop_due or convergence_due):
+            return None
+        view = self.view(judged=history)
+        if stop_due and (decision := self.core.decide(history.curve, view)).stop:
+            return decision
+        if convergence_due and (decision := self.core.converged(history.curve, view)).stop:
+            return decision
+        return None
 
     def finish(self, trial: Trial, result: Mapping[str, Any]) -> None:
         """Record the last result of a trial that has ended; one that was stopped has not finished."""
@@ -116,7 +140,8 @@ class Search:
             return
         if step is not None:
             history.report(step, value)
-        history.state = "finished"
+        if history.state != "converged":
+            history.state = "finished"
 
     def view(self, judged: History | None = None) -> StudyView:
         """The trials other than the judged one; failed ones gave the user no result and are left out."""
@@ -124,7 +149,7 @@ class Search:
         for history in self.histories.values():
             if history is judged or history.last_step is None:
                 continue
-            if history.state == "finished":
+            if history.state in ("finished", "converged"):
                 finished.append(history.curve)
             elif history.state != "failed":
                 unfinished.append(history.curve)
@@ -136,10 +161,12 @@ class Search:
 
     def __str__(self) -> str:
         stopped = [history for history in self.histories.values() if history.state == "stopped"]
-        saved = sum(history.horizon - history.curve.cutoff for history in stopped)
+        converged = [history for history in self.histories.values() if history.state == "converged"]
+        saved = sum(history.horizon - history.curve.cutoff for history in [*stopped, *converged])
         incumbent = self.incumbent()
         return (
             f"{len(stopped)} of {len(self.histories)} trials stopped, "
+            f"{f'{len(converged)} converged, ' if self.core.config.min_gain is not None else ''}"
             f"{saved:g} steps of {self.time_attr} saved, "
             f"incumbent {'not known yet' if incumbent is None else f'{incumbent:.4g}'}, "
             f"{self.n_unusable} results without a finite value"
@@ -147,11 +174,35 @@ class Search:
 
     def _history(self, trial: Trial) -> History:
         if trial.trial_id not in self.histories:
-            self.histories[trial.trial_id] = History(self.core.config.horizon, trial.evaluated_params)
+            horizon = horizon_of(self.core.config.horizon, flatten_dict(trial.config))
+            self.histories[trial.trial_id] = History(horizon, trial.evaluated_params)
         return self.histories[trial.trial_id]
 
     def _write_stopped(self, trial: Trial, step: float, reason: str) -> None:
-        write_stopped(trial, step, reason, self.core.config.model_dump())
+        write_ended(trial, step, reason, self.core.config.model_dump())
+
+    def _check_steps(self, trial: Trial, history: History, step: float) -> None:
+        """Tell once of steps that this scheduler takes for something else than the user does."""
+        least = self.core.config.min_steps
+        first, last = history.first_step, history.last_step
+        if first is not None and last is not None and step <= first < last:
+            if trial.trial_id in self._tried_again:
+                self._tried_again.discard(trial.trial_id)
+                return
+            self._warn(
+                f"steps of {self.time_attr!r} start again in one trial, and only those since then count; if "
+                "these are folds, count on (fold * epochs + epoch) and report the mean so far"
+            )
+        if not step.is_integer() and least >= history.horizon:
+            self._warn(
+                f"{self.time_attr!r} counts in fractions up to {history.horizon:g}, and no trial is stopped "
+                f"before min_steps={least:g}: pass min_steps and interval_steps as fractions, too"
+            )
+
+    def _warn(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            logger.warning(message)
 
     def _count_unusable(self, trial: Trial, cause: str) -> None:
         self.n_unusable += 1

@@ -203,10 +203,11 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
 
 def _shot(shot: Snapshot) -> dict[str, Any]:
     decision, band = shot.decision, shot.band
-    drawn = {}
+    drawn: dict[str, Any] = {}
     if band is not None:
         # Its steps are evenly spaced up to the horizon, which is less to write than each of them.
         drawn = {part: round_all(getattr(band, part)) for part in ("low", "median", "high")}
+        drawn["end"] = band.steps[-1]
     return {
         "n": shot.n,
         "step": decision.cutoff,

@@ -142,7 +142,7 @@ def calibration(review: Review) -> list[Calibration]:
     for trial in review.trials:
         for shot in trial.snapshots:
             if shot.band is not None and shot.band.level is not None:
-                half = shot.decision.cutoff <= review.study.horizon / 2
+                half = shot.decision.cutoff <= trial.record.curve.horizon / 2
                 (early if half else late).append(shot.band.level)
     parts = []
     for name, levels in (("first half of a trial", early), ("second half", late)):

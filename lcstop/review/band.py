@@ -66,8 +66,7 @@ def forecast_band(
         >>> len(band.steps), bool((band.low < band.high).all())
         (17, True)
     """
-    n = min(most, math.ceil(curve.horizon - curve.cutoff))
-    steps = np.linspace(curve.horizon, curve.cutoff, n, endpoint=False)[::-1]
+    steps = curve.ahead(most)
     forecast = surrogate.forecast([curve], steps.tolist(), scale, study)
     lower, upper = bounds
     ends = (-math.inf if lower is None else lower, math.inf if upper is None else upper)

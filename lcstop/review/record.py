@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from lcstop.curve import Curve, Direction
+from lcstop.curve import Curve, Direction, counted_from_0
 from lcstop.decision import Decision, StudyView
 
 State = Literal["finished", "stopped", "running", "failed"]
@@ -98,8 +98,8 @@ class RecordedStudy:
 
     @property
     def horizon(self) -> float:
-        """Last step that a trial would reach."""
-        return self.trials[0].curve.horizon
+        """Last step that a trial would reach; of trials of different lengths that of the longest."""
+        return max(trial.curve.horizon for trial in self.trials)
 
     @property
     def epochs(self) -> float:
@@ -157,5 +157,5 @@ def longest(reports: Iterable[Mapping[int, float]] | Iterable[Mapping[float, flo
         >>> longest([{0: 0.1, 1: 0.2, 2: 0.3}, {0: 0.1}]), longest([{1: 0.1, 5: 0.2}])
         (3.0, 5.0)
     """
-    ends = [max(steps) + (min(steps) == 0) for steps in reports if steps]
+    ends = [max(steps) + counted_from_0(steps) for steps in reports if steps]
     return float(max([*ends, 1]))

@@ -19,6 +19,10 @@ MOST_TRIALS = 64
 
 _MOST_STEPS = 128
 _MOST_PARAMS = 32
+_ROUNDING = 1e-9
+_APART = 1e-6
+"""Share of the way to the next report from which on a step of the grid lies between two reports."""
+
 _WORST = -1e6
 """Least gain, in units of the median distance from the best value: keeps differences near the best exact."""
 
@@ -44,6 +48,9 @@ def look(
 ) -> Look | None:
     """What there is to compare; None if no other trial has a finite value.
 
+    Trials with horizons of their own are compared at the same share of them: there learning-rate schedules
+    are at the same phase, and what counts is where each ends.
+
     Args:
         trial: The trial that is judged, with one report at least.
         finished: Trials that ran to their own end.
@@ -64,9 +71,11 @@ def look(
         return None
     grid = _grid(trial)
     curves = [*others, trial]
-    gains = np.stack([_on_grid(curve, grid, sign) for curve in curves])
-    share = [curve.cutoff / trial.horizon for curve in curves]
-    lengths = np.clip(np.floor(np.array(share) * len(grid) + 1e-9), 1, len(grid)).astype(np.int64)
+    grids = [grid * (curve.horizon / trial.horizon) for curve in curves]
+    gains = np.stack([_on_grid(*pair, sign) for pair in zip(curves, grids, strict=True)])
+    ends = [curve.cutoff * (1 + _ROUNDING) for curve in curves]
+    reached = [np.searchsorted(own, end, side="right") for own, end in zip(grids, ends, strict=True)]
+    lengths = np.maximum(reached, 1)
     seen = gains[np.arange(len(grid)) < lengths[:, None]]
     seen = seen[np.isfinite(seen)]
     if not len(seen):
@@ -105,7 +114,7 @@ def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float)
     everyone = [*finished, *unfinished]
     if len(everyone) <= MOST_TRIALS:
         return everyone, n
-    cutoffs = np.array([curve.cutoff for curve in everyone])
+    cutoffs = np.array([_share(curve) for curve in everyone])
     order = np.argsort(cutoffs, kind="stable")[::-1]
     taken = np.zeros(len(everyone), bool)
     taken[order[: MOST_TRIALS // 2]] = True
@@ -119,16 +128,37 @@ def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float)
 
 
 def _grid(trial: Curve) -> Array:
-    """Evenly spaced steps up to the horizon, as far apart as the reports of the trial."""
+    """Steps up to the horizon, about as far apart as the reports of the trial, its cutoff among them.
+
+    A trial that were judged a little before its last report would be judged by the one before, against
+    others that may have reported since.
+    """
     between = float(np.median(np.diff(trial.steps, prepend=0.0)))
     n = round(min(_MOST_STEPS, max(2.0, trial.horizon / between)))
-    return np.arange(1.0, n + 1) * (trial.horizon / n)
+    now = min(max(math.floor(trial.cutoff / trial.horizon * n + _ROUNDING), 1), n)
+    before = trial.cutoff * np.arange(1.0, now + 1) / now
+    after = trial.cutoff + (trial.horizon - trial.cutoff) * np.arange(1.0, n - now + 1) / max(n - now, 1)
+    return np.concatenate([before, after])
+
+
+def _share(curve: Curve) -> float:
+    """How much of its horizon a trial has come."""
+    return curve.cutoff / curve.horizon
 
 
 def _on_grid(curve: Curve, grid: Array, sign: float) -> Array:
-    """The last value reported by each step of the grid, the first one before it, higher is better."""
-    last = np.searchsorted(curve.steps, grid * (1 + 1e-9), side="right") - 1
-    return sign * curve.values[np.maximum(last, 0)]
+    """The value at each step of the grid, higher is better; the first one before the first report.
+
+    Between two reports it lies on the line between them, or is the earlier one where the later is no number.
+    """
+    last = np.maximum(np.searchsorted(curve.steps, grid * (1 + _ROUNDING), side="right") - 1, 0)
+    following = np.minimum(last + 1, len(curve) - 1)
+    values, later, start = curve.values[last], curve.values[following], curve.steps[last]
+    share = (grid - start) / np.where(following > last, curve.steps[following] - start, np.inf)
+    between = (share > _APART) & np.isfinite(values) & np.isfinite(later)
+    share = share[between]
+    values[between] = values[between] * (1 - share) + later[between] * share
+    return sign * values
 
 
 def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[np.bool_]]:

@@ -54,7 +54,7 @@ function lines(trial, now) {
     now: { x: known.x.slice(end, end + 1), y: known.y.slice(end, end + 1) },
   };
   if (now && now.low) {
-    const after = now.low.map((_, i) => data.horizon - (now.low.length - 1 - i) * now.spacing);
+    const after = now.low.map((_, i) => now.end - (now.low.length - 1 - i) * now.spacing);
     for (const part of ["low", "median", "high"]) found[part] = { x: after, y: now[part] };
   }
   if (now && now.incumbent !== null) found.incumbent = { x: [0, data.horizon], y: [now.incumbent, now.incumbent] };
