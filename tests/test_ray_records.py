@@ -9,21 +9,12 @@ import numpy as np
 import pytest
 import torch
 from ray.train._internal.checkpoint_manager import _TrainingResult
-from ray.train._internal.storage import StorageContext
 from ray.tune import Checkpoint
 from ray.tune.experiment import Trial
 
 from lcstop_ray import STOPPED_FILE
 
 from .ray_trials import GO, GOOD, POOR, STOP, H, feed, finish, new_trial, results
-
-
-@pytest.fixture
-def storage(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "ray.train._internal.storage._get_ray_train_session_dir", lambda: str(tmp_path / "ray")
-    )
-    return StorageContext(storage_path=str(tmp_path), experiment_dir_name="search")
 
 
 def old_trial(storage, status=Trial.TERMINATED, files=None, checkpoint=None) -> Trial:

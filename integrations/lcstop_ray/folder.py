@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from ray.tune.utils import flatten_dict
 from lcstop.config import horizon_of
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
 from lcstop_ray.history import History
-from lcstop_ray.records import RESULTS_FILE, STOPPED_FILE, TABLE_FILE, points_of
+from lcstop_ray.records import CONVERGED_FILE, RESULTS_FILE, STOPPED_FILE, TABLE_FILE, points_of
 from lcstop_ray.search import DIRECTIONS
 
 _STATES: dict[str, State] = {Trial.TERMINATED: "finished", Trial.ERROR: "failed"}
@@ -57,11 +58,15 @@ def read_folder(
     found.sort(key=lambda trial: trial.name)  # Ray's names end with the number of the trial
     if not found:
         raise ValueError(f"no trial in {folder} has reported {metric!r} at a {time_attr!r}")
-    options = next((trial.stop["config"] for trial in found if "config" in trial.stop), None)
+    notes = [note for trial in found for note in (trial.stop, trial.convergence) if note]
+    options = next((note["config"] for note in notes if "config" in note), None)
     if horizon is None:
         horizon = (options or {}).get("horizon") or longest(dict(trial.points) for trial in found)
-    noted = any(trial.stop for trial in found)
-    trials = [_recorded(i, trial, horizon_of(horizon, trial.config), noted) for i, trial in enumerate(found)]
+    trials = list[RecordedTrial]()
+    for trial in found:
+        with contextlib.suppress(ValueError):  # nobody knows how long it was to be
+            length = horizon_of(horizon, trial.config)
+            trials.append(_recorded(len(trials), trial, length, bool(notes)))
     return RecordedStudy(
         folder.resolve().name, "Ray Tune", metric, time_attr, DIRECTIONS[mode], trials, options
     )
@@ -86,6 +91,7 @@ class _Found:
     config: Mapping[str, Any]
     points: list[tuple[float, float]]
     stop: Mapping[str, Any]
+    convergence: Mapping[str, Any]
     start: float
     end: float
 
@@ -129,6 +135,7 @@ def _read(path: Path, state: _State, time_attr: str, metric: str) -> _Found | No
         params,
         points,
         _json(path / STOPPED_FILE),
+        _json(path / CONVERGED_FILE),
         times[0] - first if times else 0.0,
         times[-1] if times else 0.0,
     )
