@@ -45,15 +45,33 @@ def test_reports_that_are_late_by_a_little_are_on_the_step_before(offset):
     assert cutoff == 10
 
 
-def test_irregular_reports_are_where_they_were_made():
+def test_irregular_reports_are_where_they_were_made_with_lines_between():
     steps, values = [1, 2, 4, 5, 9, 12], [0.1, 0.2, 0.4, 0.5, 0.9, 1.2]
     gains, cutoff = on_grid(steps, values, 24)
     unit = 24 / len(gains)
     assert cutoff == 12 / unit
     ends = [unit * (i + 1) for i in range(cutoff)]
-    last = [max(v for step, v in zip(steps, values, strict=True) if step <= end) for end in ends]
-    scale = (gains[cutoff - 1] - gains[0]) / (last[-1] - last[0])
-    np.testing.assert_allclose((gains[:cutoff] - gains[0]) / scale, np.array(last) - last[0], atol=1e-9)
+    lines = np.interp(ends, steps, values)
+    scale = (gains[cutoff - 1] - gains[0]) / (lines[-1] - lines[0])
+    np.testing.assert_allclose((gains[:cutoff] - gains[0]) / scale, lines - lines[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("pace", [1.0, 1.37, 2.74, 6.1])
+def test_a_trial_is_compared_at_its_last_report_however_far_apart_reports_are(pace):
+    """The same curve over time; one trial reports at moments of its own."""
+    own, dense = np.arange(1, 6) * pace, np.arange(1, 61)
+    trial, other = Curve(own, 0.02 * own, 60), Curve(dense, 0.02 * dense, 60)
+    seen = look(trial, [other], [], "maximize")
+    now = int(seen.cutoff) - 1
+    np.testing.assert_allclose(seen.gains[0, 0, now], seen.context.gains[0, 0, now], atol=1e-9)
+
+
+def test_no_line_is_drawn_to_what_is_no_number():
+    trial = Curve([1.5, 3], [0.1, 0.2], 6)
+    seen = look(trial, [], [Curve([1, 2, 4], [0.1, math.inf, 0.3], 6)], "maximize")
+    others = seen.context.gains[0, 0]
+    assert others[0] == seen.gains[0, 0, 0]  # 0.1, and not on the way to what follows
+    assert others[1] == NONE
 
 
 def test_one_report_fills_the_steps_before_it():
