@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -103,14 +102,17 @@ class Curve:
             >>> Curve.from_reports({1: 0.5, 0: 0.4}, horizon=50).steps.tolist()
             [1.0, 2.0]
         """
-        points = sorted(reports.items())
-        shift = counted_from_0(reports)
-        if points and points[0][0] == 0 and not shift:
-            del points[0]
-        steps = [step + shift for step, _ in points]
-        n = bisect_left(steps, horizon) + 1  # up to the first report at the horizon or past it
-        steps = [min(step, horizon) for step in steps[:n]]
-        return cls(steps, [value for _, value in points[:n]], horizon, params)
+        steps = np.fromiter(reports.keys(), np.float64, len(reports))
+        values = np.fromiter(reports.values(), np.float64, len(reports))
+        if not (steps[1:] > steps[:-1]).all():
+            order = np.argsort(steps, kind="stable")
+            steps, values = steps[order], values[order]
+        if counted_from_0(steps):
+            steps = steps + 1
+        elif len(steps) and steps[0] == 0:
+            steps, values = steps[1:], values[1:]
+        n = int(np.searchsorted(steps, horizon)) + 1  # up to the first report at the horizon or past it
+        return cls(np.minimum(steps[:n], horizon), values[:n], horizon, params)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -157,11 +159,12 @@ class Curve:
         return Curve(self.steps[:n], self.values[:n], self.horizon, self.params)
 
 
-def counted_from_0(steps: Collection[float]) -> bool:
+def counted_from_0(steps: Collection[float] | NDArray[np.float64]) -> bool:
     """Whether reports at these steps come from a loop that counts whole steps from 0.
 
     Example:
         >>> counted_from_0([0, 1, 2]), counted_from_0([1, 2]), counted_from_0([0.0, 0.4, 0.8])
         (True, False, False)
     """
-    return bool(steps) and min(steps) == 0 and all(float(step).is_integer() for step in steps)
+    found = np.fromiter(steps, np.float64, len(steps))
+    return bool(len(found) and found.min() == 0 and (found == np.floor(found)).all())
