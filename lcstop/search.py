@@ -186,7 +186,7 @@ class SearchConfig(BaseModel):
         horizon = self.pruner.horizon
         if isinstance(horizon, str) and horizon not in self.space:
             raise ValueError(
-                f"pruner: horizon must be a number or a hyperparameter of the space, got {horizon!r}"
+                f"pruner has a horizon that is neither a number nor in the space, got {horizon!r}"
                 + nearest(horizon, self.space)
             )
         return self

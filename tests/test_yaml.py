@@ -110,6 +110,7 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_lines(tmp_path):
     [
         ("horizon: 50", "horizen: 50", r":9: pruner.horizen: .*did you mean 'horizon'\?"),
         ("horizon: 50", "horizon: 50\n  patience: 0", r":10: pruner.patience: .*, got 0"),
+        ("horizon: 50", "horizon: dept", r":8: pruner has a horizon .* got 'dept'; did you mean 'depth'\?"),
         ("low: 1, high", "low: 5, high", r":7: space.depth: low must be below high, got low=5, high=3"),
         ("low: 1", "log: true, low: 0", r":7: space.depth: low must be above 0 for log: true"),
         ("low: 1", "low: 1.5", r":7: space.depth: .*whole numbers, got low=1.5"),
