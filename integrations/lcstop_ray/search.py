@@ -60,6 +60,8 @@ class Search:
         """Take in a new trial, one that is tried again, or one of an earlier run."""
         known = trial.trial_id in self.histories
         history = self._history(trial)
+        if history is None:
+            return
         stopped_at = history.last_step if history.state == "stopped" else None
         self.stops.pop(trial.trial_id, None)
         if known:
@@ -82,12 +84,16 @@ class Search:
 
     def fail(self, trial: Trial) -> None:
         """A trial that failed counts no more, unless it is added again."""
-        self._history(trial).state = "failed"
+        history = self._history(trial)
+        if history is not None:
+            history.state = "failed"
         self.stops.pop(trial.trial_id, None)
 
     def judge(self, trial: Trial, result: Mapping[str, Any]) -> bool:
         """Record a result of a running trial; whether the trial should stop."""
         history = self._history(trial)
+        if history is None:
+            return False
         try:
             step, value = to_point(result, self.time_attr, self.metric)
         except UnusableResultError as error:
@@ -130,6 +136,8 @@ class Search:
     def finish(self, trial: Trial, result: Mapping[str, Any]) -> None:
         """Record the last result of a trial that has ended; one that was stopped has not finished."""
         history = self._history(trial)
+        if history is None:
+            return
         try:
             step, value = to_point(result, self.time_attr, self.metric)
         except UnusableResultError:
@@ -172,9 +180,16 @@ class Search:
             f"{self.n_unusable} results without a finite value"
         )
 
-    def _history(self, trial: Trial) -> History:
+    def _history(self, trial: Trial) -> History | None:
+        """What is known of a trial; None if its horizon is not, in which case it goes on, not judged."""
         if trial.trial_id not in self.histories:
-            horizon = horizon_of(self.core.config.horizon, flatten_dict(trial.config))
+            horizon = self.core.config.horizon
+            try:
+                if isinstance(horizon, str):
+                    horizon = horizon_of(horizon, trial.config, flatten_dict(trial.config))
+            except Exception as error:  # what is in a configuration is the user's choice
+                self._warn(f"a trial goes on, not judged: {error}")
+                return None
             self.histories[trial.trial_id] = History(horizon, trial.evaluated_params)
         return self.histories[trial.trial_id]
 
