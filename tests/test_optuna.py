@@ -284,6 +284,8 @@ def test_every_option_of_the_configuration_is_a_keyword_with_its_default():
         "lower": -1.0,
         "upper": 2.0,
         "surrogate": "lcpfn",
+        "audit": 0.5,
+        "shadow": True,
     }
     assert set(changed) == set(PrunerConfig.model_fields)
     assert LCPFNPruner(**changed).config == PrunerConfig(**changed)

@@ -12,7 +12,14 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
-from lcstop_optuna.pruner import CONFIG_ATTR, REASON_ATTR, check_single_objective, to_curve
+from lcstop_optuna.pruner import (
+    AUDIT_ATTR,
+    CONFIG_ATTR,
+    REASON_ATTR,
+    check_single_objective,
+    to_curve,
+    to_mark,
+)
 
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
@@ -87,7 +94,7 @@ def _recorded(trial: FrozenTrial, horizon: float, now: float) -> RecordedTrial |
     curve = to_curve(trial, horizon)
     if trial.datetime_start is None or not len(curve):
         return None
-    attrs = {name: value for name, value in trial.user_attrs.items() if name != REASON_ATTR}
+    attrs = {name: value for name, value in trial.user_attrs.items() if name not in (REASON_ATTR, AUDIT_ATTR)}
     reason = trial.user_attrs.get(REASON_ATTR) if trial.state == TrialState.PRUNED else None
     return RecordedTrial(
         trial.number,
@@ -97,6 +104,7 @@ def _recorded(trial: FrozenTrial, horizon: float, now: float) -> RecordedTrial |
         trial.datetime_complete.timestamp() if trial.datetime_complete else now,
         None if reason is None else str(reason),
         attrs,
+        mark=to_mark(trial),
     )
 
 

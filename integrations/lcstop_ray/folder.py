@@ -11,9 +11,10 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
+from lcstop.decision import Mark
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
 from lcstop_ray.history import History
-from lcstop_ray.records import RESULTS_FILE, STOPPED_FILE, TABLE_FILE, points_of
+from lcstop_ray.records import AUDIT_FILE, RESULTS_FILE, STOPPED_FILE, TABLE_FILE, points_of
 from lcstop_ray.search import DIRECTIONS
 
 _STATES: dict[str, State] = {Trial.TERMINATED: "finished", Trial.ERROR: "failed"}
@@ -56,11 +57,11 @@ def read_folder(
     found.sort(key=lambda trial: trial.name)  # Ray's names end with the number of the trial
     if not found:
         raise ValueError(f"no trial in {folder} has reported {metric!r} at a {time_attr!r}")
-    options = next((trial.stop["config"] for trial in found if "config" in trial.stop), None)
+    notes = [note for trial in found for note in (trial.stop, trial.audit) if note]
+    options = next((note["config"] for note in notes if "config" in note), None)
     if horizon is None:
         horizon = (options or {}).get("horizon") or longest(dict(trial.points) for trial in found)
-    noted = any(trial.stop for trial in found)
-    trials = [_recorded(i, trial, horizon, noted) for i, trial in enumerate(found)]
+    trials = [_recorded(i, trial, horizon, bool(notes)) for i, trial in enumerate(found)]
     return RecordedStudy(
         folder.resolve().name, "Ray Tune", metric, time_attr, DIRECTIONS[mode], trials, options
     )
@@ -84,6 +85,7 @@ class _Found:
     params: Mapping[str, Any]
     points: list[tuple[float, float]]
     stop: Mapping[str, Any]
+    audit: Mapping[str, Any]
     start: float
     end: float
 
@@ -126,6 +128,7 @@ def _read(path: Path, state: _State, time_attr: str, metric: str) -> _Found | No
         {name: value for name, value in params.items() if name in searched},
         points,
         _json(path / STOPPED_FILE),
+        _json(path / AUDIT_FILE),
         times[0] - first if times else 0.0,
         times[-1] if times else 0.0,
     )
@@ -143,7 +146,14 @@ def _recorded(number: int, found: _Found, horizon: float, noted: bool) -> Record
     elif state == "finished" and not noted and history.curve.cutoff < horizon:
         state = "stopped"
     return RecordedTrial(
-        number, history.curve, state, found.start, max(found.end, found.start), reason, name=found.name
+        number,
+        history.curve,
+        state,
+        found.start,
+        max(found.end, found.start),
+        reason,
+        name=found.name,
+        mark=Mark.from_json(found.audit),
     )
 
 

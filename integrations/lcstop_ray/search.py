@@ -10,9 +10,18 @@ from typing import Any
 from ray.tune.experiment import Trial
 
 from lcstop import Decision, PrunerCore, StudyView
-from lcstop.curve import Direction
+from lcstop.audit import Audit
+from lcstop.curve import Curve, Direction
+from lcstop.decision import Spared
 from lcstop_ray.history import History
-from lcstop_ray.records import read_points, read_stopped, restart_step, write_stopped
+from lcstop_ray.records import (
+    read_mark,
+    read_points,
+    read_stopped,
+    restart_step,
+    write_mark,
+    write_stopped,
+)
 from lcstop_ray.results import UnusableResultError, to_point
 
 logger = logging.getLogger("lcstop_ray")
@@ -66,6 +75,7 @@ class Search:
         if ended or (not known and restart > -math.inf):
             best_known = "last" if self.core.config.target == "final" else self.mode
             history.extend(read_points(trial, self.time_attr, self.metric, best_known))
+            history.mark = read_mark(trial) or history.mark
         history.keep_until(restart)
         if ended:
             # What was stopped has gone on since, if the driver died before Ray had stored the trial's end.
@@ -101,6 +111,10 @@ class Search:
             history.state = "stopped"
             self.stops[trial.trial_id] = decision
             self._write_stopped(trial, step, decision.reason)
+        elif decision.mark and history.mark is None:
+            logger.info("trial %s not stopped at step %g: %s", trial.trial_id, step, decision.reason)
+            history.mark = decision.mark
+            write_mark(trial, decision.mark, self.core.config.model_dump())
         return decision.stop
 
     def finish(self, trial: Trial, result: Mapping[str, Any]) -> None:
@@ -120,15 +134,25 @@ class Search:
 
     def view(self, judged: History | None = None) -> StudyView:
         """The trials other than the judged one; failed ones gave the user no result and are left out."""
-        finished, unfinished = [], []
-        for history in self.histories.values():
+        name, n_stopped = None, 0
+        finished, unfinished, spared = list[Curve](), list[Curve](), list[Spared]()
+        for trial_id, history in self.histories.items():
+            if history is judged:
+                name = trial_id
             if history is judged or history.last_step is None:
                 continue
+            n_stopped += history.state == "stopped"
+            if history.spared:
+                spared.append(history.spared)
             if history.state == "finished":
                 finished.append(history.curve)
             elif history.state != "failed":
                 unfinished.append(history.curve)
-        return StudyView(DIRECTIONS[self.mode], finished, unfinished)
+        return StudyView(DIRECTIONS[self.mode], finished, unfinished, name, n_stopped, spared)
+
+    def audit(self) -> Audit:
+        """What has come of the trials that would have been stopped and went on."""
+        return self.core.audit(self.view())
 
     def incumbent(self) -> float | None:
         """Best value of the finished trials, None if there is none."""
@@ -137,12 +161,15 @@ class Search:
     def __str__(self) -> str:
         stopped = [history for history in self.histories.values() if history.state == "stopped"]
         saved = sum(history.horizon - history.curve.cutoff for history in stopped)
-        incumbent = self.incumbent()
+        incumbent, shadow = self.incumbent(), ""
+        if self.core.config.shadow:
+            marked = sum(history.mark is not None for history in self.histories.values())
+            shadow = f"{marked} would have been in shadow mode, "
         return (
-            f"{len(stopped)} of {len(self.histories)} trials stopped, "
+            f"{len(stopped)} of {len(self.histories)} trials stopped, {shadow}"
             f"{saved:g} steps of {self.time_attr} saved, "
             f"incumbent {'not known yet' if incumbent is None else f'{incumbent:.4g}'}, "
-            f"{self.n_unusable} results without a finite value"
+            f"{self.n_unusable} results without a finite value, {self.audit()}"
         )
 
     def _history(self, trial: Trial) -> History:
