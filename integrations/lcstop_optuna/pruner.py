@@ -246,7 +246,9 @@ def to_curve(trial: FrozenTrial, horizon: float) -> Curve:
 def to_mark(trial: FrozenTrial) -> Mark | None:
     """That a trial would have been stopped; a retried trial inherits attributes, and this is not for it."""
     content = trial.user_attrs.get(AUDIT_ATTR)
-    return Mark.from_json(content) if content and content.get("trial") == trial.number else None
+    if not isinstance(content, dict) or content.get("trial") != trial.number:
+        return None
+    return Mark.from_json(content)
 
 
 @dataclass(frozen=True)
