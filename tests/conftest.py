@@ -50,3 +50,14 @@ def make(surrogate):
         return scheduler
 
     return make
+
+
+@pytest.fixture
+def storage(tmp_path, monkeypatch):
+    """Where Ray would keep a search."""
+    from ray.train._internal.storage import StorageContext
+
+    monkeypatch.setattr(
+        "ray.train._internal.storage._get_ray_train_session_dir", lambda: str(tmp_path / "ray")
+    )
+    return StorageContext(storage_path=str(tmp_path), experiment_dir_name="search")
