@@ -17,7 +17,7 @@ from lcstop.curve import Curve
 from lcstop.decision import Decision, Kind, StudyView, better
 from lcstop.forecast import Forecast
 from lcstop.scale import MetricScale
-from lcstop.schedule import SCHEDULES
+from lcstop.schedule import SCHEDULES, is_due
 from lcstop.surrogates import Surrogate, load_surrogate
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class PrunerCore:
         self._policy: StudyPolicy | None = None
         self._lock = threading.Lock()
         self._warned: set[str] = set()
+        self._told: set[float] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
         """Judge ``trial`` if a decision is due at its last report; never raises because of a study."""
@@ -96,7 +97,7 @@ class PrunerCore:
 
     def due(self, trial: Curve) -> bool:
         """Whether the last report of ``trial`` calls for a decision; needs no other trial."""
-        return bool(len(trial)) and (self._is_due(trial, len(trial) - 1) or self._diverged(trial))
+        return bool(len(trial)) and (is_due(self.config, trial, len(trial) - 1) or self._diverged(trial))
 
     def _diverged(self, trial: Curve) -> bool:
         n = self.config.diverged_after
@@ -114,16 +115,13 @@ class PrunerCore:
     def fail_open(self, error: Exception, step: float) -> Decision:
         """Let a trial go on although judging it failed; each distinct cause is logged once."""
         cause = f"{type(error).__name__}: {error}"
-        if self._is_new(cause):
-            logger.warning("a trial goes on because judging it failed: %s", cause)
-        return Decision(False, f"goes on, not judged: {cause}", step)
-
-    def _is_new(self, cause: str) -> bool:
         with self._lock:
             new = cause not in self._warned and len(self._warned) < _MAX_WARNINGS
             if new:
                 self._warned.add(cause)
-        return new
+        if new:
+            logger.warning("a trial goes on because judging it failed: %s", cause)
+        return Decision(False, f"goes on, not judged: {cause}", step)
 
     def _spare(self, decision: Decision, trial: Curve, study: StudyView) -> Decision:
         """The decision to stop, unless the trial is to go on; one that has diverged is not audited."""
@@ -142,7 +140,8 @@ class PrunerCore:
         audit = self.audit(study)
         if audit.careful == self.config.confidence:
             return audit.careful, ""
-        if self._is_new(f"confidence {audit.careful}"):
+        if audit.careful not in self._told:
+            self._told.add(audit.careful)
             logger.warning(
                 "from now on judged at confidence %.6g instead of %g: %s",
                 audit.careful,
@@ -280,35 +279,13 @@ class PrunerCore:
         for i in reversed(range(len(trial))):
             if len(found) == self.config.patience:
                 break
-            if i == len(trial) - 1 or self._is_due(trial, i):
+            if i == len(trial) - 1 or is_due(self.config, trial, i):
                 prefix = trial.first(i + 1).finite()
                 # A diverged point adds no evidence, and so no vote.
                 grown = not found or len(prefix) < len(found[-1])
                 if grown and len(prefix) >= min(2, self.config.min_steps):
                     found.append(prefix)
         return found[::-1]
-
-    def _is_due(self, trial: Curve, i: int) -> bool:
-        """Whether report ``i`` is one to judge a trial at.
-
-        That is the first in its interval of ``interval_steps`` from ``min_steps`` on, and for policy
-        ``study`` also the first such report since the schedule's last judgement.
-        """
-        if not self._is_first(trial, i):
-            return False
-        if self.config.policy == "published":
-            return True
-        schedule = SCHEDULES[self.config.preset]
-        rung = schedule.rung(float(trial.steps[i]) / trial.horizon)
-        before = next((j for j in reversed(range(i)) if self._is_first(trial, j)), None)
-        return rung > (0 if before is None else schedule.rung(float(trial.steps[before]) / trial.horizon))
-
-    def _is_first(self, trial: Curve, i: int) -> bool:
-        def interval(step: float) -> int:
-            return math.floor((step - self.config.min_steps) / self.config.interval_steps)
-
-        here = interval(float(trial.steps[i]))
-        return here >= 0 and (i == 0 or interval(float(trial.steps[i - 1])) < here)
 
     def _believable(self, study: StudyView) -> StudyView:
         """The study without the trials that have reported an impossible value."""
