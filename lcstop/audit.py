@@ -44,7 +44,7 @@ class Audit:
 
     Example:
         >>> print(Audit(n=5, won=2, confidence=0.95))
-        2 of 5 audited trials would have been wrongly stopped (40 %, 95 % interval 5.3 % to 85.3 %)
+        2 of 5 audited trials would have been wrongly stopped (40 %, 95 % interval 5.27 % to 85.3 %)
     """
 
     n: int
