@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lcstop.audit import Audit, is_audited
 from lcstop.config import PrunerConfig
 from lcstop.convergence import judge_convergence
-from lcstop.curve import Curve, Direction
-from lcstop.decision import Decision, StudyView
+from lcstop.curve import Curve
+from lcstop.decision import Decision, Kind, StudyView, better
 from lcstop.forecast import Forecast
 from lcstop.scale import MetricScale
-from lcstop.schedule import SCHEDULES
+from lcstop.schedule import SCHEDULES, is_due, is_first
 from lcstop.surrogates import Surrogate, load_surrogate
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _MAX_QUERIES = 32
 
 _SLACK = 1e-6
 """How far rounding may carry a value past a bound."""
+
+_GOES_ON: dict[Kind, str] = {"audit": "audited, so it goes on", "shadow": "in shadow mode, so it goes on"}
 
 _MAX_WARNINGS = 100
 """Distinct causes that one process logs; a message that holds a value could be new every time."""
@@ -64,6 +67,7 @@ class PrunerCore:
         self._policy: StudyPolicy | None = None
         self._lock = threading.Lock()
         self._warned: set[str] = set()
+        self._told: set[float] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
         """Judge ``trial`` if a decision is due at its last report; never raises because of a study."""
@@ -73,23 +77,34 @@ class PrunerCore:
 
     def judge(self, trial: Curve, study: StudyView) -> Decision:
         """Judge ``trial`` at its last report, due or not; never raises because of a study."""
-        if self._diverged(trial):
-            reason = f"diverged: the last {self.config.diverged_after} reports are not finite"
-            return Decision(True, reason, trial.cutoff)
         try:
+            study = self._believable(study)
             # Values near the limits of float64 overflow on the way; the check of the forecast catches it.
             with np.errstate(all="ignore"):
-                return self._judge(trial, study)
+                decision = self._judge(trial, study)
+            return self._spare(decision, trial, study) if decision.stop else decision
         except Exception as error:
             return self.fail_open(error, trial.cutoff)
 
+    def audit(self, study: StudyView) -> Audit:
+        """What has come of the trials that would have been stopped and went on.
+
+        One that was stopped after all because it had diverged counts, since nothing was to come of it.
+        """
+        study, config = self._believable(study), self.config
+        ended = [one for one in study.spared if one.finished or self._diverged(one.curve)]
+        won = sum(one.won(study.direction, config.target) for one in ended)
+        return Audit(len(ended), won, config.confidence)
+
     def due(self, trial: Curve) -> bool:
         """Whether the last report of ``trial`` calls for a decision; needs no other trial."""
-        return bool(len(trial)) and (self._is_due(trial, len(trial) - 1) or self._diverged(trial))
+        return bool(len(trial)) and (is_due(self.config, trial, len(trial) - 1) or self._diverged(trial))
 
     def convergence_due(self, trial: Curve) -> bool:
         """Whether the last report of ``trial`` calls for :meth:`converged`; needs no other trial."""
-        return self.config.min_gain is not None and bool(len(trial)) and self._is_first(trial, len(trial) - 1)
+        if self.config.min_gain is None or self.config.shadow or not len(trial):
+            return False
+        return is_first(self.config, trial, len(trial) - 1)
 
     def converged(self, trial: Curve, study: StudyView) -> Decision:
         """Whether ``trial`` should end at its last report as a finished one; never raises because of a study.
@@ -101,8 +116,9 @@ class PrunerCore:
             return Decision(False, "no judgement of convergence is due at this step", trial.cutoff)
         try:
             with np.errstate(all="ignore"):
-                possible = self._possible(trial, study)
-                return judge_convergence(trial, possible, self.config, min_gain, self._surrogate())
+                self._check_bounds(trial)
+                study = self._believable(study)
+                return judge_convergence(trial, study, self.config, min_gain, self._surrogate())
         except Exception as error:
             return self.fail_open(error, trial.cutoff)
 
@@ -130,8 +146,39 @@ class PrunerCore:
             logger.warning("a trial goes on because judging it failed: %s", cause)
         return Decision(False, f"goes on, not judged: {cause}", step)
 
+    def _spare(self, decision: Decision, trial: Curve, study: StudyView) -> Decision:
+        """The decision to stop, unless the trial is to go on; one that has diverged is not audited."""
+        kind: Kind
+        if self.config.shadow:
+            kind = "shadow"
+        elif is_audited(study, self.config.audit) and not self._diverged(trial):
+            kind = "audit"
+        else:
+            return decision
+        reason, to_beat = f"{decision.reason}; {_GOES_ON[kind]}", study.to_beat(trial, self.config.target)
+        return replace(decision, stop=False, reason=reason, spared=kind, to_beat=to_beat)
+
+    def _careful(self, study: StudyView) -> tuple[float, str]:
+        """The confidence to decide with, and what the reason says where it is not the one asked for."""
+        audit = self.audit(study)
+        if audit.careful == self.config.confidence:
+            return audit.careful, ""
+        if audit.careful not in self._told:
+            self._told.add(audit.careful)
+            logger.warning(
+                "from now on judged at confidence %.6g instead of %g: %s",
+                audit.careful,
+                self.config.confidence,
+                audit,
+            )
+        return audit.careful, f"; at confidence {audit.careful:.6g}, since {audit}"
+
     def _judge(self, trial: Curve, study: StudyView) -> Decision:
-        config, cutoff, study = self.config, trial.cutoff, self._possible(trial, study)
+        config, cutoff = self.config, trial.cutoff
+        if self._diverged(trial):
+            reason = f"diverged: the last {config.diverged_after} reports are not finite"
+            return Decision(True, reason, cutoff)
+        self._check_bounds(trial)
         n_started = sum(curve.extent is not None for curve in study.finished)
         if config.policy == "study" and n_started < config.n_startup_trials:
             share = cutoff / trial.horizon
@@ -145,7 +192,7 @@ class PrunerCore:
         own = trial.best(study.direction)
         if own is None:
             return Decision(False, "no finite report yet", cutoff, incumbent=incumbent)
-        if incumbent is not None and config.target == "best" and not _beats(incumbent, own, study.direction):
+        if incumbent is not None and config.target == "best" and not better(incumbent, own, study.direction):
             return Decision(False, "holds the incumbent itself", cutoff, incumbent=incumbent)
         if cutoff >= trial.horizon:
             return Decision(False, "has reached the horizon", cutoff, incumbent=incumbent)
@@ -162,7 +209,7 @@ class PrunerCore:
         p_beat = forecast.prob_better(incumbent).max(-1)  # [n_prefixes]
         if not np.isfinite(p_beat).all():
             raise ValueError("the forecast is not finite")
-        return self._vote(trial, incumbent, p_beat.tolist(), forecast[-1:, -1:])
+        return self._vote(trial, incumbent, p_beat.tolist(), forecast[-1:, -1:], *self._careful(study))
 
     def _judge_in_study(
         self, trial: Curve, prefixes: Sequence[Curve], study: StudyView, incumbent: float | None
@@ -173,6 +220,7 @@ class PrunerCore:
         who leads at its step goes on.
         """
         config, schedule = self.config, SCHEDULES[self.config.preset]
+        confidence, careful = self._careful(study)
         judge = self._study_policy().verdict
         others = study.finished, study.unfinished, study.direction
         found = [judge(prefix, *others, use_params=config.use_params) for prefix in prefixes]
@@ -181,7 +229,7 @@ class PrunerCore:
             return Decision(False, "no other trial to compare with", trial.cutoff, incumbent=incumbent)
         if not all(math.isfinite(verdict.p_top + verdict.p_beat) for verdict in verdicts):
             raise ValueError("the forecast is not finite")
-        asked = [schedule.asked(prefix.cutoff / trial.horizon, config.confidence) for prefix in prefixes]
+        asked = [schedule.asked(prefix.cutoff / trial.horizon, confidence) for prefix in prefixes]
         low = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]
         votes = [is_low and not verdict.leads for is_low, verdict in zip(low, verdicts, strict=True)]
         p_top, p_beat, _ = verdicts[-1]
@@ -193,6 +241,7 @@ class PrunerCore:
             reason += f", P(beat {incumbent:.5g}) = {p_beat:.3g}"
         if low[-1] and not votes[-1]:
             reason += "; leads at its step"
+        reason += careful
         decision = Decision(False, reason, trial.cutoff, p_beat, incumbent, p_top=p_top)
         if not votes[-1]:
             return decision
@@ -210,15 +259,23 @@ class PrunerCore:
             scale=scale,
         )
 
-    def _vote(self, trial: Curve, incumbent: float, p_beat: list[float], at_horizon: Forecast) -> Decision:
+    def _vote(
+        self,
+        trial: Curve,
+        incumbent: float,
+        p_beat: list[float],
+        at_horizon: Forecast,
+        confidence: float,
+        careful: str,
+    ) -> Decision:
         """Stop if ``patience`` judgements, the last of which is reported, all fall below the threshold."""
-        config, threshold = self.config, 1 - self.config.confidence
+        config, threshold = self.config, 1 - confidence
         votes = [p <= threshold for p in p_beat]
         median, (low, high) = self._predicted(at_horizon)
         reason = (
             f"P(beat {incumbent:.5g} {'by' if config.target == 'best' else 'at'} step {trial.horizon:g}) "
             f"= {p_beat[-1]:.3g} {'<=' if votes[-1] else '>'} {threshold:.2g}; "
-            f"predicted {median:.4g} [{low:.4g}, {high:.4g}]"
+            f"predicted {median:.4g} [{low:.4g}, {high:.4g}]{careful}"
         )
         stop = all(votes) and len(votes) == config.patience
         if votes[-1] and not stop:
@@ -245,7 +302,7 @@ class PrunerCore:
         for i in reversed(range(len(trial))):
             if len(found) == self.config.patience:
                 break
-            if i == len(trial) - 1 or self._is_due(trial, i):
+            if i == len(trial) - 1 or is_due(self.config, trial, i):
                 prefix = trial.first(i + 1).finite()
                 # A diverged point adds no evidence, and so no vote.
                 grown = not found or len(prefix) < len(found[-1])
@@ -253,39 +310,20 @@ class PrunerCore:
                     found.append(prefix)
         return found[::-1]
 
-    def _is_due(self, trial: Curve, i: int) -> bool:
-        """Whether report ``i`` is one to judge a trial at.
-
-        That is the first in its interval of ``interval_steps`` from ``min_steps`` on, and for policy
-        ``study`` also the first such report since the schedule's last judgement.
-        """
-        if not self._is_first(trial, i):
-            return False
-        if self.config.policy == "published":
-            return True
-        schedule = SCHEDULES[self.config.preset]
-        rung = schedule.rung(float(trial.steps[i]) / trial.horizon)
-        before = next((j for j in reversed(range(i)) if self._is_first(trial, j)), None)
-        return rung > (0 if before is None else schedule.rung(float(trial.steps[before]) / trial.horizon))
-
-    def _is_first(self, trial: Curve, i: int) -> bool:
-        def interval(step: float) -> int:
-            return math.floor((step - self.config.min_steps) / self.config.interval_steps + 1e-9)
-
-        here = interval(float(trial.steps[i]))
-        return here >= 0 and (i == 0 or interval(float(trial.steps[i - 1])) < here)
-
-    def _possible(self, trial: Curve, study: StudyView) -> StudyView:
-        """The study without trials whose values are not possible; the judged one must not be one of them."""
-        lower, upper = self.config.lower, self.config.upper
-        if lower is None and upper is None:
-            return study
+    def _check_bounds(self, trial: Curve) -> None:
         if not self._within_bounds(trial):
-            raise ValueError(f"a trial reported a value outside the bounds [{lower}, {upper}]")
-        return StudyView(
-            study.direction,
-            [curve for curve in study.finished if self._within_bounds(curve)],
-            [curve for curve in study.unfinished if self._within_bounds(curve)],
+            bounds = self.config.lower, self.config.upper
+            raise ValueError(f"a trial reported a value outside the bounds {list(bounds)}")
+
+    def _believable(self, study: StudyView) -> StudyView:
+        """The study without the trials that have reported an impossible value."""
+        if self.config.lower is None and self.config.upper is None:
+            return study
+        return replace(
+            study,
+            finished=[curve for curve in study.finished if self._within_bounds(curve)],
+            unfinished=[curve for curve in study.unfinished if self._within_bounds(curve)],
+            spared=[one for one in study.spared if self._within_bounds(one.curve)],
         )
 
     def _within_bounds(self, curve: Curve) -> bool:
@@ -320,7 +358,3 @@ class PrunerCore:
     def __reduce__(self) -> tuple[type[PrunerCore], tuple[PrunerConfig, Surrogate | None]]:
         # Locks cannot be pickled, and weights are cheaper to load again than to send.
         return type(self), (self.config, self._given)
-
-
-def _beats(value: float, other: float, direction: Direction) -> bool:
-    return value > other if direction == "maximize" else value < other

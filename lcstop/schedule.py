@@ -1,10 +1,15 @@
-"""When a study-aware pruner judges a trial, and what it asks of it: the presets."""
+"""When a pruner judges a trial and, in the presets, what a study-aware one asks of it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from lcstop.curve import Curve
+
+if TYPE_CHECKING:
+    from lcstop.config import PrunerConfig
 
 Preset = Literal["safe", "balanced", "bold"]
 
@@ -48,3 +53,35 @@ SCHEDULES: dict[Preset, Schedule] = {
     "bold": Schedule(first=0.02, ratio=1.6, threshold=0.05, slope=0.5, most=0.3),
 }
 """What the presets mean; docs/benchmark.md has what each of them saves and loses."""
+
+
+def is_due(config: PrunerConfig, trial: Curve, i: int) -> bool:
+    """Whether report ``i`` of ``trial``, counted from 0, is one to judge it at.
+
+    That is the first in its interval of ``interval_steps`` from ``min_steps`` on, and for policy ``study``
+    also the first such report since the schedule's last judgement.
+
+    Example:
+        >>> from lcstop import PrunerConfig
+        >>> config = PrunerConfig(horizon=20, min_steps=4, interval_steps=3, policy="published")
+        >>> [i for i in range(10) if is_due(config, Curve(range(1, 11), [0.5] * 10, horizon=20), i)]
+        [3, 6, 9]
+    """
+    if not is_first(config, trial, i):
+        return False
+    if config.policy == "published":
+        return True
+    schedule = SCHEDULES[config.preset]
+    rung = schedule.rung(float(trial.steps[i]) / trial.horizon)
+    before = next((j for j in reversed(range(i)) if is_first(config, trial, j)), None)
+    return rung > (0 if before is None else schedule.rung(float(trial.steps[before]) / trial.horizon))
+
+
+def is_first(config: PrunerConfig, trial: Curve, i: int) -> bool:
+    """Whether report ``i`` is the first in its interval of ``interval_steps`` from ``min_steps`` on."""
+
+    def interval(step: float) -> int:
+        return math.floor((step - config.min_steps) / config.interval_steps + 1e-9)
+
+    here = interval(float(trial.steps[i]))
+    return here >= 0 and (i == 0 or interval(float(trial.steps[i - 1])) < here)

@@ -54,7 +54,7 @@ def make(surrogate):
 
 @pytest.fixture
 def storage(tmp_path, monkeypatch):
-    """Where Ray keeps the records of a search."""
+    """Where Ray would keep a search."""
     from ray.train._internal.storage import StorageContext
 
     monkeypatch.setattr(

@@ -1,5 +1,10 @@
 """Trials and results for the tests of LCPFNScheduler's hooks."""
 
+import json
+from pathlib import Path
+
+from ray.train._internal.checkpoint_manager import _TrainingResult
+from ray.tune import Checkpoint
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
@@ -38,3 +43,21 @@ def finish(scheduler, values=GOOD, **kwargs) -> Trial:
     trial = new_trial(scheduler)
     assert feed(scheduler, trial, results(values, **kwargs)) == [GO] * H
     return trial
+
+
+def old_trial(storage, status=Trial.TERMINATED, files=None, checkpoint=None) -> Trial:
+    trial = new_trial(storage=storage)
+    trial.relative_logdir = trial.storage.trial_dir_name = f"trial_{trial.trial_id}"
+    trial.set_status(status)
+    directory = Path(trial.path)
+    directory.mkdir(parents=True)
+    for name, text in (files or {}).items():
+        (directory / name).write_text(text)
+    if checkpoint is not None:
+        result = _TrainingResult(Checkpoint("/nowhere"), {"training_iteration": checkpoint})
+        trial.run_metadata.checkpoint_manager._latest_checkpoint_result = result
+    return trial
+
+
+def json_lines(reports) -> str:
+    return "".join(json.dumps(result | {"config": {"lr": 0.1}}) + "\n" for result in reports)

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,12 @@ class RayRun:
     def __init__(self, mode: str, options: dict) -> None:
         self.scheduler = LCPFNScheduler(metric="value", mode=mode, **options)
         self.decisions = recorded(self.scheduler)
+        self.names = map(str, count())  # as Optuna numbers trials, so that the same ones are audited
 
     def start(self, params: dict) -> Trial:
-        trial = Trial("trainable", config=params, evaluated_params=params, stub=True)
+        trial = Trial(
+            "trainable", config=params, evaluated_params=params, stub=True, trial_id=next(self.names)
+        )
         self.scheduler.on_trial_add(None, trial)
         return trial
 
@@ -134,6 +138,8 @@ def prior(n: int, length: int, seed: int = 0) -> np.ndarray:
         (40, "min", 1, {"lower": -1.5, "upper": 0.5, "patience": 3, "n_startup_trials": 4}),
         (40, "max", 0, {"target": "final", "confidence": 0.7, "interval_steps": 3, "min_steps": 4}),
         (40, "max", 1, {"diverged_after": 2, "min_steps": 1}),
+        (60, "max", 0, {"audit": 0.3, "preset": "bold"}),
+        (30, "min", 1, {"shadow": True, "diverged_after": 2}),
     ],
 )
 def test_curves_of_the_prior(n, mode, start, options):

@@ -285,6 +285,8 @@ def test_every_option_of_the_configuration_is_a_keyword_with_its_default():
         "upper": 2.0,
         "min_gain": 0.01,
         "surrogate": "lcpfn",
+        "audit": 0.5,
+        "shadow": True,
     }
     assert set(changed) == set(PrunerConfig.model_fields)
     assert LCPFNPruner(**changed).config == PrunerConfig(**changed)

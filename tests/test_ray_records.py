@@ -8,31 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ray.train._internal.checkpoint_manager import _TrainingResult
-from ray.tune import Checkpoint
 from ray.tune.experiment import Trial
 
 from lcstop_ray import STOPPED_FILE
 
-from .ray_trials import GO, GOOD, POOR, STOP, H, feed, finish, new_trial, results
-
-
-def old_trial(storage, status=Trial.TERMINATED, files=None, checkpoint=None) -> Trial:
-    trial = new_trial(storage=storage)
-    trial.relative_logdir = trial.storage.trial_dir_name = f"trial_{trial.trial_id}"
-    trial.set_status(status)
-    directory = Path(trial.path)
-    directory.mkdir(parents=True)
-    for name, text in (files or {}).items():
-        (directory / name).write_text(text)
-    if checkpoint is not None:
-        result = _TrainingResult(Checkpoint("/nowhere"), {"training_iteration": checkpoint})
-        trial.run_metadata.checkpoint_manager._latest_checkpoint_result = result
-    return trial
-
-
-def json_lines(reports) -> str:
-    return "".join(json.dumps(result | {"config": {"lr": 0.1}}) + "\n" for result in reports)
+from .ray_trials import GO, GOOD, POOR, STOP, H, feed, finish, json_lines, new_trial, old_trial, results
 
 
 def csv_lines(reports) -> str:

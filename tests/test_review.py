@@ -35,7 +35,8 @@ def flat(number, value, n=H, state="finished", **options) -> RecordedTrial:
 
 def config_of(**options) -> PrunerConfig:
     """Definite forecasts of the surrogate in the tests decide."""
-    return PrunerConfig(**{"horizon": H, "policy": "published", "lower": 0, "upper": 1, **options})
+    given = {"horizon": H, "policy": "published", "lower": 0, "upper": 1, "audit": 0}
+    return PrunerConfig(**{**given, **options})
 
 
 # --- what was known when ----------------------------------------------------------------------------------

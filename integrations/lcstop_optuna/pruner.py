@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore, StudyView
 from lcstop.config import horizon_of
+from lcstop.curve import Direction
+from lcstop.decision import Mark, Spared
 
 logger = logging.getLogger("lcstop_optuna")
 
@@ -23,6 +26,12 @@ CONVERGED_ATTR = "lcstop_converged"
 
 CONFIG_ATTR = "lcstop_config"
 """User attribute of a study that holds the options with which the pruner last stopped a trial in it."""
+
+AUDIT_ATTR = "lcstop_audit"
+"""User attribute of a trial that would have been stopped and went on: when, why, and what it had to beat.
+
+The one of the same name of a study says what has come of these trials, as of the last stop.
+"""
 
 
 class LCPFNPruner(optuna.pruners.BasePruner):
@@ -74,6 +83,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         upper: Greatest possible value of the metric.
         min_gain: What :func:`lcstop_optuna.converged` takes for hardly any further gain.
         surrogate: What predicts the rest of a curve.
+        audit: Share of the trials that would be pruned which go on, to learn how many of them win.
+        shadow: Whether no trial is pruned, only everything else done.
 
     Raises:
         ValueError: If an option is not allowed.
@@ -97,6 +108,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         upper: float | None = None,
         min_gain: float | None = None,
         surrogate: str = "lcpfn",
+        audit: float = 0.05,
+        shadow: bool = False,
     ) -> None:
         config = PrunerConfig(
             horizon=horizon,
@@ -114,9 +127,11 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             upper=upper,
             min_gain=min_gain,
             surrogate=surrogate,
+            audit=audit,
+            shadow=shadow,
         )
         self._core = PrunerCore(config)
-        self._ended: dict[int, tuple[FrozenTrial, Curve]] = {}
+        self._ended: dict[int, _Known] = {}
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> LCPFNPruner:
@@ -144,12 +159,13 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             curve = self._curve(trial)
             if not self._core.due(curve):
                 return False
-            decision = self._core.decide(curve, self._view(study, trial.number))
+            view = self._view(study, trial.number)
+            decision = self._core.decide(curve, view)
         except Exception as error:
             # The pruner is a guest in somebody's training: a storage that fails for us must not end it.
             return self._core.fail_open(error, trial.last_step or 0).stop
-        if decision.stop:
-            self._record(study, trial, decision)
+        if decision.says_stop:
+            self._record(study, trial, decision, view)
         return decision.stop
 
     def converged(self, trial: optuna.Trial) -> bool:
@@ -183,47 +199,71 @@ class LCPFNPruner(optuna.pruners.BasePruner):
 
     def _view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
-        finished, unfinished = list[Curve](), list[Curve]()
+        finished, unfinished, spared, n_stopped = list[Curve](), list[Curve](), list[Spared](), 0
         for other in study.get_trials(
             deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
         ):
             if other.number == number:
                 continue
             try:
-                curve = self._curve(other) if other.state == TrialState.RUNNING else self._ended_curve(other)
+                known = self._known(other)
             except ValueError:
                 continue  # nobody knows how long it was to be
-            (finished if other.state == TrialState.COMPLETE else unfinished).append(curve)
+            (finished if other.state == TrialState.COMPLETE else unfinished).append(known.curve)
+            n_stopped += other.state == TrialState.PRUNED
+            if known.spared:
+                spared.append(known.spared)
         maximize = study.direction == StudyDirection.MAXIMIZE
-        return StudyView("maximize" if maximize else "minimize", finished, unfinished)
+        direction: Direction = "maximize" if maximize else "minimize"
+        return StudyView(direction, finished, unfinished, str(number), n_stopped, spared)
 
     def _curve(self, trial: FrozenTrial) -> Curve:
         return to_curve(trial, self.config.horizon)
 
-    def _ended_curve(self, trial: FrozenTrial) -> Curve:
-        """The curve of a trial that has ended and will not change.
+    def _known(self, trial: FrozenTrial) -> _Known:
+        """What there is to know of a trial; once it has ended it will not change.
 
         Optuna's storages hand out the same object for such a trial each time, so its curve is made once;
         from a storage that does not, or with two studies in turn, it is only made again.
+
+        Raises:
+            ValueError: See :func:`to_curve`.
         """
-        known, curve = self._ended.get(trial.number, (None, None))
-        if curve is None or known is not trial:
-            curve = self._curve(trial)
-            self._ended[trial.number] = trial, curve
-        return curve
+        if trial.state == TrialState.RUNNING:
+            return _Known(trial, self._curve(trial), None)
+        known = self._ended.get(trial.number)
+        if known is None or known.trial is not trial:
+            curve, mark = self._curve(trial), to_mark(trial)
+            spared = Spared(curve, mark, trial.state == TrialState.COMPLETE) if mark else None
+            known = self._ended[trial.number] = _Known(trial, curve, spared)
+        return known
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_ended": {}}  # curves are in the storage
 
-    def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
-        logger.info("trial %d pruned at step %d: %s", trial.number, trial.last_step, decision.reason)
+    def _record(
+        self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision, view: StudyView
+    ) -> None:
+        """Store why a trial is pruned or, once, that it would have been; little is written, and seldom."""
         try:
-            storage, options = study._storage, self.config.model_dump()
-            storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
-            if storage.get_study_user_attrs(study._study_id).get(CONFIG_ATTR) != options:
-                storage.set_study_user_attr(study._study_id, CONFIG_ATTR, options)
+            storage, mark = study._storage, decision.mark
+            if mark is None:
+                logger.info("trial %d pruned at step %d: %s", trial.number, trial.last_step, decision.reason)
+                storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
+            elif to_mark(storage.get_trial(trial._trial_id)):
+                return  # what counts is when it would have been pruned first
+            else:
+                logger.info("trial %d not pruned at step %d: %s", trial.number, trial.last_step, mark.reason)
+                content = {"trial": trial.number, **mark.to_json()}
+                storage.set_trial_user_attr(trial._trial_id, AUDIT_ATTR, content)
+            known = storage.get_study_user_attrs(study._study_id)
+            audit = self._core.audit(view)
+            new = {CONFIG_ATTR: self.config.model_dump()} | ({AUDIT_ATTR: audit.as_dict()} if audit.n else {})
+            for name, content in new.items():
+                if known.get(name) != content:
+                    storage.set_study_user_attr(study._study_id, name, content)
         except Exception:
-            logger.warning("the reason for pruning trial %d was not stored", trial.number, exc_info=True)
+            logger.warning("the decision on trial %d was not stored", trial.number, exc_info=True)
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
@@ -236,6 +276,23 @@ def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
     if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
         return Curve([horizon], [trial.values[0]], horizon, trial.params)
     return Curve.from_reports(trial.intermediate_values, horizon, trial.params)
+
+
+def to_mark(trial: FrozenTrial) -> Mark | None:
+    """That a trial would have been stopped; a retried trial inherits attributes, and this is not for it."""
+    content = trial.user_attrs.get(AUDIT_ATTR)
+    if not isinstance(content, dict) or content.get("trial") != trial.number:
+        return None
+    return Mark.from_json(content)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A trial and what was made of it."""
+
+    trial: FrozenTrial
+    curve: Curve
+    spared: Spared | None
 
 
 def check_single_objective(study: optuna.study.Study) -> None:

@@ -12,9 +12,17 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
-from lcstop_optuna.pruner import CONFIG_ATTR, CONVERGED_ATTR, REASON_ATTR, check_single_objective, to_curve
+from lcstop_optuna.pruner import (
+    AUDIT_ATTR,
+    CONFIG_ATTR,
+    CONVERGED_ATTR,
+    REASON_ATTR,
+    check_single_objective,
+    to_curve,
+    to_mark,
+)
 
-_OURS = (REASON_ATTR, CONVERGED_ATTR)
+_OURS = (REASON_ATTR, CONVERGED_ATTR, AUDIT_ATTR)
 
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
@@ -102,6 +110,7 @@ def _recorded(trial: FrozenTrial, horizon: float | str, now: float) -> RecordedT
         trial.datetime_complete.timestamp() if trial.datetime_complete else now,
         None if reason is None else str(reason),
         attrs,
+        mark=to_mark(trial),
     )
 
 

@@ -13,9 +13,17 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from lcstop.config import horizon_of
+from lcstop.decision import Mark
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
 from lcstop_ray.history import History
-from lcstop_ray.records import CONVERGED_FILE, RESULTS_FILE, STOPPED_FILE, TABLE_FILE, points_of
+from lcstop_ray.records import (
+    AUDIT_FILE,
+    CONVERGED_FILE,
+    RESULTS_FILE,
+    STOPPED_FILE,
+    TABLE_FILE,
+    points_of,
+)
 from lcstop_ray.search import DIRECTIONS
 
 _STATES: dict[str, State] = {Trial.TERMINATED: "finished", Trial.ERROR: "failed"}
@@ -58,7 +66,7 @@ def read_folder(
     found.sort(key=lambda trial: trial.name)  # Ray's names end with the number of the trial
     if not found:
         raise ValueError(f"no trial in {folder} has reported {metric!r} at a {time_attr!r}")
-    notes = [note for trial in found for note in (trial.stop, trial.convergence) if note]
+    notes = [note for trial in found for note in (trial.stop, trial.convergence, trial.audit) if note]
     options = next((note["config"] for note in notes if "config" in note), None)
     if horizon is None:
         horizon = (options or {}).get("horizon") or longest(dict(trial.points) for trial in found)
@@ -92,6 +100,7 @@ class _Found:
     points: list[tuple[float, float]]
     stop: Mapping[str, Any]
     convergence: Mapping[str, Any]
+    audit: Mapping[str, Any]
     start: float
     end: float
 
@@ -136,6 +145,7 @@ def _read(path: Path, state: _State, time_attr: str, metric: str) -> _Found | No
         points,
         _json(path / STOPPED_FILE),
         _json(path / CONVERGED_FILE),
+        _json(path / AUDIT_FILE),
         times[0] - first if times else 0.0,
         times[-1] if times else 0.0,
     )
@@ -153,7 +163,14 @@ def _recorded(number: int, found: _Found, horizon: float, noted: bool) -> Record
     elif state == "finished" and not noted and history.curve.cutoff < horizon:
         state = "stopped"
     return RecordedTrial(
-        number, history.curve, state, found.start, max(found.end, found.start), reason, name=found.name
+        number,
+        history.curve,
+        state,
+        found.start,
+        max(found.end, found.start),
+        reason,
+        name=found.name,
+        mark=Mark.from_json(found.audit),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from lcstop import Curve
+from lcstop.decision import Mark, Spared
 
 State = Literal["running", "finished", "stopped", "converged", "failed"]
 """``stopped`` by the scheduler, or ended by it as ``converged``, which counts as finished; ``finished`` by
@@ -35,9 +36,11 @@ class History:
         self.state: State = "running"
         self.horizon = horizon
         self.params = dict(params or {})
+        self.mark: Mark | None = None
         self._steps: list[float] = []
         self._values: list[float] = []
         self._curve: Curve | None = None
+        self._spared: Spared | None = None
 
     def report(self, step: float, value: float) -> None:
         """Add a point, in place of all from ``step`` on."""
@@ -72,12 +75,24 @@ class History:
             self._curve = Curve.from_reports(reports, self.horizon, self.params)
         return self._curve
 
+    @property
+    def spared(self) -> Spared | None:
+        """The trial as one that would have been stopped, if it has ended and that is so; built once."""
+        if self.mark is None or self.state not in ("finished", "stopped"):
+            return None
+        finished = self.state == "finished"
+        known = self._spared
+        if known is None or known.curve is not self.curve or known.finished != finished:
+            known = self._spared = Spared(self.curve, self.mark, finished)
+        return known
+
     def to_json(self) -> dict[str, Any]:
         """For :meth:`from_json`."""
         return {
             "state": self.state,
             "horizon": self.horizon,
             "params": self.params,
+            "mark": None if self.mark is None else self.mark.to_json(),
             "points": [*zip(self._steps, self._values, strict=True)],
         }
 
@@ -87,6 +102,7 @@ class History:
         history = cls(content["horizon"], content["params"])
         history.extend(content["points"])
         history.state = content["state"]
+        history.mark = Mark.from_json(content["mark"])
         return history
 
     def _cut(self, length: int) -> None:

@@ -19,6 +19,8 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
+from lcstop.decision import Mark
+
 RESULTS_FILE, TABLE_FILE = "result.json", "progress.csv"
 """Files in the directory of a trial that hold what it reported."""
 
@@ -32,6 +34,9 @@ STOPPED_FILE = "lcstop_stopped.json"
 In the results a trial that was stopped looks like one that reached its own end: both are ``done``. Ray
 copies the directory to the storage together with ``result.json``, so one is never there without the other.
 """
+
+AUDIT_FILE = "lcstop_audit.json"
+"""File in the directory of a trial that would have been stopped and went on: when, why, the value to beat."""
 
 
 CONVERGED_FILE = "lcstop_converged.json"
@@ -78,13 +83,32 @@ def write_ended(
     trial: Trial, step: float, reason: str, options: Mapping[str, Any], name: str = STOPPED_FILE
 ) -> None:
     """Put on record that the scheduler has ended a trial; if that fails, it ends all the same."""
+    _write(trial, name, {"step": step, "reason": reason, "config": options})
+
+
+def write_mark(trial: Trial, mark: Mark, options: Mapping[str, Any]) -> None:
+    """Put on record that the scheduler would have stopped a trial."""
+    _write(trial, AUDIT_FILE, {**mark.to_json(), "config": options})
+
+
+def read_mark(trial: Trial) -> Mark | None:
+    """What :func:`write_mark` has put on record, None if there is nothing."""
+    if not trial.relative_logdir:
+        return None
+    try:
+        return Mark.from_json(json.loads(_read(trial, AUDIT_FILE)))
+    except ValueError:  # no file, or a damaged one
+        return None
+
+
+def _write(trial: Trial, name: str, content: Mapping[str, Any]) -> None:
     if trial.storage is None or not trial.relative_logdir:
         return
-    content = json.dumps({"step": step, "reason": reason, "config": options}, indent=2) + "\n"
     try:
-        Path(trial.storage.trial_driver_staging_path, name).write_text(content, encoding="utf-8")
+        text = json.dumps(content, indent=2) + "\n"
+        Path(trial.storage.trial_driver_staging_path, name).write_text(text, encoding="utf-8")
     except Exception:
-        logger.warning("that trial %s was ended is not on record", trial.trial_id, exc_info=True)
+        logger.warning("the decision on trial %s is not on record", trial.trial_id, exc_info=True)
 
 
 def read_stopped(trial: Trial) -> float | None:

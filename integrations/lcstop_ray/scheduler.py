@@ -17,6 +17,7 @@ from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from lcstop import Decision, PrunerConfig, PrunerCore
+from lcstop.audit import Audit
 from lcstop_ray.history import History
 from lcstop_ray.search import DIRECTIONS, Search
 
@@ -74,6 +75,8 @@ class LCPFNScheduler(FIFOScheduler):
         upper: Greatest possible value of the metric.
         min_gain: A trial that will hardly gain more than this until its horizon is ended as a finished one.
         surrogate: What predicts the rest of a curve.
+        audit: Share of the trials that would be stopped which go on, to learn how many of them win.
+        shadow: Whether no trial is stopped, only everything else done.
 
     Raises:
         ValueError: If an option is not allowed.
@@ -100,6 +103,8 @@ class LCPFNScheduler(FIFOScheduler):
         upper: float | None = None,
         min_gain: float | None = None,
         surrogate: str = "lcpfn",
+        audit: float = 0.05,
+        shadow: bool = False,
     ) -> None:
         _check_mode(mode)
         # Until the horizon is known, one that passes every check stands in for it.
@@ -119,6 +124,8 @@ class LCPFNScheduler(FIFOScheduler):
             upper=upper,
             min_gain=min_gain,
             surrogate=surrogate,
+            audit=audit,
+            shadow=shadow,
         )
         super().__init__()  # type: ignore[no-untyped-call]
         self._time_attr = time_attr
@@ -155,6 +162,11 @@ class LCPFNScheduler(FIFOScheduler):
     def stops(self) -> Mapping[str, Decision]:
         """The decision on each trial that this object has stopped, or ended as converged, by trial id."""
         return MappingProxyType({} if self._search is None else self._search.stops)
+
+    @property
+    def audit(self) -> Audit | None:
+        """What has come of the trials that would have been stopped and went on; None before any trial."""
+        return None if self._search is None else self._search.audit()
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Take what the constructor left open from ``tune.TuneConfig`` and the stop rule.

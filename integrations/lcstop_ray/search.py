@@ -11,10 +11,20 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from lcstop import Decision, PrunerCore, StudyView
+from lcstop.audit import Audit
 from lcstop.config import horizon_of
-from lcstop.curve import Direction
+from lcstop.curve import Curve, Direction
+from lcstop.decision import Spared
 from lcstop_ray.history import History
-from lcstop_ray.records import CONVERGED_FILE, read_points, read_stopped, restart_step, write_ended
+from lcstop_ray.records import (
+    CONVERGED_FILE,
+    read_mark,
+    read_points,
+    read_stopped,
+    restart_step,
+    write_ended,
+    write_mark,
+)
 from lcstop_ray.results import UnusableResultError, to_point
 
 logger = logging.getLogger("lcstop_ray")
@@ -75,6 +85,7 @@ class Search:
         if ended or (not known and restart > -math.inf):
             best_known = "last" if self.core.config.target == "final" else self.mode
             history.extend(read_points(trial, self.time_attr, self.metric, best_known))
+            history.mark = read_mark(trial) or history.mark
         history.keep_until(restart)
         if ended:
             # What was stopped has gone on since, if the driver died before Ray had stored the trial's end.
@@ -112,6 +123,12 @@ class Search:
         decision = self._decide(history)
         if decision is None:
             return False
+        if decision.mark:
+            if history.mark is None:
+                logger.info("trial %s not stopped at step %g: %s", trial.trial_id, step, decision.reason)
+                history.mark = decision.mark
+                write_mark(trial, decision.mark, self.core.config.model_dump())
+            return False
         history.state = "converged" if decision.converged else "stopped"
         self.stops[trial.trial_id] = decision
         logger.info("trial %s %s at step %g: %s", trial.trial_id, history.state, step, decision.reason)
@@ -122,12 +139,12 @@ class Search:
         return True
 
     def _decide(self, history: History) -> Decision | None:
-        """The decision that ends the trial, if there is one."""
+        """The decision that ends the trial, or would have ended it, if there is one."""
         stop_due, convergence_due = self.core.due(history.curve), self.core.convergence_due(history.curve)
         if not (stop_due or convergence_due):
             return None
         view = self.view(judged=history)
-        if stop_due and (decision := self.core.decide(history.curve, view)).stop:
+        if stop_due and (decision := self.core.decide(history.curve, view)).says_stop:
             return decision
         if convergence_due and (decision := self.core.converged(history.curve, view)).stop:
             return decision
@@ -153,15 +170,25 @@ class Search:
 
     def view(self, judged: History | None = None) -> StudyView:
         """The trials other than the judged one; failed ones gave the user no result and are left out."""
-        finished, unfinished = [], []
-        for history in self.histories.values():
+        name, n_stopped = None, 0
+        finished, unfinished, spared = list[Curve](), list[Curve](), list[Spared]()
+        for trial_id, history in self.histories.items():
+            if history is judged:
+                name = trial_id
             if history is judged or history.last_step is None:
                 continue
+            n_stopped += history.state == "stopped"
+            if history.spared:
+                spared.append(history.spared)
             if history.state in ("finished", "converged"):
                 finished.append(history.curve)
             elif history.state != "failed":
                 unfinished.append(history.curve)
-        return StudyView(DIRECTIONS[self.mode], finished, unfinished)
+        return StudyView(DIRECTIONS[self.mode], finished, unfinished, name, n_stopped, spared)
+
+    def audit(self) -> Audit:
+        """What has come of the trials that would have been stopped and went on."""
+        return self.core.audit(self.view())
 
     def incumbent(self) -> float | None:
         """Best value of the finished trials, None if there is none."""
@@ -171,13 +198,17 @@ class Search:
         stopped = [history for history in self.histories.values() if history.state == "stopped"]
         converged = [history for history in self.histories.values() if history.state == "converged"]
         saved = sum(history.horizon - history.curve.cutoff for history in [*stopped, *converged])
-        incumbent = self.incumbent()
+        incumbent, more = self.incumbent(), ""
+        if self.core.config.min_gain is not None:
+            more = f"{len(converged)} converged, "
+        if self.core.config.shadow:
+            marked = sum(history.mark is not None for history in self.histories.values())
+            more += f"{marked} would have been in shadow mode, "
         return (
-            f"{len(stopped)} of {len(self.histories)} trials stopped, "
-            f"{f'{len(converged)} converged, ' if self.core.config.min_gain is not None else ''}"
+            f"{len(stopped)} of {len(self.histories)} trials stopped, {more}"
             f"{saved:g} steps of {self.time_attr} saved, "
             f"incumbent {'not known yet' if incumbent is None else f'{incumbent:.4g}'}, "
-            f"{self.n_unusable} results without a finite value"
+            f"{self.n_unusable} results without a finite value, {self.audit()}"
         )
 
     def _history(self, trial: Trial) -> History | None:

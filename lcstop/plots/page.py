@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lcstop
+from lcstop.decision import Decision
 from lcstop.plain import plain
 from lcstop.plots.colors import BAND, INK, LINE, WHOLE
 from lcstop.plots.figures import (
@@ -86,7 +87,10 @@ def _texts(review: Review) -> dict[str, str]:
             f"of up to {study.horizon:g} steps"
         ),
         "notice": (
-            "This study ran without lcstop. The stops are those that lcstop would have made, its trials "
+            "lcstop watched this study in shadow mode and stopped nothing. The stops are those that it would "
+            "have made."
+            if review.shadow
+            else "This study ran without lcstop. The stops are those that lcstop would have made, its trials "
             "taken in the order of their numbers, one after another."
         ),
         "step": study.step,
@@ -96,7 +100,7 @@ def _texts(review: Review) -> dict[str, str]:
         "savings": "A stopped trial saves the steps that were left to it.",
         "calibration": checked + (" Only trials that went on can be checked." if blind else ""),
         "configuration": "As noted in the study."
-        if study.options and review.live
+        if study.options and (review.live or review.shadow)
         else "The study holds no options of lcstop: these are those of the command, and defaults.",
         "version": lcstop.__version__,
     }
@@ -127,6 +131,13 @@ def _cards(review: Review) -> str:
     known = found["stopped"] - found["unknown"]
     if known:
         cards.append((str(found["wrong"]), "wrong stops", f"of {known} whose end is known"))
+    audit = found["audit"]
+    if audit["audited"]:
+        what = "of audited trials would have been wrong stops"
+        more = (
+            f"{audit['wrong']} of {audit['audited']}; 95 % interval {audit['low']:.1%} to {audit['high']:.1%}"
+        )
+        cards.append((f"{audit['share']:.0%}", what, more))
     return "".join(
         f"<div><b>{escape(big)}</b>{escape(what)}<span>{escape(more)}</span></div>"
         for big, what, more in cards
@@ -182,6 +193,8 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         kind, status = "stopped", f"stopped at {trial.curve.cutoff:g}"
     elif trial is review.winner:
         kind, status = "best", "best"
+    elif record.mark:
+        status = f"{record.state}, audited"
     named = [*(record.curve.params or {}).items(), *record.attrs.items()]
     return {
         "number": record.number,
@@ -191,7 +204,7 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         "last": trial.curve.cutoff,
         "best": trial.curve.best(study.direction),
         "p": last and last.p_beat,
-        "note": trial.stop.reason if trial.stop else last.reason if last else "never judged",
+        "note": _note(trial, last),
         "verdict": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
         "params": [[str(name), _text(value)] for name, value in named],
         "n": trial.n,
@@ -199,6 +212,14 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         "y": round_all(whole.values),
         "shots": [_shot(shot) for shot in trial.snapshots],
     }
+
+
+def _note(trial: ReviewedTrial, last: Decision | None) -> str:
+    if trial.stop:
+        return trial.stop.reason
+    if mark := trial.record.mark:
+        return f"step {mark.step:g}: {mark.reason}"
+    return last.reason if last else "never judged"
 
 
 def _shot(shot: Snapshot) -> dict[str, Any]:

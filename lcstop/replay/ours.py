@@ -12,7 +12,7 @@ import numpy as np
 from lcstop.config import PrunerConfig, load_config
 from lcstop.core import PrunerCore
 from lcstop.curve import Curve
-from lcstop.decision import Decision, StudyView
+from lcstop.decision import Decision, Mark, Spared, StudyView
 from lcstop.evaluation.run import loaded
 from lcstop.evaluation.specs import fingerprint as surrogate_print
 from lcstop.replay.loop import Action, InOrder, Policy
@@ -72,26 +72,36 @@ class CorePolicy(InOrder):
         self._values: dict[int, list[float]] = {}
         self._ended: dict[int, Curve] = {}
         self._finished: set[int] = set()
+        self._n_stopped = 0
+        self._marks: dict[int, Mark] = {}
+        self._spared: list[Spared] = []
 
     def report(self, trial: int, step: int, value: float) -> Action:
         """See :class:`lcstop.replay.loop.Policy`."""
         self._values.setdefault(trial, []).append(value)
         curve = self._curve(trial)
-        if not (self._core.due(curve) and self.decide(trial, curve).stop):
+        if not self._core.due(curve):
             return Action.GO
-        self._ended[trial] = curve
+        decision = self.decide(trial, curve)
+        if decision.mark:
+            self._marks.setdefault(trial, decision.mark)
+        if not decision.stop:
+            return Action.GO
+        self._n_stopped += 1
+        self._close(trial, curve, finished=False)
         return Action.STOP
 
     def end(self, trial: int) -> None:
         """See :class:`lcstop.replay.loop.Policy`."""
         if trial in self._ended:
             return
-        self._ended[trial] = self._curve(trial)
-        finished = self.has_finished(trial)
-        if finished:
-            self._finished.add(trial)
-        elif finished is None:
+        curve, finished = self._curve(trial), self.has_finished(trial)
+        if finished is None:
+            self._ended[trial] = curve
             del self._values[trial]
+        else:
+            self._n_stopped += not finished
+            self._close(trial, curve, finished)
 
     def decide(self, trial: int, curve: Curve) -> Decision:
         """The decision on a trial at a report at which one is due."""
@@ -100,6 +110,17 @@ class CorePolicy(InOrder):
     def has_finished(self, trial: int) -> bool | None:
         """Whether a trial at its own end has a result; None if it has failed, and counts no more."""
         return True if np.isfinite(self._values[trial][-1]) else None
+
+    def name(self, trial: int) -> str:
+        """What the trial is called, no other of any replay alike."""
+        return f"{self._study.name} {trial}"
+
+    def _close(self, trial: int, curve: Curve, finished: bool) -> None:
+        self._ended[trial] = curve
+        if finished:
+            self._finished.add(trial)
+        if trial in self._marks:
+            self._spared.append(Spared(curve, self._marks[trial], finished))
 
     def _curve(self, trial: int) -> Curve:
         task, values = self._study.task, self._values[trial]
@@ -113,4 +134,11 @@ class CorePolicy(InOrder):
                 continue
             curve = self._ended.get(trial)
             (finished if trial in self._finished else unfinished).append(curve or self._curve(trial))
-        return StudyView(self._study.task.direction, finished, unfinished)
+        return StudyView(
+            self._study.task.direction,
+            finished,
+            unfinished,
+            judged=self.name(judged),
+            n_stopped=self._n_stopped,
+            spared=[*self._spared],
+        )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lcstop.audit import clopper_pearson
 from lcstop.replay.loop import SEEN, Outcome, Steps
 from lcstop.replay.settings import Target
 from lcstop.replay.task import Task
@@ -149,21 +150,6 @@ def _ratio(value: float, reference: float) -> float:
     if reference > 0:
         return value / reference
     return 1.0 if value <= 0 else math.inf
-
-
-def clopper_pearson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a share; everything is possible as long as nothing is known.
-
-    Example:
-        >>> [round(end, 4) for end in clopper_pearson(0, 100)], clopper_pearson(0, 0)
-        ([0.0, 0.0362], (0.0, 1.0))
-    """
-    from scipy.stats import beta  # slow to import
-
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
-    return low, high
 
 
 def geometric_mean(speed_ups: Sequence[float]) -> float:

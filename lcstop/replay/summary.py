@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from lcstop.audit import clopper_pearson
 from lcstop.replay.loop import SEEN, Outcome, budget_of
-from lcstop.replay.regret import Figures, clopper_pearson, figures, geometric_mean, regrets
+from lcstop.replay.regret import Figures, figures, geometric_mean, regrets
 from lcstop.replay.settings import Setting, Target
 from lcstop.replay.task import Task
 from lcstop.replay.work import Results

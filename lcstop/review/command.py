@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lcstop.config import PrunerConfig
-from lcstop.review.history import at_confidences, history
+from lcstop.review.history import at_confidences, history, spared_as_dict
 from lcstop.review.record import RecordedStudy
 from lcstop.review.review import Review
 from lcstop.review.whatif import WhatIf, what_if
@@ -32,6 +32,8 @@ def explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> di
         "reason": trial.reason,
         "params": dict(trial.curve.params or {}),
         "attrs": dict(trial.attrs),
+        "spared": spared_as_dict(study, trial, config.target),
+        "audit": study.audit(config).as_dict(),
         "history": [row.as_dict() for row in history(config, study, trial)],
         "confidences": [row.as_dict() for row in at_confidences(config, study, trial)],
         "config": config.model_dump(),

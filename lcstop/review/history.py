@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from lcstop.config import PrunerConfig
 from lcstop.core import PrunerCore
 from lcstop.curve import Curve
-from lcstop.decision import Decision
+from lcstop.decision import Decision, Target
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.surrogates import Surrogate
 
@@ -80,7 +80,7 @@ def history(
     for n, curve in _due(core, trial):
         view = study.view(trial, n)
         decision = core.judge(curve, view)
-        vote = decision.stop if alone is core else alone.judge(curve, view).stop
+        vote = (decision if alone is core else alone.judge(curve, view)).says_stop
         rows.append(Judgement(n, float(curve.values[-1]), vote, decision))
     return rows
 
@@ -88,10 +88,14 @@ def history(
 def at_confidences(
     config: PrunerConfig, study: RecordedStudy, trial: RecordedTrial, surrogate: Surrogate | None = None
 ) -> list[Alternative]:
-    """When other confidences would have stopped a trial, all other trials being as they are."""
+    """When other confidences would have stopped a trial, all other trials being as they are.
+
+    Neither an audit nor the shadow mode lets it go on here.
+    """
     found = []
     for confidence in sorted({*CONFIDENCES, config.confidence}):
-        other = PrunerCore(config.model_copy(update={"confidence": confidence}), surrogate)
+        options = {"confidence": confidence, "audit": 0.0, "shadow": False}
+        other = PrunerCore(config.model_copy(update=options), surrogate)
         decisions = (other.judge(curve, study.view(trial, n)) for n, curve in _due(other, trial))
         stop = next((decision for decision in decisions if decision.stop), None)
         wrong = was_wrong(study, trial, stop, config.target) if stop else None
@@ -99,9 +103,7 @@ def at_confidences(
     return found
 
 
-def was_wrong(
-    study: RecordedStudy, trial: RecordedTrial, stop: Decision, target: Literal["best", "final"]
-) -> bool | None:
+def was_wrong(study: RecordedStudy, trial: RecordedTrial, stop: Decision, target: Target) -> bool | None:
     """Whether a trial that was stopped would have beaten the incumbent; None as long as nobody knows.
 
     A better value on record is known. That there is none is known of a trial that ended by itself.
@@ -128,8 +130,17 @@ def decision_as_dict(decision: Decision) -> dict[str, Any]:
         "median": decision.median,
         "interval": None if decision.interval is None else list(decision.interval),
         "stop": decision.stop,
+        "spared": decision.spared,
         "reason": decision.reason,
     }
+
+
+def spared_as_dict(study: RecordedStudy, trial: RecordedTrial, target: Target) -> dict[str, Any] | None:
+    """What JSON and tables show of a trial that would have been stopped and went on; None of any other."""
+    if trial.mark is None:
+        return None
+    wrong = trial.spared.won(study.direction, target) if trial.spared else None
+    return {"trial": trial.number, "wrong": wrong, **trial.mark.to_json()}
 
 
 def _due(core: PrunerCore, trial: RecordedTrial) -> Iterator[tuple[int, Curve]]:

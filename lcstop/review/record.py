@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from lcstop.audit import Audit
+from lcstop.config import PrunerConfig
+from lcstop.core import PrunerCore
 from lcstop.curve import Curve, Direction, counted_from_0
-from lcstop.decision import Decision, StudyView
+from lcstop.decision import Decision, Mark, Spared, StudyView, Target, better
 
 State = Literal["finished", "stopped", "running", "failed"]
 """``stopped`` by a pruner or scheduler, ``finished`` if it ran to its own end, ``failed`` with an error."""
@@ -33,6 +36,7 @@ class RecordedTrial:
         name: What the framework calls it, where that is more than the number.
         whole: The curve that it has without a stop, where that is known.
         decision: The decision that stopped it, where that is known; if not, it is made again.
+        mark: That it would have been stopped and went on; None if it would not.
     """
 
     number: int
@@ -45,6 +49,19 @@ class RecordedTrial:
     name: str = ""
     whole: Curve | None = None
     decision: Decision | None = None
+    mark: Mark | None = None
+
+    @property
+    def called(self) -> str:
+        """What decisions call it."""
+        return self.name or str(self.number)
+
+    @property
+    def spared(self) -> Spared | None:
+        """The trial as one that would have been stopped, if that is so and it has ended."""
+        if self.mark is None or self.state not in ("finished", "stopped"):
+            return None
+        return Spared(self.curve, self.mark, self.state == "finished")
 
     @property
     def seconds(self) -> float:
@@ -118,16 +135,16 @@ class RecordedStudy:
 
     def better(self, value: float, other: float) -> bool:
         """Whether ``value`` is better than ``other``."""
-        return value > other if self.direction == "maximize" else value < other
+        return better(value, other, self.direction)
 
-    def value_of(self, curve: Curve, target: Literal["best", "final"]) -> float | None:
+    def value_of(self, curve: Curve, target: Target) -> float | None:
         """What counts of a curve: its best value or its last one; None without a finite one."""
         if target == "best":
             return curve.best(self.direction)
         last = float(curve.values[-1]) if len(curve) else math.nan
         return last if math.isfinite(last) else None
 
-    def best(self, target: Literal["best", "final"]) -> float | None:
+    def best(self, target: Target) -> float | None:
         """The best value of the finished trials; None if there is none."""
         finished = [trial.curve for trial in self.trials if trial.state == "finished"]
         return StudyView(self.direction, finished).incumbent(target)
@@ -135,15 +152,23 @@ class RecordedStudy:
     def view(self, judged: RecordedTrial, n: int) -> StudyView:
         """The other trials as they were when ``judged`` made report ``n``; failed ones are left out."""
         now = (judged.time(n), judged.number)
-        finished, unfinished = list[Curve](), list[Curve]()
+        finished, unfinished, spared, n_stopped = list[Curve](), list[Curve](), list[Spared](), 0
         for other in self.trials:
             if other is judged or other.state == "failed":
                 continue
             if other.state != "running" and (other.end, other.number) <= now:
                 (finished if other.state == "finished" else unfinished).append(other.curve)
+                n_stopped += other.state == "stopped"
+                if other.spared:
+                    spared.append(other.spared)
             elif known := bisect_right(range(1, len(other.curve) + 1), now[0], key=other.time):
                 unfinished.append(other.curve.first(known))
-        return StudyView(self.direction, finished, unfinished)
+        return StudyView(self.direction, finished, unfinished, judged.called, n_stopped, spared)
+
+    def audit(self, config: PrunerConfig) -> Audit:
+        """What has come of the trials that would have been stopped and went on."""
+        spared = [one for trial in self.trials if (one := trial.spared)]
+        return PrunerCore(config).audit(StudyView(self.direction, spared=spared))
 
     @cached_property
     def _by_number(self) -> dict[int, RecordedTrial]:

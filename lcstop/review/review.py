@@ -85,7 +85,9 @@ class Review:
     Attributes:
         study: The study on record.
         config: The options that its trials are judged with.
-        live: Whether ``lcstop`` stopped trials in it. If not, the stops are those of a what-if replay.
+        live: Whether ``lcstop`` stopped trials in it. If not, the stops are those of a what-if replay, or
+            those that it would have made in shadow mode.
+        shadow: Whether it ran in shadow mode and stopped none.
         trials: Its trials, by number.
 
     Example:
@@ -102,6 +104,7 @@ class Review:
     study: RecordedStudy
     config: PrunerConfig
     live: bool
+    shadow: bool
     trials: Sequence[ReviewedTrial]
 
     @classmethod
@@ -122,8 +125,12 @@ class Review:
         """
         loaded = surrogate or load_surrogate(config.surrogate)
         live = any(trial.reason is not None or trial.whole is not None for trial in study.trials)
-        trials = (_as_it_was if live else _as_it_would_be)(study, config, loaded, report)
-        return cls(study, config, live, list(trials))
+        shadow = not live and any(trial.mark and trial.mark.kind == "shadow" for trial in study.trials)
+        if live or shadow:
+            trials = _as_it_was(study, config, loaded, report, shadow)
+        else:
+            trials = _as_it_would_be(study, config, loaded, report)
+        return cls(study, config, live, shadow, list(trials))
 
     @property
     def stopped(self) -> list[ReviewedTrial]:
@@ -173,13 +180,22 @@ class Review:
 
 
 def _as_it_was(
-    study: RecordedStudy, config: PrunerConfig, surrogate: Surrogate, report: Callable[[], None]
+    study: RecordedStudy,
+    config: PrunerConfig,
+    surrogate: Surrogate,
+    report: Callable[[], None],
+    shadow: bool,
 ) -> Iterator[ReviewedTrial]:
-    """The trials of a study that ``lcstop`` watched; judged again, since only reasons are on record."""
+    """The trials of a study that ``lcstop`` watched; judged again, since only reasons are on record.
+
+    In shadow mode a trial counts as stopped when it would have been.
+    """
     core = PrunerCore(config, surrogate)
     for trial in study.trials:
-        n = len(trial.curve)
-        was_stopped = trial.state == "stopped"
+        n, reason, mark = len(trial.curve), trial.reason, trial.mark if shadow else None
+        was_stopped = mark is not None or (trial.state == "stopped" and not shadow)
+        if mark:
+            n, reason = int((trial.curve.steps <= mark.step).sum()), mark.reason
         due = [i for i in range(1, n + 1) if core.due(trial.curve.first(i))]
         snapshots = []
         for i in _spread([*due, n] if was_stopped else due, was_stopped):
@@ -188,11 +204,13 @@ def _as_it_was(
             if i == n and trial.decision is not None:
                 decision = trial.decision
             elif i == n and was_stopped:
-                reason = trial.reason or "stopped, not by lcstop"
-                decision = replace(decision, stop=True, reason=reason)
+                decision = replace(decision, stop=True, reason=reason or "stopped, not by lcstop")
             snapshots.append(_snapshot(trial, i, decision, view, config, surrogate))
         stop = snapshots[-1].decision if was_stopped else None
-        wrong = was_wrong(study, trial, stop, config.target) if stop else None
+        if mark:
+            wrong = trial.spared.won(study.direction, config.target) if trial.spared else None
+        else:
+            wrong = was_wrong(study, trial, stop, config.target) if stop else None
         yield ReviewedTrial(trial, n, stop, wrong, snapshots)
         report()
 

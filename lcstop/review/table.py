@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lcstop.audit import Audit
 from lcstop.review.review import Review
 
 
@@ -18,6 +19,10 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
     console.print(Text(f"Trial {found['trial']}{name} of {found['study']}: {found['state']}", "bold"))
     if found["reason"]:
         console.print(Text(f"on record: {found['reason']}"))
+    if found["spared"]:
+        spared = found["spared"]
+        console.print(Text(f"on record, step {spared['step']:g}: {spared['reason']}"))
+        console.print(f"it would have been a wrong stop: {_known(spared['wrong'])}")
     for kind in ("params", "attrs"):
         if found[kind]:
             console.print(
@@ -64,11 +69,21 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
             style="bold" if row["confidence"] == found["config"]["confidence"] else None,
         )
     console.print(table)
+    _show_audit(found, console)
+
+
+def _show_audit(found: Mapping[str, Any], console: Console) -> None:
+    """The line on the audit of the study, where there was one."""
+    audit = Audit(found["audit"]["audited"], found["audit"]["wrong"], found["config"]["confidence"])
+    if audit.n:
+        console.print(Text(f"in this study {audit}"))
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
     """The decision; its reason only where the columns do not say it."""
     word = "stop" if row["stop"] else "go on"
+    if row["spared"]:
+        return f"{word}: {row['spared']}"
     if row["p_beat"] is None:
         return f"{word}: {row['reason']}"
     return f"{word}: more votes are needed" if row["vote"] and not row["stop"] else word
@@ -93,12 +108,18 @@ def show_what_if(found: Mapping[str, Any], console: Console) -> None:
     table.add_row("best value on record", _number(found["best_recorded"], ".5g"))
     table.add_row("best value with lcstop", _number(found["best"], ".5g"))
     console.print(table)
-    if found["stops"]:
-        table = Table(title="Trials that would have been stopped", title_justify="left")
-        for title in ("trial", "step", "wrong"):
-            table.add_column(title, justify="right")
+    _show_audit(found, console)
+    for title, rows in (
+        ("Trials that would have been stopped", found["stops"]),
+        ("On record: trials that went on although they would have been stopped", found["spared"]),
+    ):
+        if not rows:
+            continue
+        table = Table(title=title, title_justify="left")
+        for column in ("trial", "step", "wrong"):
+            table.add_column(column, justify="right")
         table.add_column("reason", overflow="fold")
-        for row in found["stops"]:
+        for row in rows:
             table.add_row(
                 str(row["trial"]),
                 f"{row['step']:g}",
@@ -116,10 +137,12 @@ def summary(review: Review) -> dict[str, Any]:
     return {
         "study": review.study.name,
         "live": review.live,
+        "shadow": review.shadow,
         "trials": len(review.trials),
         "stopped": len(review.stopped),
         "wrong": len(review.wrong),
         "unknown": sum(trial.wrong is None for trial in review.stopped),
+        "audit": review.study.audit(review.config).as_dict(),
         "epochs": review.epochs,
         "epochs_saved": review.epochs_whole - review.epochs,
         "share_saved": share,

@@ -18,7 +18,7 @@ from lcstop.replay.loop import Action, Outcome, replay
 from lcstop.replay.ours import CorePolicy
 from lcstop.replay.settings import Study
 from lcstop.replay.task import Task
-from lcstop.review.history import decision_as_dict
+from lcstop.review.history import decision_as_dict, spared_as_dict
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.surrogates import Surrogate
 
@@ -99,6 +99,8 @@ class WhatIf:
             "unknown": sum(run.wrong is None for run in stopped),
             "best_recorded": study.best(target),
             "best": StudyView(study.direction, kept).incumbent(target),
+            "audit": study.audit(self.config).as_dict(),
+            "spared": [spared_as_dict(study, trial, target) for trial in study.trials if trial.mark],
             "config": self.config.model_dump(),
             "stops": [
                 {"trial": run.trial.number, "wrong": run.wrong, **decision_as_dict(run.stop)}
@@ -117,7 +119,8 @@ def what_if(
     """Replay a study: its trials in the order of their numbers, each after the one before has ended.
 
     The replay is that of ``lcstop bench`` with one worker. A trial that another rule had stopped ends where
-    its record ends, and never holds the incumbent.
+    its record ends, and never holds the incumbent. Trials are audited as they would be live; the shadow mode
+    is left out, since nothing would be stopped in it.
 
     Args:
         study: What is replayed.
@@ -137,7 +140,8 @@ def what_if(
     """
     task = _task(study)
     replayed = Study(task, range(task.n_trials), config.target, study.name)
-    policy = _Watched(PrunerCore(config, surrogate), replayed, study, report)
+    core = PrunerCore(config.model_copy(update={"shadow": False}), surrogate)
+    policy = _Watched(core, replayed, study, report)
     outcome = replay(task, 0, 0, policy, workers=1, budget=int(task.lengths.sum()))
     return WhatIf(study, config, policy.runs, outcome)
 
@@ -188,6 +192,10 @@ class _Watched(CorePolicy):
         decision = super().decide(trial, curve)
         self._decisions[len(curve)] = decision
         return decision
+
+    def name(self, trial: int) -> str:
+        """See :class:`CorePolicy`; here it has one."""
+        return self._record.trials[trial].called
 
     def has_finished(self, trial: int) -> bool | None:
         """See :class:`CorePolicy`; here it is on record."""
