@@ -168,4 +168,4 @@ def test_whatever_happens_to_a_study(monkeypatch):
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     run_state_machine_as_test(Machine, settings=hostile.SETTINGS)
     print(f"\n{Machine.n_steps} steps, {Machine.n_asked} questions, {Machine.n_stopped} stops")
-    assert Machine.n_stopped > 20
+    assert Machine.n_stopped > 5

@@ -189,4 +189,4 @@ def test_whatever_happens_in_a_search(monkeypatch, tmp_path):
     finally:
         log.removeHandler(handler)
     print(f"\n{Machine.n_steps} steps, {Machine.n_asked} results, {Machine.n_stopped} stops")
-    assert Machine.n_stopped > 20
+    assert Machine.n_stopped > 5
