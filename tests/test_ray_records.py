@@ -220,3 +220,12 @@ def test_no_hook_raises_into_the_event_loop(make):
     scheduler.on_trial_result(None, trial, {"training_iteration": 0.0, "accuracy": 0.1})
     scheduler.on_trial_result(None, trial, {"training_iteration": 1e-17, "accuracy": 0.1})
     assert "LCPFNScheduler" in scheduler.debug_string()
+
+
+def test_a_trial_that_ends_without_a_result_has_finished(make):
+    scheduler = make()
+    trial = new_trial(scheduler)
+    scheduler.on_trial_result(None, trial, results([0.7])[0])
+    scheduler.on_trial_complete(None, trial, None)
+    assert states(scheduler) == ["finished"]
+    assert scheduler._search.incumbent() == 0.7

@@ -1,5 +1,6 @@
 """Readers of published files of recorded curves, on small files made here."""
 
+import contextlib
 import gzip
 import json
 
@@ -167,3 +168,19 @@ def test_a_metric_whose_name_says_both_or_nothing_is_refused():
     for name in ("x", "accuracy_error"):
         with pytest.raises(ValueError, match="does not say"):
             direction_of(name)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_a_file_that_is_damaged_anywhere_is_refused_by_one_error(tmp_path, suffix):
+    """zipfile, tokenize and zlib have errors of their own, and some look like those of reading."""
+    path = tmp_path / f"loss{suffix}"
+    pack = {"curves": np.ones((2, 3)), "steps": np.arange(1.0, 4), "meta": np.array('{"direction": "min"}')}
+    if suffix == ".npz":
+        np.savez(path, **pack)
+    else:
+        np.save(path, pack["curves"])
+    whole = path.read_bytes()
+    for i in range(0, len(whole), 3):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 0x15]) + whole[i + 1 :])
+        with contextlib.suppress(ValueError):
+            list(read_packs(path))

@@ -209,3 +209,15 @@ def test_a_bolder_preset_saves_more():
     assert (epochs("safe") < 40 * 30).all()
     assert (epochs("balanced") < epochs("safe")).all()
     assert epochs("bold").sum() < 1.02 * epochs("balanced").sum()
+
+
+@pytest.mark.parametrize("target", ["best", "final"])
+def test_a_trial_that_has_just_surpassed_all_others_goes_on_wherever_its_report_lies(target):
+    """Steps 3 and 4 of 11.5 make a grid on which 4 is not."""
+    low = [Curve(range(1, 12), np.linspace(0.8, 0.3, 11), 11.5) for _ in range(6)]
+    low += [Curve([11.5], [-1e9], 11.5)]
+    c = core(horizon=11.5, target=target, confidence=0.5)
+    trial = Curve([3, 4], [0.99, -1e10], 11.5)
+    assert c.judge(trial.first(1), StudyView("minimize", low)).stop is False  # one report is not enough
+    assert not c.judge(trial, StudyView("minimize", low)).stop
+    assert c.judge(Curve([3, 4], [0.99, 0.98], 11.5), StudyView("minimize", low)).stop

@@ -265,3 +265,10 @@ def test_hyperparameters_reach_the_features():
     for seen in (none, unused):
         assert seen.context.known.tolist() == [False]
     assert torch.equal(features(*none), features(*unused))
+
+
+def test_an_integer_beyond_the_floats_is_one_category_among_others():
+    configurations = [{"width": width} for width in (10**400, 8, 10**400, 64, 8)]
+    columns, numeric = encode(configurations)
+    assert numeric.tolist() == [False]
+    assert columns[0] == columns[2] != columns[1]

@@ -150,13 +150,13 @@ class Search:
             return decision
         return None
 
-    def finish(self, trial: Trial, result: Mapping[str, Any]) -> None:
+    def finish(self, trial: Trial, result: Mapping[str, Any] | None) -> None:
         """Record the last result of a trial that has ended; one that was stopped has not finished."""
         history = self._history(trial)
         if history is None:
             return
         try:
-            step, value = to_point(result, self.time_attr, self.metric)
+            step, value = to_point(result or {}, self.time_attr, self.metric)
         except UnusableResultError:
             step, value = None, math.nan
         if history.state == "stopped":

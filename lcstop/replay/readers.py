@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import math
 import re
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,13 @@ def _read_file(path: Path) -> Iterator[Pack]:
         raise ValueError(f"recorded curves are in {', '.join(_SUFFIXES)}, got {path}")
     try:
         yield from found[0](path)
-    except (KeyError, TypeError, AttributeError, EOFError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} holds no recorded curves in a known format: {error!r}") from error
     except ValueError as error:
         message = str(error)
         raise ValueError(message if str(path) in message else f"{path}: {message}") from error
+    except Exception as error:  # what json, zipfile, zlib and numpy raise for a damaged file is of many kinds
+        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+            raise
+        raise ValueError(f"{path} holds no recorded curves in a known format: {error!r}") from error
 
 
 def _read_json(path: Path) -> Iterator[Pack]:
@@ -144,7 +146,7 @@ def read_csv(path: Path) -> Iterator[Pack]:
 
 
 def _read_npz(path: Path) -> Iterator[Pack]:
-    with np.load(path, allow_pickle=False) as data:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
         arrays = {name: data[name] for name in data.files}
     if {"curves", "steps", "meta"} <= set(arrays):
         yield read_pack(path)
@@ -155,7 +157,7 @@ def _read_npz(path: Path) -> Iterator[Pack]:
 
 
 def _read_npy(path: Path) -> Iterator[Pack]:
-    yield _read_array(path, path.stem, np.load(path, allow_pickle=False), None)
+    yield _read_array(path, path.stem, np.load(io.BytesIO(path.read_bytes()), allow_pickle=False), None)
 
 
 def _read_array(path: Path, name: str, array: NDArray[Any], direction: Direction | None) -> Pack:

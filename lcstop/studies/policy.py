@@ -18,7 +18,8 @@ class Verdict(NamedTuple):
     Attributes:
         p_top: Probability that it ends in the best tenth of the study's configurations.
         p_beat: Probability that it beats the incumbent.
-        leads: Whether it is the best at its step of all trials that have come as far.
+        leads: Whether it is the best at its step of all trials that have come as far, or better than any
+            other trial has ever been.
     """
 
     p_top: float
@@ -59,10 +60,20 @@ class StudyPolicy:
             return None
         with one_thread():
             standing = self._network(features(*seen)[0, 0].float())
-            return Verdict(float(standing.p_top()), float(standing.beats.sigmoid()), _leads(seen))
+            p_top, p_beat = float(standing.p_top()), float(standing.beats.sigmoid())
+        # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
+        leads = _leads(seen) or _surpasses(trial, [*finished, *unfinished], direction)
+        return Verdict(p_top, p_beat, leads)
 
 
 def _leads(seen: Look) -> bool:
     cutoff = int(seen.cutoff)
     so_far = seen.context.gains[..., :cutoff].amax(2)[seen.context.lengths >= cutoff]
     return bool(len(so_far)) and bool(seen.gains[..., :cutoff].amax() > so_far.max())
+
+
+def _surpasses(trial: Curve, others: Sequence[Curve], direction: Direction) -> bool:
+    own, theirs = trial.best(direction), (other.best(direction) for other in others)
+    if own is None:
+        return False
+    return all(best is None or (own > best if direction == "maximize" else own < best) for best in theirs)

@@ -206,6 +206,9 @@ def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not (
-        isinstance(value, bool) or not math.isfinite(value)
-    )
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the floats is one category among others
+        return False

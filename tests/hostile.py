@@ -1,0 +1,150 @@
+"""What the state machines of both adapters share: hostile input, and what must hold of every decision.
+
+By default the machines run few examples, always the same. ``LCSTOP_EXAMPLES=2000`` runs so many new ones.
+"""
+
+import functools
+import math
+import os
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from lcstop import Curve, Decision, PrunerConfig, load_surrogate
+from lcstop.studies.network import StudyNetwork
+
+H = 12
+_SHORT = "20"
+_EXAMPLES = int(os.environ.get("LCSTOP_EXAMPLES", _SHORT))
+SETTINGS = settings(
+    max_examples=_EXAMPLES,
+    stateful_step_count=30,
+    derandomize=str(_EXAMPLES) == _SHORT,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    phases=[Phase.generate, *([Phase.shrink] if os.environ.get("LCSTOP_SHRINK") else [])],
+    suppress_health_check=list(HealthCheck),
+)
+
+ALLOWED = (
+    "ValueError: a trial reported a value outside the bounds",
+    "ValueError: the forecast is not finite",
+)
+"""Why a trial may go on without having been judged; any other cause is a mistake in the package."""
+
+options = st.fixed_dictionaries(
+    {
+        "horizon": st.sampled_from([H, float(H), H - 0.5]),
+        "policy": st.sampled_from(["study", "published"]),
+        "target": st.sampled_from(["best", "final"]),
+        "preset": st.sampled_from(["safe", "balanced", "bold"]),
+        "confidence": st.sampled_from([0.95, 0.6, 0.3]),
+        "use_params": st.booleans(),
+        "min_steps": st.integers(1, 6),
+        "interval_steps": st.integers(1, 3),
+        "n_startup_trials": st.integers(1, 3),
+        "patience": st.integers(1, 2),
+        "diverged_after": st.integers(1, 4),
+    },
+    optional={"lower": st.sampled_from([-1e300, -1.0, 0.0]), "upper": st.sampled_from([1.0, 2.0, 1e300])},
+)
+
+numbers = st.one_of(
+    st.floats(0, 1),
+    st.floats(),
+    st.sampled_from(
+        [
+            math.nan,
+            math.inf,
+            -math.inf,
+            0.0,
+            -0.0,
+            1,
+            -3,
+            True,
+            1e308,
+            -1e308,
+            5e-324,
+            1e-300,
+            1 + 2**-52,
+            10**300,
+        ]
+    ),
+)
+"""What a trial may report, as numbers."""
+
+levels = st.one_of(st.floats(0.05, 0.95), st.sampled_from([0.05, 0.1, 0.9, 0.95]))
+"""Where an ordinary curve rises to."""
+
+lengths = st.integers(1, H + 2)
+
+
+def make_networks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks are made once and not anew for each restart: that is most of the machines' time."""
+    monkeypatch.setattr("lcstop.core.load_surrogate", functools.cache(load_surrogate))
+    monkeypatch.setattr(StudyNetwork, "load", functools.cache(StudyNetwork.load))
+
+
+def ordinary(level: float, step: int, direction: str) -> float:
+    """A curve that improves towards ``level`` of the way, after ``step`` steps; all of it in [0, 1]."""
+    rise = level * (1 - 0.6**step)
+    return rise if direction == "maximize" else 1 - rise
+
+
+def check(
+    decision: Decision,
+    trial: Curve,
+    finished: Sequence[Curve],
+    unfinished: Sequence[Curve],
+    direction: str,
+    config: PrunerConfig,
+    due: bool,
+) -> None:
+    """What must hold of a decision on ``trial`` among the other trials of its study.
+
+    Args:
+        due: Whether a report called for the decision; ``explain`` judges at any step.
+    """
+    if decision.reason.startswith("goes on, not judged: "):
+        assert not decision.stop
+        assert decision.reason.removeprefix("goes on, not judged: ").startswith(ALLOWED), decision.reason
+    if not decision.stop:
+        return
+    assert decision.cutoff == trial.cutoff
+    if decision.reason.startswith("diverged"):
+        assert not any(map(math.isfinite, trial.values[-config.diverged_after :]))
+        return
+    assert trial.cutoff < config.horizon
+    if due:
+        assert trial.cutoff >= config.min_steps
+    if config.policy == "study" or config.target == "best":
+        assert not _holds_the_best(trial, [*finished, *unfinished], direction)
+    if config.target == "best":
+        assert not _at_least_as_good(trial, [c for c in finished if _possible(c, config)], direction)
+
+
+def _possible(curve: Curve, config: PrunerConfig) -> bool:
+    low = -math.inf if config.lower is None else config.lower
+    high = math.inf if config.upper is None else config.upper
+    return all(low <= value <= high for value in curve.values if math.isfinite(value))
+
+
+def _gains(curve: Curve, direction: str) -> list[float]:
+    sign = 1 if direction == "maximize" else -1
+    return [sign * value for value in curve.values if math.isfinite(value)]
+
+
+def _holds_the_best(trial: Curve, others: Sequence[Curve], direction: str) -> bool:
+    """Whether its last value is better than all that any other trial has ever reported."""
+    others_best = max((gain for curve in others for gain in _gains(curve, direction)), default=-math.inf)
+    own = _gains(trial.first(len(trial)), direction)
+    return math.isfinite(trial.values[-1]) and own[-1] > others_best
+
+
+def _at_least_as_good(trial: Curve, finished: Sequence[Curve], direction: str) -> bool:
+    """Whether it has reached what no finished trial has surpassed."""
+    incumbent = max((gain for curve in finished for gain in _gains(curve, direction)), default=-math.inf)
+    return max(_gains(trial, direction), default=-math.inf) >= incumbent > -math.inf
