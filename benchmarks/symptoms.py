@@ -33,7 +33,7 @@ class Outcome:
     lost: float
 
     def __str__(self) -> str:
-        return f"{self.stopped} of {TRIALS} stopped, {self.share:.0%} of the epochs, {self.lost:.4f} below the best"
+        return f"{self.stopped} of {TRIALS} stopped, {self.share:.0%} of the epochs, {self.lost:.4f} lost"
 
 
 def accuracies(seed: int = 0, noise: float = 0.003, late: bool = False) -> Array:

@@ -33,14 +33,18 @@ def study() -> RecordedStudy:
 
 
 def main() -> None:
-    """Every curve on the left, on the right the last moment of a trial that was stopped halfway."""
+    """Every curve on the left, on the right the moment of a stop about halfway."""
     review = Review.of(study(), PrunerConfig(horizon=EPOCHS, upper=1))
-    trial = max(review.stopped, key=lambda trial: trial.n)
-    mpl.rcParams.update({"svg.hashsalt": "lcstop", "font.size": 9})
-    figure = Figure(figsize=(9, 3.6), layout="constrained", facecolor="white")
-    left, right = figure.subplots(1, 2, width_ratios=[1.1, 1], sharey=True)
-    plot_curves(review, left)
+    trial = max((trial for trial in review.stopped if trial.n <= EPOCHS / 2 + 1), key=lambda trial: trial.n)
+    mpl.rcParams.update({"svg.hashsalt": "lcstop", "font.size": 8.5})
+    figure = Figure(figsize=(10, 3.8), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2, width_ratios=[1.3, 1], sharey=True)
+    plot_curves(review, left).set_title(
+        f"{len(review.stopped)} of {TRIALS} trials stopped", size=10, loc="left"
+    )
     plot_trial(review, trial.record.number, ax=right)
+    named = dict(zip(*left.get_legend_handles_labels()[::-1], strict=True))
+    left.legend(named.values(), named.keys(), loc="lower right", ncols=2, frameon=False)
     right.set_ylabel("")
     right.legend(loc="lower right", frameon=False)
     FILE.parent.mkdir(exist_ok=True)
