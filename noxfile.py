@@ -52,8 +52,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def docs(session: nox.Session) -> None:
     """The documentation site, in site/; a warning is an error."""
-    install(session, "--editable", ".[docs,plot]")
-    session.run("python", "docs/picture.py")
+    install(session, "--editable", ".[docs]")
     session.run("mkdocs", "build", "--strict")
 
 

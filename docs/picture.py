@@ -1,8 +1,10 @@
-"""Draw docs/images/decision.svg: one decision in a study of artificial trials, by lcstop's own plots.
+"""Draw the pictures of the pages: `python docs/picture.py`.
 
-python docs/picture.py
+docs/images/decision.svg is one decision in a study of artificial trials, by lcstop's own plots, and
+docs/images/benchmark.svg the table of the README.
 """
 
+import re
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,13 +12,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lcstop import Curve, PrunerConfig
+from lcstop.plots.colors import GREY, INCUMBENT, INK, LINE, WHOLE
 from lcstop.plots.matplotlib import plot_curves, plot_trial
 from lcstop.review import Review
 from lcstop.review.record import RecordedStudy, RecordedTrial
 
 EPOCHS = 40
 TRIALS = 24
-FILE = Path(__file__).parent / "images" / "decision.svg"
+IMAGES = Path(__file__).parent / "images"
+README = Path(__file__).parents[1] / "README.md"
 
 
 def study() -> RecordedStudy:
@@ -32,27 +36,59 @@ def study() -> RecordedStudy:
     return RecordedStudy("example", "Optuna", "accuracy", "epoch", "maximize", trials)
 
 
-def main() -> None:
+def save(figure: Figure, name: str) -> None:
+    """Write a picture that is the same, byte for byte, whenever it is drawn."""
+    path = IMAGES / name
+    figure.savefig(path, metadata={"Date": None, "Creator": None})
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(line.rstrip() for line in lines) + "\n", encoding="utf-8")
+
+
+def draw_decision() -> None:
     """Every curve on the left, on the right the moment of a stop about halfway."""
     review = Review.of(study(), PrunerConfig(horizon=EPOCHS, upper=1))
     trial = max((trial for trial in review.stopped if trial.n <= EPOCHS / 2 + 1), key=lambda trial: trial.n)
-    mpl.rcParams.update({"svg.hashsalt": "lcstop", "font.size": 8.5})
     figure = Figure(figsize=(10, 3.8), layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2, width_ratios=[1.3, 1], sharey=True)
-    plot_curves(review, left).set_title(
-        f"{len(review.stopped)} of {TRIALS} trials stopped", size=10, loc="left"
-    )
-    plot_trial(review, trial.record.number, ax=right)
+    plot_curves(review, left)
+    left.set_title(f"{len(review.stopped)} of {TRIALS} trials stopped", size=10, loc="left")
     named = dict(zip(*left.get_legend_handles_labels()[::-1], strict=True))
     left.legend(named.values(), named.keys(), loc="lower right", ncols=2, frameon=False)
+    plot_trial(review, trial.record.number, ax=right)
     right.set_ylabel("")
     right.legend(loc="lower right", frameon=False)
-    FILE.parent.mkdir(exist_ok=True)
-    figure.savefig(FILE, metadata={"Date": None, "Creator": None})
-    text = "\n".join(line.rstrip() for line in FILE.read_text(encoding="utf-8").splitlines())
-    FILE.write_text(text + "\n", encoding="utf-8")
+    save(figure, "decision.svg")
     print(f"trial {trial.record.number}: {trial.stop.reason if trial.stop else ''}")
 
 
+def draw_benchmark() -> None:
+    """A bar for the speed-up of each rule, a dot for its worst study."""
+    text = README.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| \**([\d.]+)\** \| ([\d.]+) \| \d+ \| [\d.]+ % \|$", text, re.MULTILINE)
+    names = [re.sub(r"[*`]", "", name) for name, _, _ in rows]
+    places = range(len(rows))
+    figure = Figure(figsize=(8, 2.6), layout="constrained", facecolor="white")
+    ax = figure.subplots()
+    ours = [INCUMBENT if name.startswith("lcstop") else WHOLE for name in names]
+    bars = ax.barh(places, [float(mean) for _, mean, _ in rows], color=ours, height=0.6)
+    ax.bar_label(bars, [mean for _, mean, _ in rows], padding=4, color=INK)
+    lowest = [float(worst) for _, _, worst in rows]
+    ax.plot(lowest, places, "o", color=INK, ms=4, label="worst study", zorder=3)
+    ax.axvline(1, color=GREY, lw=0.8, ls=":")
+    ax.set_yticks(places, names)
+    ax.invert_yaxis()
+    ax.set_xlabel("speed-up, geometric mean of 16 recorded studies (1: no stopping)", color=INK)
+    ax.grid(axis="x", color=LINE, lw=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(colors=INK, length=0)
+    ax.legend(loc="lower right", frameon=False)
+    save(figure, "benchmark.svg")
+    print(f"{len(rows)} rules")
+
+
 if __name__ == "__main__":
-    main()
+    mpl.rcParams.update({"svg.hashsalt": "lcstop", "font.size": 8.5})
+    IMAGES.mkdir(exist_ok=True)
+    draw_decision()
+    draw_benchmark()
