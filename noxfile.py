@@ -34,9 +34,9 @@ def minimum(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def examples(session: nox.Session) -> None:
-    """The tests of the integrations, those that take minutes included."""
-    install(session, "--editable", ".[dev]")
-    session.run("python", "-m", "pytest", "-m", "slow or not slow", "-k", "example", *session.posargs)
+    """Every example with its own libraries."""
+    install(session, "--editable", ".[examples]", "pytest", "pytest-timeout")
+    session.run("python", "-m", "pytest", "tests/test_examples.py", "-m", "examples or slow", *session.posargs)
 
 
 @nox.session(python="3.11")
