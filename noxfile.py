@@ -36,7 +36,9 @@ def minimum(session: nox.Session) -> None:
 def examples(session: nox.Session) -> None:
     """Every example with its own libraries."""
     install(session, "--editable", ".[examples]", "pytest", "pytest-timeout")
-    session.run("python", "-m", "pytest", "tests/test_examples.py", "-m", "examples or slow", *session.posargs)
+    session.run(
+        "python", "-m", "pytest", "tests/test_examples.py", "-m", "examples or slow", *session.posargs
+    )
 
 
 @nox.session(python="3.11")
