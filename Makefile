@@ -1,9 +1,10 @@
-# Each target makes .venv when it is missing. PYTHON chooses the interpreter for it.
+# Each target makes the environment that it needs when it is missing. PYTHON chooses the interpreter for it.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DOCS_READY := .venv/.docs-ready
 
-.PHONY: demo demo-ray test check train clean
+.PHONY: demo demo-ray test check docs optunahub train clean
 
 demo: $(READY)
 	$(BIN)/lcstop demo
@@ -20,6 +21,14 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The pages, in site/; a warning is an error.
+docs: $(DOCS_READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The package in the layout of OptunaHub's registry, in dist/optunahub/.
+optunahub: $(READY)
+	$(BIN)/python packaging/make_optunahub.py
+
 train: $(READY)
 	$(BIN)/lcstop train configs/train/lcpfn.yaml --out runs/lcpfn
 
@@ -30,5 +39,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	touch $(READY)
 
+$(DOCS_READY): $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	touch $(DOCS_READY)
+
 clean:
-	rm -rf .venv dist demo-output
+	rm -rf .venv dist demo-output site

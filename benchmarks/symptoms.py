@@ -1,0 +1,186 @@
+"""What docs/troubleshooting.md says, for real: each symptom made in an Optuna study, and what removes it.
+
+    python benchmarks/symptoms.py [NAME ...]
+
+The curves are artificial, the studies, the pruner and the storage are real. Half a minute for all.
+"""
+
+import logging
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from lcstop_optuna import LCPFNPruner
+
+EPOCHS = 50
+TRIALS = 60
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a study did: stopped trials, epochs as a share of all, and how far its best is below the best."""
+
+    stopped: int
+    share: float
+    lost: float
+
+    def __str__(self) -> str:
+        return f"{self.stopped} of {TRIALS} stopped, {self.share:.0%} of the epochs, {self.lost:.4f} lost"
+
+
+def accuracies(seed: int = 0, noise: float = 0.003, late: bool = False) -> Array:
+    """Accuracies ``[TRIALS, EPOCHS]`` that saturate; ``late``: those that learn slowly end best."""
+    rng = np.random.default_rng(seed)
+    top = rng.beta(4, 2, (TRIALS, 1)) * 0.9
+    speed = rng.uniform(3, 12, (TRIALS, 1))
+    if late:
+        speed = 3 + 25 * top**2
+    epochs = np.arange(1, EPOCHS + 1)
+    clean = top * (1 - np.exp(-epochs / speed))
+    return np.clip(clean + noise * rng.standard_normal(clean.shape), 0, 1)
+
+
+def run(
+    curves: Array,
+    pruner: LCPFNPruner,
+    report: Callable[[optuna.Trial, Array, int], None] | None = None,
+    **options: int,
+) -> Outcome:
+    """A study whose trials follow the curves, one after another or ``n_jobs`` at a time."""
+
+    def objective(trial: optuna.Trial) -> float:
+        curve = curves[trial.number]
+        for epoch in range(EPOCHS):
+            if report is None:
+                trial.report(float(curve[epoch]), epoch)
+            else:
+                report(trial, curve, epoch)
+            if trial.should_prune():
+                trial.set_user_attr("epochs", epoch + 1)
+                raise optuna.TrialPruned
+        return float(curve.max())
+
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    study.optimize(objective, n_trials=len(curves), **options)
+    stopped = study.get_trials(states=(optuna.trial.TrialState.PRUNED,))
+    finished = len(curves) - len(stopped)
+    epochs = sum(trial.user_attrs["epochs"] for trial in stopped) + finished * EPOCHS
+    return Outcome(len(stopped), epochs / curves.size, float(curves.max()) - study.best_value)
+
+
+def show(what: str, outcome: object) -> None:
+    """One line."""
+    print(f"  {what:<55} {outcome}")
+
+
+def too_early() -> None:
+    """The best trials learn slowest: early ranks say the opposite of late ones."""
+    curves = accuracies(late=True)
+    show("defaults", run(curves, LCPFNPruner(EPOCHS)))
+    show("preset='safe'", run(curves, LCPFNPruner(EPOCHS, preset="safe")))
+    show("min_steps=15", run(curves, LCPFNPruner(EPOCHS, min_steps=15)))
+    show("n_startup_trials=10", run(curves, LCPFNPruner(EPOCHS, n_startup_trials=10)))
+
+
+def never() -> None:
+    """The horizon counts something else, or the bounds are of another unit."""
+    curves = accuracies()
+    show("horizon=50, as trained", run(curves, LCPFNPruner(EPOCHS)))
+    show("horizon=5000, batches instead of epochs", run(curves, LCPFNPruner(100 * EPOCHS)))
+    show("horizon=5, too short", run(curves, LCPFNPruner(5)))
+    show("upper=1, but percent are reported", run(100 * curves, LCPFNPruner(EPOCHS, upper=1)))
+
+
+def noisy() -> None:
+    """The values jump by as much as trials differ."""
+    for noise in (0.003, 0.03, 0.1):
+        curves = accuracies(noise=noise)
+        show(f"noise {noise}", run(curves, LCPFNPruner(EPOCHS)))
+    show("noise 0.1, patience=2", run(curves, LCPFNPruner(EPOCHS, patience=2)))
+    show("noise 0.1, preset='safe'", run(curves, LCPFNPruner(EPOCHS, preset="safe")))
+    mean = np.array([[row[max(0, i - 4) : i + 1].mean() for i in range(EPOCHS)] for row in curves])
+    show("noise 0.1, mean of the last 5 reported", run(mean, LCPFNPruner(EPOCHS)))
+
+
+def late_drop() -> None:
+    """A learning-rate schedule that drops at 70 % lifts every trial, the worse ones by more."""
+    rng = np.random.default_rng(1)
+    curves = accuracies(seed=1)
+    lift = rng.uniform(0.05, 0.3, (TRIALS, 1)) * (1 - curves[:, -1:])
+    epochs = np.arange(EPOCHS)
+    curves = np.clip(curves + lift * (1 - np.exp(-np.maximum(0, epochs - 0.7 * EPOCHS) / 2)), 0, 1)
+    show("defaults", run(curves, LCPFNPruner(EPOCHS)))
+    show("preset='safe'", run(curves, LCPFNPruner(EPOCHS, preset="safe")))
+    show("policy='published'", run(curves, LCPFNPruner(EPOCHS, policy="published")))
+    show("min_steps=36, after the drop", run(curves, LCPFNPruner(EPOCHS, min_steps=36)))
+
+
+def folds() -> None:
+    """Steps that start again with each of five folds of ten epochs."""
+    curves = accuracies()
+
+    def again(trial: optuna.Trial, curve: Array, epoch: int) -> None:
+        trial.report(float(curve[epoch]), epoch % 10)
+
+    def after_each(trial: optuna.Trial, curve: Array, epoch: int) -> None:
+        if epoch % 10 == 9:
+            trial.report(float(curve[9 : epoch + 1 : 10].mean()), epoch // 10)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        show("epoch of the fold as step, horizon=10", run(curves, LCPFNPruner(10), again))
+    print(f"  Optuna: {caught[0].message}")
+    show("mean of the folds so far, horizon=5", run(curves, LCPFNPruner(5), after_each))
+
+
+def distributed() -> None:
+    """Several trials at a time: the incumbent is known late."""
+    curves = accuracies()
+    for n_jobs in (1, 4, 16):
+        show(f"n_jobs={n_jobs}", run(curves, LCPFNPruner(EPOCHS), n_jobs=n_jobs))
+
+
+def resuming() -> None:
+    """The same storage in a new process: the same decisions; a trial that was killed stays where it was."""
+    curves = accuracies()
+    with tempfile.TemporaryDirectory() as folder:
+        storage = f"sqlite:///{Path(folder, 'study.db').as_posix()}"
+        study = optuna.create_study(
+            storage=storage, study_name="s", direction="maximize", pruner=LCPFNPruner(EPOCHS)
+        )
+        for number in range(20):
+            trial = study.ask()
+            for epoch in range(EPOCHS):
+                trial.report(float(curves[number, epoch]), epoch)
+                if trial.should_prune():
+                    study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                    break
+            else:
+                study.tell(trial, float(curves[number].max()))
+        killed = study.ask()
+        for epoch in range(12):
+            killed.report(float(curves[20, epoch]), epoch)
+        again = optuna.load_study(storage=storage, study_name="s")
+        trial = again.trials[-1]
+        show("the killed trial after a restart", f"{trial.state.name} at step {trial.last_step}")
+        same = [LCPFNPruner(EPOCHS).explain(s, trial).reason for s in (study, again)]
+        show("the same decision before and after", same[0] == same[1])
+        show("its reason", same[0])
+
+
+SYMPTOMS = {f.__name__: f for f in (too_early, never, noisy, late_drop, folds, distributed, resuming)}
+
+if __name__ == "__main__":
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    logging.basicConfig(level=logging.WARNING, format="  %(name)s: %(message)s", stream=sys.stdout)
+    for name in sys.argv[1:] or SYMPTOMS:
+        print(f"{name}: {SYMPTOMS[name].__doc__}")
+        SYMPTOMS[name]()

@@ -1,0 +1,94 @@
+"""Draw the pictures of the pages: `python docs/picture.py`.
+
+docs/images/decision.svg is one decision in a study of artificial trials, by lcstop's own plots, and
+docs/images/benchmark.svg the table of the README.
+"""
+
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from lcstop import Curve, PrunerConfig
+from lcstop.plots.colors import GREY, INCUMBENT, INK, LINE, WHOLE
+from lcstop.plots.matplotlib import plot_curves, plot_trial
+from lcstop.review import Review
+from lcstop.review.record import RecordedStudy, RecordedTrial
+
+EPOCHS = 40
+TRIALS = 24
+IMAGES = Path(__file__).parent / "images"
+README = Path(__file__).parents[1] / "README.md"
+
+
+def study() -> RecordedStudy:
+    """A study that ran to its end without stopping."""
+    rng = np.random.default_rng(16)
+    steps = np.arange(1.0, EPOCHS + 1)
+    trials = []
+    for number in range(TRIALS):
+        top, speed = 0.5 + 0.45 * rng.beta(2, 2), rng.uniform(3, 10)
+        values = 0.1 + (top - 0.1) * (1 - np.exp(-steps / speed)) + rng.normal(0, 0.006, EPOCHS)
+        curve = Curve(steps, values, EPOCHS)
+        trials.append(RecordedTrial(number, curve, "finished", start=float(number), end=number + 1.0))
+    return RecordedStudy("example", "Optuna", "accuracy", "epoch", "maximize", trials)
+
+
+def save(figure: Figure, name: str) -> None:
+    """Write a picture that is the same, byte for byte, whenever it is drawn."""
+    path = IMAGES / name
+    figure.savefig(path, metadata={"Date": None, "Creator": None})
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(line.rstrip() for line in lines) + "\n", encoding="utf-8")
+
+
+def draw_decision() -> None:
+    """Every curve on the left, on the right the moment of a stop about halfway."""
+    review = Review.of(study(), PrunerConfig(horizon=EPOCHS, upper=1))
+    trial = max((trial for trial in review.stopped if trial.n <= EPOCHS / 2 + 1), key=lambda trial: trial.n)
+    figure = Figure(figsize=(10, 3.8), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2, width_ratios=[1.3, 1], sharey=True)
+    plot_curves(review, left)
+    left.set_title(f"{len(review.stopped)} of {TRIALS} trials stopped", size=10, loc="left")
+    named = dict(zip(*left.get_legend_handles_labels()[::-1], strict=True))
+    left.legend(named.values(), named.keys(), loc="lower right", ncols=2, frameon=False)
+    plot_trial(review, trial.record.number, ax=right)
+    right.set_ylabel("")
+    right.legend(loc="lower right", frameon=False)
+    save(figure, "decision.svg")
+    print(f"trial {trial.record.number}: {trial.stop.reason if trial.stop else ''}")
+
+
+def draw_benchmark() -> None:
+    """A bar for the speed-up of each rule, a dot for its worst study."""
+    text = README.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| \**([\d.]+)\** \| ([\d.]+) \| \d+ \| [\d.]+ % \|$", text, re.MULTILINE)
+    names = [re.sub(r"[*`]", "", name) for name, _, _ in rows]
+    places = range(len(rows))
+    figure = Figure(figsize=(8, 2.6), layout="constrained", facecolor="white")
+    ax = figure.subplots()
+    ours = [INCUMBENT if name.startswith("lcstop") else WHOLE for name in names]
+    bars = ax.barh(places, [float(mean) for _, mean, _ in rows], color=ours, height=0.6)
+    ax.bar_label(bars, [mean for _, mean, _ in rows], padding=4, color=INK)
+    lowest = [float(worst) for _, _, worst in rows]
+    ax.plot(lowest, places, "o", color=INK, ms=4, label="worst study", zorder=3)
+    ax.axvline(1, color=GREY, lw=0.8, ls=":")
+    ax.set_yticks(places, names)
+    ax.invert_yaxis()
+    ax.set_xlabel("speed-up, geometric mean of 16 recorded studies (1: no stopping)", color=INK)
+    ax.grid(axis="x", color=LINE, lw=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(colors=INK, length=0)
+    ax.legend(loc="lower right", frameon=False)
+    save(figure, "benchmark.svg")
+    print(f"{len(rows)} rules")
+
+
+if __name__ == "__main__":
+    mpl.rcParams.update({"svg.hashsalt": "lcstop", "font.size": 8.5})
+    IMAGES.mkdir(exist_ok=True)
+    draw_decision()
+    draw_benchmark()

@@ -1,0 +1,68 @@
+"""What is checked in fresh environments: `nox -s tests-3.12`, `nox -s package-3.10 -- optuna`, `nox -l`."""
+
+from pathlib import Path
+
+import nox
+
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+ROOT = Path(__file__).parent
+
+nox.options.sessions = ["lint", "tests", "minimum", "docs", "package"]
+nox.options.error_on_missing_interpreters = False
+
+
+def install(session: nox.Session, *what: str, constraints: str = "constraints.txt") -> None:
+    """Install with the versions of a file; torch first, so that no other package chooses its build."""
+    lines = (ROOT / constraints).read_text(encoding="utf-8").splitlines()
+    session.install(next(line for line in lines if line.startswith("torch==")))
+    session.install("--constraint", constraints, *what)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The fast tests; arguments go to pytest."""
+    install(session, "--editable", ".[dev]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python="3.10")
+def minimum(session: nox.Session) -> None:
+    """The tests with the oldest versions that pyproject.toml accepts."""
+    install(session, "--editable", ".[dev]", constraints="constraints-min.txt")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def examples(session: nox.Session) -> None:
+    """Every example with its own libraries."""
+    install(session, "--editable", ".[examples]", "pytest", "pytest-timeout")
+    session.run(
+        "python", "-m", "pytest", "tests/test_examples.py", "-m", "examples or slow", *session.posargs
+    )
+
+
+@nox.session(python="3.11")
+def lint(session: nox.Session) -> None:
+    """Linter, types, import contracts."""
+    install(session, "--editable", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """The documentation site, in site/; a warning is an error."""
+    install(session, "--editable", ".[docs]")
+    session.run("mkdocs", "build", "--strict")
+
+
+@nox.session(python=PYTHONS)
+def package(session: nox.Session) -> None:
+    """Build the wheel and the sdist, and try the wheel in environments of its own; arguments are extras."""
+    session.install("build")
+    out = Path(session.create_tmp()) / "dist"
+    session.run("python", "-m", "build", "--outdir", str(out), ".")
+    wheel = next(out.glob("*.whl"))
+    session.run("python", "packaging/try_wheel.py", str(wheel), *session.posargs)

@@ -1,0 +1,98 @@
+"""Install the built wheel into fresh environments, try the README's first lines, and print a table.
+
+    python packaging/try_wheel.py dist/lcstop-*.whl [extra ...]
+
+Extras are tried in the order given, `none` is the wheel alone; by default none, optuna and ray. torch comes
+first and by its exact version, since it is most of the download and no other package should choose its build.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CURVE = "epoch,val_acc\n1,0.3\n2,0.5\n3,0.6\n"
+PREDICT = ["predict", "curve.csv", "--horizon", "50", "--direction", "maximize", "--upper", "1", "--json"]
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """What a command prints; its errors end this script."""
+    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def seconds(*command: str | Path, cwd: Path) -> float:
+    """How long a command takes."""
+    start = time.perf_counter()
+    run(*command, cwd=cwd)
+    return time.perf_counter() - start
+
+
+def size(folder: Path) -> float:
+    """Megabytes below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def snippet(engine: str) -> str:
+    """The README's example for an engine."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    return next(block for block in blocks if f"from lcstop_{engine} import" in block)
+
+
+def try_extra(wheel: Path, extra: str, torch: str, folder: Path) -> dict[str, str]:
+    """Install the wheel with one extra into a fresh environment below ``folder``; a row of the table."""
+    environment = folder / extra
+    venv.create(environment, with_pip=True)
+    python = environment / "bin" / "python"
+    pip = [python, "-m", "pip", "install", "--quiet"]
+    spec = str(wheel) if extra == "none" else f"{wheel}[{extra}]"
+    row = {"extra": extra, "torch, s": f"{seconds(*pip, torch, cwd=folder):.0f}"}
+    row["the rest, s"] = f"{seconds(*pip, spec, cwd=folder):.0f}"
+    row["packages"] = str(len(run(python, "-m", "pip", "list", "--format=freeze", cwd=folder).split()))
+    row["environment, MB"] = f"{size(environment):.0f}"
+    packages = next(environment.glob("lib/*/site-packages"))
+    row["of it torch, MB"] = f"{size(packages / 'torch'):.0f}"
+    module = "lcstop" if extra == "none" else f"lcstop_{extra}"
+    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    run(python, "-c", code, cwd=folder)  # the first import writes byte code
+    row["import, s"] = f"{float(run(python, '-c', code, cwd=folder)):.2f} ({module})"
+    (folder / "curve.csv").write_text(CURVE, encoding="utf-8")
+    run(environment / "bin" / "lcstop", "--version", cwd=folder)
+    schema = run(environment / "bin" / "lcstop", "config", "schema", cwd=folder)
+    if schema != (ROOT / "configs" / "schema" / "pruner.json").read_text(encoding="utf-8"):
+        sys.exit("the installed schema is not that of configs/schema")
+    if extra == "none":
+        row["tried, s"] = f"{seconds(environment / 'bin' / 'lcstop', *PREDICT, cwd=folder):.1f}"
+        return row
+    if extra == "optuna":
+        run(*pip, "scikit-learn", cwd=folder)  # the example's own
+    script = folder / f"{extra}_snippet.py"
+    script.write_text(snippet(extra), encoding="utf-8")
+    row["tried, s"] = f"{seconds(python, script, cwd=folder):.1f}"
+    return row
+
+
+def main(wheel: Path, extras: list[str]) -> None:
+    """Try every extra in turn."""
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    torch = next(line for line in constraints.splitlines() if line.startswith("torch=="))
+    version = ".".join(map(str, sys.version_info[:3]))
+    print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, Python {version}, {torch}\n")
+    for number, extra in enumerate(extras):
+        with tempfile.TemporaryDirectory() as folder:
+            row = try_extra(wheel, extra, torch, Path(folder))
+        if not number:
+            print("| " + " | ".join(row) + " |")
+            print("|" + "---|" * len(row))
+        print("| " + " | ".join(row.values()) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve(), sys.argv[2:] or ["none", "optuna", "ray"])
