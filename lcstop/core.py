@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from lcstop.config import PrunerConfig
 from lcstop.convergence import judge_convergence
 from lcstop.curve import Curve
 from lcstop.decision import Decision, Kind, StudyView, better
+from lcstop.faults import Faults
 from lcstop.forecast import Forecast
 from lcstop.scale import MetricScale
 from lcstop.schedule import SCHEDULES, is_due, is_first
@@ -33,9 +33,6 @@ _SLACK = 1e-6
 """How far rounding may carry a value past a bound."""
 
 _GOES_ON: dict[Kind, str] = {"audit": "audited, so it goes on", "shadow": "in shadow mode, so it goes on"}
-
-_MAX_WARNINGS = 100
-"""Distinct causes that one process logs; a message that holds a value could be new every time."""
 
 
 class PrunerCore:
@@ -65,8 +62,7 @@ class PrunerCore:
         self._given = surrogate
         self._loaded = surrogate
         self._policy: StudyPolicy | None = None
-        self._lock = threading.Lock()
-        self._warned: set[str] = set()
+        self.faults = Faults()
         self._told: set[float] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
@@ -137,13 +133,7 @@ class PrunerCore:
 
     def fail_open(self, error: Exception, step: float) -> Decision:
         """Let a trial go on although judging it failed; each distinct cause is logged once."""
-        cause = f"{type(error).__name__}: {error}"
-        with self._lock:
-            new = cause not in self._warned and len(self._warned) < _MAX_WARNINGS
-            if new:
-                self._warned.add(cause)
-        if new:
-            logger.warning("a trial goes on because judging it failed: %s", cause)
+        cause = self.faults.tell("a trial goes on because judging it failed", error)
         return Decision(False, f"goes on, not judged: {cause}", step)
 
     def _spare(self, decision: Decision, trial: Curve, study: StudyView) -> Decision:
@@ -341,20 +331,21 @@ class PrunerCore:
             return [trial.horizon]
         return [float(step) for step in trial.ahead(_MAX_QUERIES)]
 
-    def _study_policy(self) -> StudyPolicy:
-        with self._lock:
-            if self._policy is None:
-                from lcstop.studies.policy import StudyPolicy  # torch is slow to import
+    # Threads that come here together each load the weights, and one of them is kept: a lock would be left
+    # locked for ever in a process that is forked meanwhile.
 
-                self._policy = StudyPolicy()
-            return self._policy
+    def _study_policy(self) -> StudyPolicy:
+        if self._policy is None:
+            from lcstop.studies.policy import StudyPolicy  # torch is slow to import
+
+            self._policy = StudyPolicy()
+        return self._policy
 
     def _surrogate(self) -> Surrogate:
-        with self._lock:
-            if self._loaded is None:
-                self._loaded = load_surrogate(self.config.surrogate)
-            return self._loaded
+        if self._loaded is None:
+            self._loaded = load_surrogate(self.config.surrogate)
+        return self._loaded
 
     def __reduce__(self) -> tuple[type[PrunerCore], tuple[PrunerConfig, Surrogate | None]]:
-        # Locks cannot be pickled, and weights are cheaper to load again than to send.
+        # Weights are cheaper to load again than to send.
         return type(self), (self.config, self._given)

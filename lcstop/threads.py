@@ -1,28 +1,62 @@
-"""Torch on one thread, for work too small for more."""
+"""Torch on a thread of its own, for work too small for more."""
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 
+T = TypeVar("T")
+
 _lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread, without gradients or autocast, and afterwards all as the user has set it.
+def apart(work: Callable[[], T]) -> T:
+    """What ``work`` returns, done on a thread on which torch uses no other and knows no gradients.
 
     On a machine that trains, threads that wait for each other wait for the training: a forecast of 3
-    milliseconds then takes 300. The lock keeps two forecasts from restoring each other's setting.
+    milliseconds then takes 300. The number of threads cannot be set for a while and set back: a thread of the
+    user's that meets torch for the first time in between would keep it for good. And what the user has set
+    for a thread (autocast, gradients, the default device) does not hold on another.
+
+    Example:
+        >>> apart(torch.get_num_threads)
+        1
     """
+    return _the_pool().submit(_without_gradients, work).result()
+
+
+def _without_gradients(work: Callable[[], T]) -> T:
+    with torch.inference_mode():
+        return work()
+
+
+def _the_pool() -> ThreadPoolExecutor:
+    global _pool
     with _lock:
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-                yield
-        finally:
-            torch.set_num_threads(before)
+        if _pool is None:
+            pool = ThreadPoolExecutor(1, thread_name_prefix="lcstop")
+            before = pool.submit(torch.get_num_threads).result()
+            pool.submit(torch.set_num_threads, 1).result()
+            # That also told torch what threads begin with from now on. Another new thread sets it back, so
+            # that neither the first one nor one of the user's is concerned.
+            back = threading.Thread(target=torch.set_num_threads, args=(before,))
+            back.start()
+            back.join()
+            _pool = pool
+        return _pool
+
+
+def _forget() -> None:
+    """In a forked process there is no such thread, and nobody to release the lock."""
+    global _lock, _pool
+    _lock, _pool = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_forget)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -159,8 +160,11 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             curve = self._curve(trial)
             if not self._core.due(curve):
                 return False
+            self._core.warm_up()  # once; its seconds are not those of a decision
+            start = time.perf_counter()
             view = self._view(study, trial.number)
             decision = self._core.decide(curve, view)
+            self._core.faults.took(time.perf_counter() - start)
         except Exception as error:
             # The pruner is a guest in somebody's training: a storage that fails for us must not end it.
             return self._core.fail_open(error, trial.last_step or 0).stop
@@ -262,8 +266,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             for name, content in new.items():
                 if known.get(name) != content:
                     storage.set_study_user_attr(study._study_id, name, content)
-        except Exception:
-            logger.warning("the decision on trial %d was not stored", trial.number, exc_info=True)
+        except Exception as error:
+            self._core.faults.tell("the decision on trial %d was not stored", error, trial.number)
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,13 +19,12 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from lcstop.decision import Mark
+from lcstop.faults import Faults
 
 RESULTS_FILE, TABLE_FILE = "result.json", "progress.csv"
 """Files in the directory of a trial that hold what it reported."""
 
 _TENSOR = re.compile(r"tensor\(([^,()]+)(?:,.*)?\)")
-
-logger = logging.getLogger("lcstop_ray")
 
 STOPPED_FILE = "lcstop_stopped.json"
 """File in the directory of a stopped trial: the step at which it was stopped, the reason, and the options.
@@ -43,7 +41,9 @@ CONVERGED_FILE = "lcstop_converged.json"
 """The same for a trial that the scheduler has ended because it had converged."""
 
 
-def read_points(trial: Trial, time_attr: str, metric: str, best_known: str) -> list[tuple[float, float]]:
+def read_points(
+    trial: Trial, time_attr: str, metric: str, best_known: str, faults: Faults
+) -> list[tuple[float, float]]:
     """Every ``(step, value)`` on record for a trial of an earlier run, in the order of the reports.
 
     ``result.json`` is preferred to ``progress.csv``. Where neither is written (Ray's loggers can be switched
@@ -52,7 +52,8 @@ def read_points(trial: Trial, time_attr: str, metric: str, best_known: str) -> l
     """
     if not trial.relative_logdir:  # a new trial has no directory yet
         return []
-    points = points_of(_read(trial, RESULTS_FILE), _read(trial, TABLE_FILE), time_attr, metric) or _points(
+    results, table = (_read(trial, name, faults) for name in (RESULTS_FILE, TABLE_FILE))
+    points = points_of(results, table, time_attr, metric) or _points(
         [_best_row(trial, time_attr, metric, best_known)], time_attr, metric
     )
     if trial.status == Trial.TERMINATED:
@@ -80,46 +81,51 @@ def restart_step(trial: Trial, time_attr: str) -> float:
 
 
 def write_ended(
-    trial: Trial, step: float, reason: str, options: Mapping[str, Any], name: str = STOPPED_FILE
+    trial: Trial,
+    step: float,
+    reason: str,
+    options: Mapping[str, Any],
+    faults: Faults,
+    name: str = STOPPED_FILE,
 ) -> None:
     """Put on record that the scheduler has ended a trial; if that fails, it ends all the same."""
-    _write(trial, name, {"step": step, "reason": reason, "config": options})
+    _write(trial, name, {"step": step, "reason": reason, "config": options}, faults)
 
 
-def write_mark(trial: Trial, mark: Mark, options: Mapping[str, Any]) -> None:
+def write_mark(trial: Trial, mark: Mark, options: Mapping[str, Any], faults: Faults) -> None:
     """Put on record that the scheduler would have stopped a trial."""
-    _write(trial, AUDIT_FILE, {**mark.to_json(), "config": options})
+    _write(trial, AUDIT_FILE, {**mark.to_json(), "config": options}, faults)
 
 
-def read_mark(trial: Trial) -> Mark | None:
+def read_mark(trial: Trial, faults: Faults) -> Mark | None:
     """What :func:`write_mark` has put on record, None if there is nothing."""
     if not trial.relative_logdir:
         return None
     try:
-        return Mark.from_json(json.loads(_read(trial, AUDIT_FILE)))
+        return Mark.from_json(json.loads(_read(trial, AUDIT_FILE, faults)))
     except ValueError:  # no file, or a damaged one
         return None
 
 
-def _write(trial: Trial, name: str, content: Mapping[str, Any]) -> None:
+def _write(trial: Trial, name: str, content: Mapping[str, Any], faults: Faults) -> None:
     if trial.storage is None or not trial.relative_logdir:
         return
     try:
         text = json.dumps(content, indent=2) + "\n"
         Path(trial.storage.trial_driver_staging_path, name).write_text(text, encoding="utf-8")
-    except Exception:
-        logger.warning("the decision on trial %s is not on record", trial.trial_id, exc_info=True)
+    except Exception as error:
+        faults.tell("the decision on trial %s is not on record", error, trial.trial_id)
 
 
-def read_stopped(trial: Trial) -> float | None:
+def read_stopped(trial: Trial, faults: Faults) -> float | None:
     """Step at which the scheduler has stopped a trial, None if it has not."""
-    text = _read(trial, STOPPED_FILE)
+    text = _read(trial, STOPPED_FILE, faults)
     if not text:
         return None
     try:
         return float(json.loads(text)["step"])
-    except (ValueError, KeyError, TypeError):
-        logger.warning("%s of trial %s is damaged", STOPPED_FILE, trial.trial_id)
+    except (ValueError, KeyError, TypeError) as error:
+        faults.tell("%s of trial %s is damaged", error, STOPPED_FILE, trial.trial_id)
         return None
 
 
@@ -164,7 +170,7 @@ def _best_row(trial: Trial, time_attr: str, metric: str, best_known: str) -> Map
     }
 
 
-def _read(trial: Trial, name: str) -> str:
+def _read(trial: Trial, name: str, faults: Faults) -> str:
     """A file of the trial in the storage, where Ray finds the trial's state as well; "" without one."""
     storage = trial.storage
     if storage is None:
@@ -172,7 +178,10 @@ def _read(trial: Trial, name: str) -> str:
     try:
         with storage.storage_filesystem.open_input_stream(f"{storage.trial_fs_path}/{name}") as stream:
             content: bytes = stream.readall()
-    except OSError:
+    except FileNotFoundError:
+        return ""
+    except Exception as error:  # a remote file system raises what it likes
+        faults.tell("%s of trial %s was not read", error, name, trial.trial_id)
         return ""
     return content.decode("utf-8", errors="replace")
 

@@ -200,9 +200,9 @@ class LCPFNScheduler(FIFOScheduler):
         search = self._running()
         try:
             search.add(trial)
-        except Exception:
+        except Exception as error:
             # Without its past a trial counts as a new one; that must not end the search.
-            logger.warning("the records of trial %s were not read", trial.trial_id, exc_info=True)
+            search.core.faults.tell("the records of trial %s were not read", error, trial.trial_id)
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """Leave out a trial that failed; if Ray tries it again, it adds it again."""
@@ -221,7 +221,9 @@ class LCPFNScheduler(FIFOScheduler):
         except Exception as error:
             # The scheduler is a guest in Ray's event loop, where an exception would end every trial.
             stop = search.core.fail_open(error, 0).stop
-        self._seconds += time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        search.core.faults.took(seconds)
+        self._seconds += seconds
         self._n_results += 1
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
 

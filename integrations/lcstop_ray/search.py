@@ -84,13 +84,13 @@ class Search:
         history.state = "running"
         if ended or (not known and restart > -math.inf):
             best_known = "last" if self.core.config.target == "final" else self.mode
-            history.extend(read_points(trial, self.time_attr, self.metric, best_known))
-            history.mark = read_mark(trial) or history.mark
+            history.extend(read_points(trial, self.time_attr, self.metric, best_known, self.core.faults))
+            history.mark = read_mark(trial, self.core.faults) or history.mark
         history.keep_until(restart)
         if ended:
             # What was stopped has gone on since, if the driver died before Ray had stored the trial's end.
             last = history.last_step
-            stopped = last is not None and last in (stopped_at, read_stopped(trial))
+            stopped = last is not None and last in (stopped_at, read_stopped(trial, self.core.faults))
             history.state = "stopped" if stopped else "finished"
 
     def fail(self, trial: Trial) -> None:
@@ -127,13 +127,14 @@ class Search:
             if history.mark is None:
                 logger.info("trial %s not stopped at step %g: %s", trial.trial_id, step, decision.reason)
                 history.mark = decision.mark
-                write_mark(trial, decision.mark, self.core.config.model_dump())
+                write_mark(trial, decision.mark, self.core.config.model_dump(), self.core.faults)
             return False
         history.state = "converged" if decision.converged else "stopped"
         self.stops[trial.trial_id] = decision
         logger.info("trial %s %s at step %g: %s", trial.trial_id, history.state, step, decision.reason)
         if decision.converged:
-            write_ended(trial, step, decision.reason, self.core.config.model_dump(), CONVERGED_FILE)
+            options, faults = self.core.config.model_dump(), self.core.faults
+            write_ended(trial, step, decision.reason, options, faults, CONVERGED_FILE)
         else:
             self._write_stopped(trial, step, decision.reason)
         return True
@@ -225,7 +226,7 @@ class Search:
         return self.histories[trial.trial_id]
 
     def _write_stopped(self, trial: Trial, step: float, reason: str) -> None:
-        write_ended(trial, step, reason, self.core.config.model_dump())
+        write_ended(trial, step, reason, self.core.config.model_dump(), self.core.faults)
 
     def _check_steps(self, trial: Trial, history: History, step: float) -> None:
         """Tell once of steps that this scheduler takes for something else than the user does."""

@@ -9,7 +9,7 @@ from lcstop.curve import Curve, Direction
 from lcstop.studies.features import features
 from lcstop.studies.network import StudyNetwork
 from lcstop.studies.view import Look, look
-from lcstop.threads import one_thread
+from lcstop.threads import apart
 
 
 class Verdict(NamedTuple):
@@ -58,12 +58,13 @@ class StudyPolicy:
         seen = look(trial, finished, unfinished, direction, use_params=use_params)
         if seen is None:
             return None
-        with one_thread():
-            standing = self._network(features(*seen)[0, 0].float())
-            p_top, p_beat = float(standing.p_top()), float(standing.beats.sigmoid())
+        p_top, p_beat, leads = apart(lambda: self._verdict(seen))
         # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
-        leads = _leads(seen) or _surpasses(trial, [*finished, *unfinished], direction)
-        return Verdict(p_top, p_beat, leads)
+        return Verdict(p_top, p_beat, leads or _surpasses(trial, [*finished, *unfinished], direction))
+
+    def _verdict(self, seen: Look) -> Verdict:
+        standing = self._network(features(*seen)[0, 0].float())
+        return Verdict(float(standing.p_top()), float(standing.beats.sigmoid()), _leads(seen))
 
 
 def _leads(seen: Look) -> bool:

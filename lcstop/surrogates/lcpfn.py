@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ from lcstop.surrogates.network import PRIORS
 from lcstop.surrogates.time import thin, to_time
 from lcstop.surrogates.unit import UnitSurrogate
 from lcstop.surrogates.weights import SHIPPED, load_network
-from lcstop.threads import one_thread
+from lcstop.threads import apart
+
+Array = NDArray[Any]
 
 
 class LCPFN(UnitSurrogate):
@@ -62,15 +65,24 @@ class LCPFN(UnitSurrogate):
             value[row, :n] = seen.values
             cutoff[row, 0] = step[row, n - 1] if n else 0.0
             query[row, 0] = _step(curve, at)
-        with one_thread():
-            length = torch.from_numpy(lengths)
-            prior = torch.from_numpy(np.full(len(curves), self._prior))
-            states = self._network.encode(torch.from_numpy(step), torch.from_numpy(value), length, prior)
-            # Patches past a curve's own are padding; a causal state never sees what follows it.
-            last = -(-length // self._network.config.patch)
-            state = states[torch.from_numpy(np.arange(len(curves))), last][:, None]
-            logits = self._network.predict(state, torch.from_numpy(cutoff), torch.from_numpy(query))[:, 0]
-        return BarDistribution(self._borders, logits.double().numpy())
+        prior = np.full(len(curves), self._prior)
+        logits = apart(lambda: self._logits(step, value, lengths, prior, cutoff, query))
+        return BarDistribution(self._borders, logits)
+
+    def _logits(
+        self, step: Array, value: Array, lengths: Array, prior: Array, cutoff: Array, query: Array
+    ) -> Array:
+        """Of the bins ``[n_curves, n_at, n_bins]``, float64."""
+        length = torch.from_numpy(lengths)
+        states = self._network.encode(
+            torch.from_numpy(step), torch.from_numpy(value), length, torch.from_numpy(prior)
+        )
+        # Patches past a curve's own are padding; a causal state never sees what follows it.
+        last = -(-length // self._network.config.patch)
+        state = states[torch.from_numpy(np.arange(len(lengths))), last][:, None]
+        logits = self._network.predict(state, torch.from_numpy(cutoff), torch.from_numpy(query))[:, 0]
+        found: Array = logits.double().numpy()
+        return found
 
 
 def _step(curve: Curve, steps: NDArray[np.float64]) -> NDArray[np.float64]:
