@@ -1,25 +1,50 @@
-"""One worker process of test_optuna_processes.py: ``python optuna_worker.py STORAGE SEED N_TRIALS``."""
+"""One worker process: ``python optuna_worker.py STORAGE SEED N_TRIALS``, and what tests of storages share.
 
+A storage is an Optuna URL, ``journal:PATH`` or ``grpc:PORT``. With ``UNTIL`` in the environment the worker
+goes on until so many trials of the study have ended, whoever ran them, and tries again what fails in Optuna's
+own calls, as a user does whose database is restarted now and then; ``should_prune`` is never tried again.
+``LOG`` names a file for every decision, and ``KILL_AT=TRIAL:EPOCH`` ends the process there.
+"""
+
+import json
 import os
 import signal
 import sys
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TextIO, TypeVar
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
 
+from lcstop import Curve, Decision, StudyView
 from lcstop_optuna import LCPFNPruner
 
 H = 12
 STUDY = "shared"
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+T = TypeVar("T")
+
+
+def value_at(top: float, epoch: int) -> float:
+    return top * (1 - 0.5 ** (epoch + 1))
 
 
 def open_storage(url: str) -> BaseStorage | str:
-    return (
-        JournalStorage(JournalFileBackend(url.removeprefix("journal:")))
-        if url.startswith("journal:")
-        else url
-    )
+    kind, _, place = url.partition(":")
+    if kind == "journal":
+        return JournalStorage(JournalFileBackend(place))
+    if kind == "grpc":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return GrpcStorageProxy(host="127.0.0.1", port=int(place))
+    return url
 
 
 def open_study(url: str, seed: int = 0) -> optuna.Study:
@@ -39,14 +64,78 @@ def objective(trial: optuna.Trial) -> float:
     for epoch in range(H):
         if os.environ.get("KILL_AT") == f"{trial.number}:{epoch}":
             os.kill(os.getpid(), signal.SIGKILL)
-        value = top * (1 - 0.5 ** (epoch + 1))
-        trial.report(value, epoch)
+        value = value_at(top, epoch)
+        persist(lambda value=value, epoch=epoch: trial.report(value, epoch))
         if trial.should_prune():
             raise optuna.TrialPruned
     return value
 
 
-if __name__ == "__main__":
+def persist(call: Callable[[], T], seconds: float = 120.0) -> T:
+    """What ``call`` returns once the storage is there again."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except Exception:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
+def run_until(study: optuna.Study, n: int, log: TextIO) -> None:
+    while len(persist(lambda: study.get_trials(deepcopy=False, states=ENDED))) < n:
+        trial = persist(study.ask)
+        try:
+            value, state = objective(trial), TrialState.COMPLETE
+        except optuna.TrialPruned:
+            value, state = None, TrialState.PRUNED
+        # Told twice if the answer to the first time was lost; the second is then passed over.
+        tell = partial(study.tell, trial, value, state, skip_if_finished=True)
+        persist(tell)
+        write(log, {"ended": trial.number})
+
+
+def write(log: TextIO, row: dict) -> None:
+    log.write(json.dumps(row) + "\n")
+    log.flush()
+
+
+def log_decisions(pruner: LCPFNPruner, file: TextIO) -> None:
+    """A line for each decision: what it saw, by configuration and number of reports, and what it was."""
+    decide = pruner._core.decide
+
+    def key(curve: Curve) -> tuple[float, int]:
+        assert curve.params is not None
+        return curve.params["top"], len(curve)
+
+    def logged(trial: Curve, study: StudyView) -> Decision:
+        decision = decide(trial, study)
+        seen = {
+            "worker": os.getpid(),
+            "trial": key(trial),
+            "finished": [key(curve) for curve in study.finished],
+            "unfinished": [key(curve) for curve in study.unfinished if len(curve)],
+            "stop": decision.stop,
+            "reason": decision.reason,
+        }
+        write(file, seen)
+        return decision
+
+    pruner._core.decide = logged
+
+
+def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     url, seed, n_trials = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    open_study(url, seed).optimize(objective, n_trials=n_trials)
+    study = persist(lambda: open_study(url, seed))
+    with Path(os.environ.get("LOG", os.devnull)).open("w", encoding="utf-8") as log:
+        log_decisions(study.pruner, log)
+        if "UNTIL" in os.environ:
+            run_until(study, n_trials, log)
+        else:
+            study.optimize(objective, n_trials=n_trials)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Several workers on one storage, some of which are killed, while the storage fails: nothing is lost."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages._cached_storage import _CachedStorage
+from optuna.trial import TrialState
+
+from lcstop import Curve, PrunerCore, StudyView
+from lcstop_optuna import REASON_ATTR
+
+from .optuna_worker import H, open_study, value_at
+from .storage_servers import GrpcProxy, Postgres
+
+WORKER = Path(__file__).with_name("optuna_worker.py")
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class Workers:
+    """Processes that run trials of one study, each with a log of its decisions."""
+
+    def __init__(self, url: str, n_trials: int, folder: Path) -> None:
+        self.url, self.n_trials, self.folder = url, n_trials, folder
+        self.running: list[subprocess.Popen] = []
+        self.logs: list[Path] = []
+
+    def start(self) -> None:
+        seed = len(self.logs) + 1
+        self.logs.append(self.folder / f"{seed}.log")
+        environment = {"OMP_NUM_THREADS": "1", "UNTIL": "1", "LOG": str(self.logs[-1])}
+        command = [sys.executable, "-W", "error", str(WORKER), self.url, str(seed), str(self.n_trials)]
+        self.running.append(subprocess.Popen(command, env=os.environ | environment))  # noqa: S603
+
+    def kill(self) -> None:
+        """One of them, wherever it is."""
+        worker = self.running.pop(0)
+        worker.kill()
+        assert worker.wait() == -signal.SIGKILL
+
+    def rows(self) -> list[dict]:
+        """Of all logs; a line that a killed worker has not finished is none."""
+        texts = [log.read_text() for log in self.logs if log.exists()]
+        return [json.loads(line) for text in texts for line in text.split("\n")[:-1]]
+
+
+def run(url: str, n_workers: int, n_trials: int, folder: Path, fault: Callable[[], None]) -> None:
+    """The trials of a study by several workers; one is killed and replaced, and then the storage fails."""
+    workers = Workers(url, n_trials, folder)
+    for _ in range(n_workers):
+        workers.start()
+    for share, happens in ((3, workers.kill), (3, workers.start), (2, fault)):
+        while sum("ended" in row for row in workers.rows()) < n_trials / share:
+            assert any(worker.poll() is None for worker in workers.running)
+            time.sleep(0.2)
+        happens()
+    assert [worker.wait(timeout=1500) for worker in workers.running] == [0] * n_workers
+    study = open_study(url)
+    check(study, [row for row in workers.rows() if "trial" in row], n_trials, n_workers)
+    if isinstance(study._storage, _CachedStorage):
+        study._storage._backend.engine.dispose()
+
+
+def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: int) -> None:
+    trials = study.get_trials()
+    by_top = {trial.params["top"]: trial for trial in trials if trial.params}
+
+    # No trial is lost, nor any of its reports, and none is there twice.
+    assert [trial.number for trial in trials] == list(range(len(trials)))
+    states = Counter(trial.state for trial in trials)
+    assert n_trials <= states[TrialState.COMPLETE] + states[TrialState.PRUNED] < n_trials + n_workers
+    # What the killed worker was at, and what a database began just as it failed.
+    assert states[TrialState.RUNNING] <= 1 + n_workers
+    for trial in trials:
+        n = len(trial.intermediate_values)
+        assert trial.intermediate_values == {i: value_at(trial.params["top"], i) for i in range(n)}
+        assert n == H or trial.state != TrialState.COMPLETE
+        assert (REASON_ATTR in trial.user_attrs) or trial.state != TrialState.PRUNED
+
+    # No decision is made twice, and each that stops is the last on its trial.
+    made = Counter(tuple(seen["trial"]) for seen in decisions)
+    assert set(made.values()) == {1}
+    stopped = {top: n for top, n in made if any(s["stop"] for s in decisions if s["trial"] == [top, n])}
+    pruned = {
+        trial.params["top"]: len(trial.intermediate_values)
+        for trial in trials
+        if trial.state == TrialState.PRUNED
+    }
+    killed = set(stopped) - set(pruned)  # between the decision and its record
+    assert len(killed) <= 1
+    assert {top: n for top, n in stopped.items() if top not in killed} == pruned
+    assert len(pruned) > n_trials / 4
+
+    # Another process decides alike from the same data.
+    core, curves = PrunerCore(study.pruner.config), {}
+
+    def curve(top: float, n: int) -> Curve:
+        if (top, n) not in curves:
+            reports = [*by_top[top].intermediate_values.items()][:n]
+            curves[top, n] = Curve.from_reports(dict(reports), H, {"top": top})
+        return curves[top, n]
+
+    for seen in decisions:
+        finished, unfinished = ([curve(*key) for key in seen[name]] for name in ("finished", "unfinished"))
+        again = core.judge(curve(*seen["trial"]), StudyView("maximize", finished, unfinished))
+        assert (again.stop, again.reason) == (seen["stop"], seen["reason"])
+    assert len({seen["worker"] for seen in decisions}) >= n_workers
+    print(f"{len(trials)} trials, {dict(states)}, {len(decisions)} decisions")
+
+
+def lock(path: Path, seconds: float) -> None:
+    """Nobody else can use the database for a while."""
+    with sqlite3.connect(path, timeout=60) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        time.sleep(seconds)
+        database.rollback()
+
+
+def restart(server: Postgres | GrpcProxy) -> None:
+    server.crash()
+    time.sleep(1)
+    server.start()
+
+
+small = pytest.param(2, 20, id="small")
+large = pytest.param(8, 500, id="large", marks=[pytest.mark.slow, pytest.mark.timeout(1800)])
+sizes = pytest.mark.parametrize(("n_workers", "n_trials"), [small, large])
+
+
+@sizes
+def test_sqlite(n_workers, n_trials, tmp_path):
+    path = tmp_path / "study.db"
+    run(f"sqlite:///{path}", n_workers, n_trials, tmp_path, lambda: lock(path, n_workers))
+
+
+@sizes
+def test_journal(n_workers, n_trials, tmp_path):
+    run(f"journal:{tmp_path / 'study.log'}", n_workers, n_trials, tmp_path, lambda: None)
+
+
+@sizes
+def test_grpc_proxy(n_workers, n_trials, tmp_path):
+    server = GrpcProxy(f"sqlite:///{tmp_path / 'study.db'}")
+    try:
+        run(server.url, n_workers, n_trials, tmp_path, lambda: restart(server))
+    finally:
+        server.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("through", ["directly", "grpc"])
+@sizes
+def test_postgres(n_workers, n_trials, through, tmp_path):
+    database = Postgres()
+    try:
+        if through == "directly":
+            run(database.url, n_workers, n_trials, tmp_path, lambda: restart(database))
+            return
+        server = GrpcProxy(database.url)
+        try:
+            run(server.url, n_workers, n_trials, tmp_path, lambda: restart(database))
+        finally:
+            server.close()
+    finally:
+        database.close()
