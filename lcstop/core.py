@@ -301,7 +301,7 @@ class PrunerCore:
         return found[::-1]
 
     def _check_bounds(self, trial: Curve) -> None:
-        if not self._within_bounds(trial):
+        if not self._within_bounds([trial]):
             bounds = self.config.lower, self.config.upper
             raise ValueError(f"a trial reported a value outside the bounds {list(bounds)}")
 
@@ -311,19 +311,20 @@ class PrunerCore:
             return study
         return replace(
             study,
-            finished=[curve for curve in study.finished if self._within_bounds(curve)],
-            unfinished=[curve for curve in study.unfinished if self._within_bounds(curve)],
-            spared=[one for one in study.spared if self._within_bounds(one.curve)],
+            finished=self._within_bounds(study.finished),
+            unfinished=self._within_bounds(study.unfinished),
+            spared=[one for one in study.spared if self._within_bounds([one.curve])],
         )
 
-    def _within_bounds(self, curve: Curve) -> bool:
-        """Whether every finite value is possible; a percentage among fractions is a mistake."""
-        if curve.extent is None:
-            return True
-        low, high = self.config.lower, self.config.upper
-        return (low is None or curve.extent.low >= low - _SLACK) and (
-            high is None or curve.extent.high <= high + _SLACK
-        )
+    def _within_bounds(self, curves: Sequence[Curve]) -> list[Curve]:
+        """Those whose every finite value is possible; a percentage among fractions is a mistake."""
+        low = -math.inf if self.config.lower is None else self.config.lower - _SLACK
+        high = math.inf if self.config.upper is None else self.config.upper + _SLACK
+        return [
+            curve
+            for curve in curves
+            if (extent := curve.extent) is None or (extent.low >= low and extent.high <= high)
+        ]
 
     def _queries(self, trial: Curve) -> list[float]:
         """Later steps at which the trial might beat the incumbent, the horizon last."""

@@ -85,21 +85,21 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
         n = len(trial.intermediate_values)
         assert trial.intermediate_values == {i: value_at(trial.params["top"], i) for i in range(n)}
         assert n == H or trial.state != TrialState.COMPLETE
-        assert (REASON_ATTR in trial.user_attrs) or trial.state != TrialState.PRUNED
+
+    # A reason is lost where the database failed between a decision and its note, which the worker says.
+    pruned = {trial.params["top"]: trial for trial in trials if trial.state == TrialState.PRUNED}
+    n_without = sum(REASON_ATTR not in trial.user_attrs for trial in pruned.values())
+    assert n_without <= n_workers
+    assert len(pruned) > n_trials / 4
 
     # No decision is made twice, and each that stops is the last on its trial.
     made = Counter(tuple(seen["trial"]) for seen in decisions)
     assert set(made.values()) == {1}
     stopped = {top: n for top, n in made if any(s["stop"] for s in decisions if s["trial"] == [top, n])}
-    pruned = {
-        trial.params["top"]: len(trial.intermediate_values)
-        for trial in trials
-        if trial.state == TrialState.PRUNED
-    }
     killed = set(stopped) - set(pruned)  # between the decision and its record
     assert len(killed) <= 1
-    assert {top: n for top, n in stopped.items() if top not in killed} == pruned
-    assert len(pruned) > n_trials / 4
+    ended_at = {top: len(trial.intermediate_values) for top, trial in pruned.items()}
+    assert {top: n for top, n in stopped.items() if top not in killed} == ended_at
 
     # Another process decides alike from the same data.
     core, curves = PrunerCore(study.pruner.config), {}
@@ -115,7 +115,7 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
         again = core.judge(curve(*seen["trial"]), StudyView("maximize", finished, unfinished))
         assert (again.stop, again.reason) == (seen["stop"], seen["reason"])
     assert len({seen["worker"] for seen in decisions}) >= n_workers
-    print(f"{len(trials)} trials, {dict(states)}, {len(decisions)} decisions")
+    print(f"{dict(states)}, {len(decisions)} decisions, {n_without} reasons not stored")
 
 
 def lock(path: Path, seconds: float) -> None:

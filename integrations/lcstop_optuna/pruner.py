@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -203,43 +204,46 @@ class LCPFNPruner(optuna.pruners.BasePruner):
 
     def _view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
-        finished, unfinished, spared, n_stopped = list[Curve](), list[Curve](), list[Spared](), 0
-        for other in study.get_trials(
+        trials = study.get_trials(
             deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
-        ):
-            if other.number == number:
-                continue
-            try:
-                known = self._known(other)
-            except ValueError:
-                continue  # nobody knows how long it was to be
-            (finished if other.state == TrialState.COMPLETE else unfinished).append(known.curve)
-            n_stopped += other.state == TrialState.PRUNED
-            if known.spared:
-                spared.append(known.spared)
+        )
+        if len(self._ended) > 2 * len(trials):
+            self._ended.clear()  # of another study, or from a storage that makes new objects every time
+        # As little as can be for each of what may be ten thousand trials, which come in the order of numbers.
+        ended, at = self._ended, bisect_left(trials, number, key=lambda trial: trial.number)
+        others = (
+            trials[:at] + trials[at + 1 :] if trials[at : at + 1] and trials[at].number == number else trials
+        )
+        seen = [known for other in others if (known := ended.get(id(other)) or self._known(other))]
         maximize = study.direction == StudyDirection.MAXIMIZE
         direction: Direction = "maximize" if maximize else "minimize"
-        return StudyView(direction, finished, unfinished, str(number), n_stopped, spared)
+        return StudyView(
+            direction,
+            [known.curve for known in seen if known.state is TrialState.COMPLETE],
+            [known.curve for known in seen if known.state is not TrialState.COMPLETE],
+            str(number),
+            sum(known.state is TrialState.PRUNED for known in seen),
+            [known.spared for known in seen if known.spared],
+        )
 
     def _curve(self, trial: FrozenTrial) -> Curve:
         return to_curve(trial, self.config.horizon)
 
-    def _known(self, trial: FrozenTrial) -> _Known:
-        """What there is to know of a trial; once it has ended it will not change.
+    def _known(self, trial: FrozenTrial) -> _Known | None:
+        """What there is to know of a trial, kept once it has ended; None if nobody knows how long it was to be.
 
-        Optuna's storages hand out the same object for such a trial each time, so its curve is made once;
-        from a storage that does not, or with two studies in turn, it is only made again.
-
-        Raises:
-            ValueError: See :func:`to_curve`.
+        Optuna's storages hand out the same object for such a trial each time. It is kept with the curve, so
+        that no other object has its ``id``.
         """
+        try:
+            curve = self._curve(trial)
+        except ValueError:
+            return None
         if trial.state == TrialState.RUNNING:
-            return _Known(trial, self._curve(trial), None)
-        known = self._ended.get(trial.number)
-        if known is None or known.trial is not trial:
-            curve, mark = self._curve(trial), to_mark(trial)
-            spared = Spared(curve, mark, trial.state == TrialState.COMPLETE) if mark else None
-            known = self._ended[trial.number] = _Known(trial, curve, spared)
+            return _Known(trial, trial.state, curve, None)
+        mark = to_mark(trial)
+        spared = Spared(curve, mark, trial.state == TrialState.COMPLETE) if mark else None
+        known = self._ended[id(trial)] = _Known(trial, trial.state, curve, spared)
         return known
 
     def __getstate__(self) -> dict[str, Any]:
@@ -295,6 +299,7 @@ class _Known:
     """A trial and what was made of it."""
 
     trial: FrozenTrial
+    state: TrialState
     curve: Curve
     spared: Spared | None
 
