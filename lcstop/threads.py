@@ -17,23 +17,19 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def apart(work: Callable[[], T]) -> T:
-    """What ``work`` returns, done on a thread on which torch uses no other and knows no gradients.
+    """What ``work`` returns, done on a thread on which torch uses no other.
 
     On a machine that trains, threads that wait for each other wait for the training: a forecast of 3
     milliseconds then takes 300. The number of threads cannot be set for a while and set back: a thread of the
     user's that meets torch for the first time in between would keep it for good. And what the user has set
-    for a thread (autocast, gradients, the default device) does not hold on another.
+    for a thread (autocast, gradients, the default device) does not hold on another. A process that was forked
+    from one whose torch had threads waits for them for ever as soon as it wants several of its own.
 
     Example:
         >>> apart(torch.get_num_threads)
         1
     """
-    return _the_pool().submit(_without_gradients, work).result()
-
-
-def _without_gradients(work: Callable[[], T]) -> T:
-    with torch.inference_mode():
-        return work()
+    return _the_pool().submit(work).result()
 
 
 def _the_pool() -> ThreadPoolExecutor:

@@ -59,7 +59,7 @@ def open_study(url: str, seed: int = 0) -> optuna.Study:
 
 
 def objective(trial: optuna.Trial) -> float:
-    top = trial.suggest_float("top", 0.1, 0.9)
+    top = persist(lambda: trial.suggest_float("top", 0.1, 0.9))
     value = 0.0
     for epoch in range(H):
         if os.environ.get("KILL_AT") == f"{trial.number}:{epoch}":
@@ -105,9 +105,8 @@ def log_decisions(pruner: LCPFNPruner, file: TextIO) -> None:
     """A line for each decision: what it saw, by configuration and number of reports, and what it was."""
     decide = pruner._core.decide
 
-    def key(curve: Curve) -> tuple[float, int]:
-        assert curve.params is not None
-        return curve.params["top"], len(curve)
+    def key(curve: Curve) -> tuple[float | None, int]:
+        return (curve.params or {}).get("top"), len(curve)
 
     def logged(trial: Curve, study: StudyView) -> Decision:
         decision = decide(trial, study)

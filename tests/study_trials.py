@@ -56,3 +56,9 @@ def view(n: int = 8) -> StudyView:
 
 def poor(n: int = 11) -> Curve:
     return curves([0.1], H, seed=1)[0].first(n)
+
+
+def decide(n: int = 11) -> tuple[bool, float | None, float | None, str]:
+    """For other processes."""
+    found = core().judge(poor(n), view())
+    return found.stop, found.p_top, found.p_beat, found.reason

@@ -22,7 +22,6 @@ from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
 
 from .ray_trials import STOP, H, feed, new_trial, results
-from .study_trials import core, poor, view
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -186,18 +185,12 @@ def test_all_processors():
     assert study.best_trial.params["top"] == max(trial.params["top"] for trial in study.trials)
 
 
-def decide(n: int = 11) -> tuple[bool, float | None, float | None, str]:
-    """For other processes."""
-    found = core().judge(poor(n), view())
-    return found.stop, found.p_top, found.p_beat, found.reason
-
-
 PROCESSES = """
 import multiprocessing, os, signal, threading, time
 import joblib, torch
 from lcstop import threads
 from lcstop.studies.network import StudyNetwork
-from tests.test_environments import core, decide, poor, view
+from tests.study_trials import core, decide, poor, view
 
 torch.set_num_threads(2)
 torch.rand(500, 500) @ torch.rand(500, 500)  # torch's own threads are there before the fork

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState
 
-from lcstop_optuna import LCPFNPruner
-
-from .optuna_worker import H, objective, open_study
+from .optuna_worker import objective, open_study
 
 WORKER = Path(__file__).with_name("optuna_worker.py")
 
@@ -31,38 +29,6 @@ def start(url: str, seed: int, n_trials: int, **environment: str) -> subprocess.
 
 def decisions(study: optuna.Study) -> list[tuple[float, int, TrialState]]:
     return [(t.params["top"], len(t.intermediate_values), t.state) for t in study.get_trials()]
-
-
-def pruned_again(pruner: LCPFNPruner, trial: FrozenTrial, finished: list[FrozenTrial]) -> bool:
-    """Whether ``trial`` is pruned at its last report in a fresh study of the same finished trials."""
-    study = optuna.create_study(direction="maximize", pruner=pruner)
-    for other in finished:
-        study.add_trial(create_trial(value=other.value, intermediate_values=other.intermediate_values))
-    again = study.ask()
-    for step, value in sorted(trial.intermediate_values.items()):
-        again.report(value, step)
-    return again.should_prune()
-
-
-def test_two_processes_on_one_storage(url):
-    study = open_study(url)
-    study.optimize(lambda t: [t.report(0.6, e) for e in range(H)] and 0.6, n_trials=1)
-    workers = [start(url, seed, 12) for seed in (1, 2)]
-    assert [worker.wait(timeout=200) for worker in workers] == [0, 0]
-    trials = open_study(url).get_trials()
-    assert len(trials) == 25
-    assert all(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials)
-    pruned = [t for t in trials if t.state == TrialState.PRUNED]
-    assert pruned
-    for trial in pruned:
-        # What was finished when it was pruned, by the storage's own clock. A trial that finished between the
-        # decision and its record can only have raised the incumbent, which prunes all the more.
-        before = [
-            t
-            for t in trials
-            if t.state == TrialState.COMPLETE and t.datetime_complete < trial.datetime_complete
-        ]
-        assert pruned_again(study.pruner, trial, before)
 
 
 def test_killed_and_resumed_decides_like_an_undisturbed_run(url, tmp_path):

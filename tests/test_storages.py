@@ -9,10 +9,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from unittest import mock
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import TrialState
 
@@ -106,11 +109,16 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
 
     def curve(top: float, n: int) -> Curve:
         if (top, n) not in curves:
-            reports = [*by_top[top].intermediate_values.items()][:n]
-            curves[top, n] = Curve.from_reports(dict(reports), H, {"top": top})
+            reports = {step: by_top[top].intermediate_values[step] for step in range(n)}
+            curves[top, n] = Curve.from_reports(reports, H, {"top": top})
         return curves[top, n]
 
+    # PostgreSQL may show Optuna the reports of a trial that has just begun, and not yet its parameters.
+    nameless = [seen for seen in decisions if None in dict(seen["unfinished"])]
+    assert len(nameless) < len(decisions) / 10
     for seen in decisions:
+        if seen in nameless:
+            continue
         finished, unfinished = ([curve(*key) for key in seen[name]] for name in ("finished", "unfinished"))
         again = core.judge(curve(*seen["trial"]), StudyView("maximize", finished, unfinished))
         assert (again.stop, again.reason) == (seen["stop"], seen["reason"])
@@ -173,3 +181,57 @@ def test_postgres(n_workers, n_trials, through, tmp_path):
             server.close()
     finally:
         database.close()
+
+
+def statements(n_trials: int, path: Path) -> tuple[list[str], list[str]]:
+    """Calls of the storage, and tables read or written, in the decision that stops a trial."""
+    study = open_study(f"sqlite:///{path}")
+    for i in range(n_trials):
+        top = 0.5 + 0.4 * i / n_trials
+        reports = {epoch: value_at(top, epoch) for epoch in range(H)}
+        study.add_trial(optuna.create_trial(value=value_at(top, H - 1), intermediate_values=reports))
+    storage = study._storage
+    engine = storage._backend.engine
+    decided, calls, sent = [], [], []
+
+    def record(_connection, _cursor, statement, *_rest):
+        sent.append(statement)
+
+    trial = study.ask()
+    for epoch in range(H):
+        trial.report(value_at(0.1, epoch), epoch)
+        calls.clear()
+        sent.clear()
+        sqlalchemy.event.listen(engine, "before_cursor_execute", record)
+        with ExitStack() as stack:
+            for name in READS + WRITES:
+                method = getattr(storage, name)
+                stack.enter_context(mock.patch.object(storage, name, counted(calls, name, method)))
+            decided.append(trial.should_prune())
+        sqlalchemy.event.remove(engine, "before_cursor_execute", record)
+        if decided[-1]:
+            break
+        assert calls in ([], ["get_all_trials"])
+        assert bool(sent) == bool(calls)
+    assert decided[-1]
+    engine.dispose()
+    return calls, sent
+
+
+READS = ["get_all_trials", "get_trial", "get_study_user_attrs", "get_study_system_attrs", "get_all_studies"]
+WRITES = ["set_trial_user_attr", "set_study_user_attr", "set_trial_system_attr", "set_study_system_attr"]
+
+
+def counted(calls: list[str], name: str, method: Callable) -> Callable:
+    def call(*args, **kwargs):
+        calls.append(name)
+        return method(*args, **kwargs)
+
+    return call
+
+
+def test_calls_and_statements_of_a_decision_do_not_grow_with_the_study(tmp_path):
+    few, some = (statements(n, tmp_path / f"{n}.db") for n in (5, 100))
+    # One read decides; what follows puts the reason and the options on record.
+    assert some[0] == ["get_all_trials", "set_trial_user_attr", "get_study_user_attrs", "set_study_user_attr"]
+    assert some == few

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from lcstop.studies.features import N_FEATURES
 from lcstop.surrogates.weights import SHIPPED, read_weights, write_weights
+from lcstop.threads import apart
 
 _LOW = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.875)
 _HIGH = (0.9, 0.92, 0.94, 0.955, 0.97, 0.98, 0.99)
@@ -95,6 +96,10 @@ class StudyNetwork(nn.Module):
         Raises:
             WeightsError: If either file is missing or unreadable, or the hash differs.
         """
+        return apart(lambda: cls._load(path))
+
+    @classmethod
+    def _load(cls, path: Path) -> StudyNetwork:
         config, tensors = read_weights(path, StudyNetworkConfig)
         with torch.device("meta"):  # nothing is drawn: the random state is the user's
             network = cls(config)

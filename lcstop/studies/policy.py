@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
+
 from lcstop.curve import Curve, Direction
 from lcstop.studies.features import features
 from lcstop.studies.network import StudyNetwork
@@ -63,8 +65,9 @@ class StudyPolicy:
         return Verdict(p_top, p_beat, leads or _surpasses(trial, [*finished, *unfinished], direction))
 
     def _verdict(self, seen: Look) -> Verdict:
-        standing = self._network(features(*seen)[0, 0].float())
-        return Verdict(float(standing.p_top()), float(standing.beats.sigmoid()), _leads(seen))
+        with torch.inference_mode():
+            standing = self._network(features(*seen)[0, 0].float())
+            return Verdict(float(standing.p_top()), float(standing.beats.sigmoid()), _leads(seen))
 
 
 def _leads(seen: Look) -> bool:

@@ -17,6 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
+from lcstop.threads import apart
 
 SHIPPED = Path(__file__).parent / "weights"
 
@@ -78,6 +79,10 @@ def read_weights(path: Path, size: type[Size]) -> tuple[Size, dict[str, Tensor]]
 
 def load_network(path: Path) -> LCPFNNetwork:
     """The surrogate's network at ``path``, ready to predict; see :func:`read_weights` for what it raises."""
+    return apart(lambda: _load_network(path))
+
+
+def _load_network(path: Path) -> LCPFNNetwork:
     config, tensors = read_weights(path, NetworkConfig)
     # On the meta device nothing is drawn for initial weights: the random state is the user's, and other
     # threads may be using it.

@@ -1,0 +1,126 @@
+"""Time of a decision and memory, as a study grows to 10,000 trials of 100 steps.
+
+    python benchmarks/load.py memory|journal|ray
+
+Trials are put into the study as if they had been run, a fifth of them to their end. After every thousand, new
+trials are judged as the framework does it, reports included; the time is that of the processor in this
+process (a busy machine does not count), and the memory is what the process holds.
+"""
+
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState, create_trial
+from ray.tune.experiment import Trial
+
+from lcstop_optuna import LCPFNPruner
+from lcstop_ray import LCPFNScheduler
+from lcstop_ray.history import History
+
+STEPS, TRIALS, EVERY = 100, 10_000, 1000
+JUDGED_AT = 13
+"""Reports of a trial that is judged; the decisions at some of them stop it."""
+
+Curve = list[float]
+
+
+def curves(seed: int = 0) -> Iterator[tuple[Curve, bool]]:
+    """Values of trials without end, and whether each has finished."""
+    rng, steps = np.random.default_rng(seed), np.arange(1, STEPS + 1)
+    while True:
+        values = rng.uniform(0.1, 0.9) * (1 - 0.95**steps) + rng.normal(0, 0.003, STEPS)
+        finished = bool(rng.random() < 0.2)
+        yield values[: STEPS if finished else int(rng.integers(3, 60))].clip(0, 1).tolist(), finished
+
+
+def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None], Callable[..., float]]:
+    """How a trial is added to a study, and how long the longest decision on another one takes."""
+    pruner = LCPFNPruner(horizon=STEPS, lower=0, upper=1)
+    study = optuna.create_study(
+        direction="maximize", storage=storage, pruner=pruner, sampler=optuna.samplers.RandomSampler(seed=0)
+    )
+
+    def add(values: Curve, finished: bool) -> None:
+        state = TrialState.COMPLETE if finished else TrialState.PRUNED
+        reports = dict(enumerate(values))
+        value = values[-1] if finished else None
+        study.add_trial(create_trial(state=state, value=value, intermediate_values=reports))
+
+    def judge(values: Curve) -> float:
+        trial, seconds = study.ask(), 0.0
+        for step, value in enumerate(values):
+            trial.report(value, step)
+            start = time.process_time()
+            stopped = trial.should_prune()
+            seconds = max(seconds, time.process_time() - start)
+        if not stopped:
+            raise RuntimeError("a poor trial was not stopped")
+        study.tell(trial, state=TrialState.PRUNED)
+        return seconds
+
+    return add, judge
+
+
+def in_ray() -> tuple[Callable[..., None], Callable[..., float]]:
+    """The same by the hooks of the scheduler."""
+    scheduler = LCPFNScheduler(metric="accuracy", mode="max", horizon=STEPS, lower=0, upper=1)
+    search = scheduler._running()
+
+    def add(values: Curve, finished: bool) -> None:
+        history = search.histories.setdefault(f"trial {len(search.histories)}", History(STEPS))
+        history.extend(enumerate(values, 1))
+        history.state = "finished" if finished else "stopped"
+
+    def judge(values: Curve) -> float:
+        trial, seconds = Trial("trainable", stub=True), 0.0
+        scheduler.on_trial_add(None, trial)
+        for step, value in enumerate(values, 1):
+            result = {"training_iteration": step, "accuracy": value}
+            start = time.process_time()
+            answer = scheduler.on_trial_result(None, trial, result)
+            seconds = max(seconds, time.process_time() - start)
+        if answer != "STOP":
+            raise RuntimeError("a poor trial was not stopped")
+        scheduler.on_trial_complete(None, trial, result)
+        return seconds
+
+    return add, judge
+
+
+def megabytes() -> float:
+    """What the process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def main(where: str, folder: Path) -> None:
+    """Print the table."""
+    if where == "ray":
+        add, judge = in_ray()
+    elif where == "journal":
+        backend = optuna.storages.journal.JournalFileBackend(str(folder / "study.log"))
+        add, judge = in_optuna(optuna.storages.JournalStorage(backend))
+    else:
+        add, judge = in_optuna(optuna.storages.InMemoryStorage())
+    poor = [0.3 * (1 - 0.95**step) for step in range(1, JUDGED_AT + 1)]
+    source = curves()
+    print("trials  ms a decision  MB")
+    for n in range(100, TRIALS + 1, 100):
+        for _ in range(100):
+            add(*next(source))
+        if n == 100 or n % EVERY == 0:
+            milliseconds = statistics.median(1e3 * judge(poor) for _ in range(20))
+            print(f"{n:6d}  {milliseconds:13.1f}  {megabytes():.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder:
+        main(sys.argv[1], Path(folder))
