@@ -230,7 +230,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         return to_curve(trial, self.config.horizon)
 
     def _known(self, trial: FrozenTrial) -> _Known | None:
-        """What there is to know of a trial, kept once it has ended; None if nobody knows how long it was to be.
+        """What there is to know of a trial, kept once it has ended; None if its length was not to be known.
 
         Optuna's storages hand out the same object for such a trial each time. It is kept with the curve, so
         that no other object has its ``id``.
