@@ -95,7 +95,8 @@ def test_saves_epochs_and_keeps_the_best_trial(name, tmp_path):
 
 def test_every_example_is_listed_and_says_its_horizon():
     table = (FOLDER / "README.md").read_text(encoding="utf-8")
-    paths = {path.stem: path for path in FOLDER.glob("*.py") if path.stem != "ray_search"}
+    elsewhere = {"ray_search", "sample_size"}  # other tests run these
+    paths = {path.stem: path for path in FOLDER.glob("*.py") if path.stem not in elsewhere}
     assert paths.keys() == NEEDED.keys()
     for name, path in paths.items():
         assert f"[{name}.py]({name}.py)" in table
