@@ -99,6 +99,7 @@ def test_a_search_stops_what_cannot_win(
     assert recorded.options == scheduler.config.model_dump()
 
 
+@pytest.mark.slow
 def test_optuna_search_takes_stopped_trials_for_finished_ones(cluster, surrogate, tmp_path, monkeypatch):
     """As examples/ray_optuna_search.py says: COMPLETE, with the value of the last report."""
     monkeypatch.setattr("lcstop.core.load_surrogate", lambda name: surrogate)
