@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DOCS_READY := .venv/.docs-ready
+EXAMPLES := .venv-examples
 
-.PHONY: demo demo-ray test check docs optunahub train clean
+.PHONY: demo demo-ray test examples check docs optunahub train clean
 
 demo: $(READY)
 	$(BIN)/lcstop demo
@@ -14,6 +15,10 @@ demo-ray: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# Every example of the table in examples/README.md, with what it saved.
+examples: $(EXAMPLES)/.ready
+	$(EXAMPLES)/bin/python -m pytest tests/test_examples.py -m "examples or slow" -s
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -43,5 +48,12 @@ $(DOCS_READY): $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
 	touch $(DOCS_READY)
 
+$(EXAMPLES)/.ready: pyproject.toml constraints.txt
+	test -x $(EXAMPLES)/bin/python || $(PYTHON) -m venv $(EXAMPLES)
+	$(EXAMPLES)/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	$(EXAMPLES)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable ".[examples]" pytest pytest-timeout
+	touch $(EXAMPLES)/.ready
+
 clean:
-	rm -rf .venv dist demo-output site
+	rm -rf .venv $(EXAMPLES) dist demo-output site

@@ -200,6 +200,25 @@ def test_pickled_pruners_decide_alike():
     assert lengths[0] == lengths[1]
 
 
+@pytest.mark.parametrize(
+    ("steps", "warned"), [(range(H), False), (range(1, H + 2), False), (range(21, 253, 21), True)]
+)
+def test_a_horizon_in_another_unit_than_the_steps_is_told_once(caplog, steps, warned):
+    """As the Trainer of transformers reports optimizer steps, to a horizon in epochs."""
+    study = study_with(n=1)
+    with caplog.at_level(logging.WARNING, "lcstop_optuna"):
+        for _ in range(2):
+            trial = study.ask()
+            for i, step in enumerate(steps):
+                trial.report(0.9 * (1 - 0.5**i), step)
+                stop = trial.should_prune()
+                assert not (stop and warned)
+            study.tell(trial, 0.9)
+    told = [record.getMessage() for record in caplog.records]
+    message = "trial 1 reports step 63 past horizon=12, where no trial is stopped"
+    assert [text.startswith(message) for text in told] == [True] * warned
+
+
 def test_a_storage_that_fails_lets_the_trial_go_on(caplog):
     study = study_with(published(), n=5)
     trial = running(study, [accuracy(0.01, epoch) for epoch in range(9)])

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import ray
+from optuna.trial import TrialState
 from ray import tune
 from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import ResourceChangingScheduler
+from ray.tune.search.optuna import OptunaSearch
 
 from lcstop_ray import STOPPED_FILE, LCPFNScheduler, read_folder
 
@@ -95,6 +97,36 @@ def test_a_search_stops_what_cannot_win(
     assert reasons == {name: decision.reason for name, decision in scheduler.stops.items()}
     assert {trial.state for trial in recorded.trials} == {"finished", "stopped"}
     assert recorded.options == scheduler.config.model_dump()
+
+
+@pytest.mark.slow
+def test_optuna_search_takes_stopped_trials_for_finished_ones(cluster, surrogate, tmp_path, monkeypatch):
+    """As examples/ray_optuna_search.py says: COMPLETE, with the value of the last report."""
+    monkeypatch.setattr("lcstop.core.load_surrogate", lambda name: surrogate)
+    scheduler = LCPFNScheduler(policy="published", lower=0, upper=1, min_steps=3)
+    search = OptunaSearch(points_to_evaluate=[{"top": top} for top in TOPS[:5]])
+    tuner = tune.Tuner(
+        ray_worker.function,
+        param_space={"top": tune.uniform(0.05, 0.95)},
+        tune_config=tune.TuneConfig(
+            metric="accuracy",
+            mode="max",
+            num_samples=5,
+            max_concurrent_trials=1,
+            search_alg=search,
+            scheduler=scheduler,
+        ),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), stop={"training_iteration": H}),
+    )
+    tuner.fit()
+    steps = {0.9: H, 0.1: 3, 0.5: 3, 0.92: H, 0.3: 3}
+    assert len(scheduler.stops) == 3
+    seen = search._ot_study.trials
+    assert {trial.params["top"]: len(trial.intermediate_values) for trial in seen} == steps
+    assert {trial.state for trial in seen} == {TrialState.COMPLETE}
+    for trial in seen:
+        top = trial.params["top"]
+        assert trial.value == ray_worker.accuracy(top, steps[top])
 
 
 @pytest.mark.slow

@@ -134,6 +134,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         )
         self._core = PrunerCore(config)
         self._ended: dict[int, _Known] = {}
+        self._warned = False
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> LCPFNPruner:
@@ -159,6 +160,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         check_single_objective(study)
         try:
             curve = self._curve(trial)
+            self._warn_past_horizon(trial, curve)
             if not self._core.due(curve):
                 return False
             self._core.warm_up()  # once; its seconds are not those of a decision
@@ -245,6 +247,21 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         spared = Spared(curve, mark, trial.state == TrialState.COMPLETE) if mark else None
         known = self._ended[id(trial)] = _Known(trial, trial.state, curve, spared)
         return known
+
+    def _warn_past_horizon(self, trial: FrozenTrial, curve: Curve) -> None:
+        """Say once that steps and horizon do not count the same: trials past it are never stopped.
+
+        One report past it is no mistake: a loop may step over it, and some report their last step twice.
+        """
+        if not self._warned and len(trial.intermediate_values) > len(curve) + 1:
+            self._warned = True
+            logger.warning(
+                "trial %d reports step %d past horizon=%g, where no trial is stopped: "
+                "is horizon counted in the steps that are reported?",
+                trial.number,
+                trial.last_step,
+                curve.horizon,
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_ended": {}}  # curves are in the storage
