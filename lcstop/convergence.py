@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from lcstop.config import PrunerConfig
 from lcstop.curve import Curve
 from lcstop.decision import Decision, StudyView
+from lcstop.rules import predicted
 from lcstop.scale import MetricScale
 from lcstop.surrogates import Surrogate
 
@@ -52,7 +51,7 @@ def judge_convergence(
         raise ValueError("the forecast is not finite")
     threshold = 1 - config.confidence
     stop = p_gain <= threshold
-    median, low, high = (_within(float(forecast.quantile(q)[0, -1]), config) for q in (0.5, 0.05, 0.95))
+    median, (low, high) = predicted(forecast[:, -1:], config)
     reason = (
         f"{'converged: ' if stop else ''}P(gain more than {min_gain:.4g} on {now:.5g} by step "
         f"{trial.horizon:g}) = {p_gain:.3g} {'<=' if stop else '>'} {threshold:.2g}; "
@@ -61,9 +60,3 @@ def judge_convergence(
     return Decision(
         stop, reason, trial.cutoff, median=median, interval=(low, high), scale=scale, converged=stop
     )
-
-
-def _within(value: float, config: PrunerConfig) -> float:
-    lower = -math.inf if config.lower is None else config.lower
-    upper = math.inf if config.upper is None else config.upper
-    return float(np.clip(value, lower, upper))

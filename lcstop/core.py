@@ -16,18 +16,14 @@ from lcstop.convergence import judge_convergence
 from lcstop.curve import Curve
 from lcstop.decision import Decision, Kind, StudyView, better
 from lcstop.faults import Faults
-from lcstop.forecast import Forecast
-from lcstop.scale import MetricScale
-from lcstop.schedule import SCHEDULES, is_due, is_first
+from lcstop.rules import Case, stop_as_published, stop_in_study
+from lcstop.schedule import is_due, is_first
 from lcstop.surrogates import Surrogate, load_surrogate
 
 if TYPE_CHECKING:
     from lcstop.studies.policy import StudyPolicy
 
 logger = logging.getLogger("lcstop")
-
-_MAX_QUERIES = 32
-"""Later steps that one decision looks at: all of them, or this many evenly spaced up to the horizon."""
 
 _SLACK = 1e-6
 """How far rounding may carry a value past a bound."""
@@ -189,102 +185,11 @@ class PrunerCore:
         prefixes = self._prefixes(trial)
         if not prefixes:
             return Decision(False, "too few finite reports", cutoff, incumbent=incumbent)
+        case = Case(config, trial, prefixes, study, *self._careful(study))
         if config.policy == "study":
-            return self._judge_in_study(trial, prefixes, study, incumbent)
+            return stop_in_study(case, incumbent, self._study_policy(), self._surrogate)
         assert incumbent is not None  # without one, ``published`` has returned
-        # Not from unfinished trials: what they show changes while they run, and one may be dead.
-        scale = MetricScale.from_study(study.direction, study.finished, judged=trial)
-        others = [*study.finished, *study.unfinished]
-        forecast = self._surrogate().forecast(prefixes, self._queries(trial), scale, others)
-        p_beat = forecast.prob_better(incumbent).max(-1)  # [n_prefixes]
-        if not np.isfinite(p_beat).all():
-            raise ValueError("the forecast is not finite")
-        return self._vote(trial, incumbent, p_beat.tolist(), forecast[-1:, -1:], *self._careful(study))
-
-    def _judge_in_study(
-        self, trial: Curve, prefixes: Sequence[Curve], study: StudyView, incumbent: float | None
-    ) -> Decision:
-        """Stop if ``patience`` judgements all find that the trial hardly ends in the study's best tenth.
-
-        Among few trials a tenth is less than one of them, so that even the best is not likely to be in it:
-        who leads at its step goes on.
-        """
-        config, schedule = self.config, SCHEDULES[self.config.preset]
-        confidence, careful = self._careful(study)
-        judge = self._study_policy().verdict
-        others = study.finished, study.unfinished, study.direction
-        found = [judge(prefix, *others, use_params=config.use_params) for prefix in prefixes]
-        verdicts = [verdict for verdict in found if verdict is not None]
-        if len(verdicts) < len(found):
-            return Decision(False, "no other trial to compare with", trial.cutoff, incumbent=incumbent)
-        if not all(math.isfinite(verdict.p_top + verdict.p_beat) for verdict in verdicts):
-            raise ValueError("the forecast is not finite")
-        asked = [schedule.asked(prefix.cutoff / trial.horizon, confidence) for prefix in prefixes]
-        low = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]
-        votes = [is_low and not verdict.leads for is_low, verdict in zip(low, verdicts, strict=True)]
-        p_top, p_beat, _ = verdicts[-1]
-        reason = (
-            f"P(best tenth of the study by step {trial.horizon:g}) = {p_top:.3g} "
-            f"{'<=' if low[-1] else '>'} {asked[-1]:.2g}"
-        )
-        if incumbent is not None:
-            reason += f", P(beat {incumbent:.5g}) = {p_beat:.3g}"
-        if low[-1] and not votes[-1]:
-            reason += "; leads at its step"
-        reason += careful
-        decision = Decision(False, reason, trial.cutoff, p_beat, incumbent, p_top=p_top)
-        if not votes[-1]:
-            return decision
-        if not (all(votes) and len(votes) == config.patience):
-            return replace(decision, reason=reason + self._in_a_row(votes))
-        scale = MetricScale.from_study(study.direction, study.finished or study.unfinished, judged=trial)
-        forecast = self._surrogate().forecast(prefixes[-1:], [trial.horizon], scale)
-        median, interval = self._predicted(forecast)
-        return replace(
-            decision,
-            stop=True,
-            reason=f"{reason}; predicted {median:.4g} [{interval[0]:.4g}, {interval[1]:.4g}]",
-            median=median,
-            interval=interval,
-            scale=scale,
-        )
-
-    def _vote(
-        self,
-        trial: Curve,
-        incumbent: float,
-        p_beat: list[float],
-        at_horizon: Forecast,
-        confidence: float,
-        careful: str,
-    ) -> Decision:
-        """Stop if ``patience`` judgements, the last of which is reported, all fall below the threshold."""
-        config, threshold = self.config, 1 - confidence
-        votes = [p <= threshold for p in p_beat]
-        median, (low, high) = self._predicted(at_horizon)
-        reason = (
-            f"P(beat {incumbent:.5g} {'by' if config.target == 'best' else 'at'} step {trial.horizon:g}) "
-            f"= {p_beat[-1]:.3g} {'<=' if votes[-1] else '>'} {threshold:.2g}; "
-            f"predicted {median:.4g} [{low:.4g}, {high:.4g}]{careful}"
-        )
-        stop = all(votes) and len(votes) == config.patience
-        if votes[-1] and not stop:
-            reason += self._in_a_row(votes)
-        scale = at_horizon.scale
-        return Decision(stop, reason, trial.cutoff, p_beat[-1], incumbent, median, (low, high), scale)
-
-    def _in_a_row(self, votes: Sequence[bool]) -> str:
-        n = next((i for i, vote in enumerate(reversed(votes)) if not vote), len(votes))
-        return f"; {n} of {self.config.patience} votes"
-
-    def _predicted(self, at_horizon: Forecast) -> tuple[float, tuple[float, float]]:
-        """Median and 90 % interval at the horizon, within the bounds of the metric."""
-        lower = -math.inf if self.config.lower is None else self.config.lower
-        upper = math.inf if self.config.upper is None else self.config.upper
-        median, low, high = (
-            min(max(float(at_horizon.quantile(q)[0, 0]), lower), upper) for q in (0.5, 0.05, 0.95)
-        )
-        return median, (low, high)
+        return stop_as_published(case, incumbent, self._surrogate())
 
     def _prefixes(self, trial: Curve) -> list[Curve]:
         """The curve as it was at its last judgements, ``patience`` of them or fewer, oldest first."""
@@ -325,12 +230,6 @@ class PrunerCore:
             for curve in curves
             if (extent := curve.extent) is None or (extent.low >= low and extent.high <= high)
         ]
-
-    def _queries(self, trial: Curve) -> list[float]:
-        """Later steps at which the trial might beat the incumbent, the horizon last."""
-        if self.config.target == "final":
-            return [trial.horizon]
-        return [float(step) for step in trial.ahead(_MAX_QUERIES)]
 
     # Threads that come here together each load the weights, and one of them is kept: a lock would be left
     # locked for ever in a process that is forked meanwhile.
