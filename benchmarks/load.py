@@ -42,7 +42,7 @@ def curves(seed: int = 0) -> Iterator[tuple[Curve, bool]]:
 
 def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None], Callable[..., float]]:
     """How a trial is added to a study, and how long the longest decision on another one takes."""
-    pruner = LCPFNPruner(horizon=STEPS, lower=0, upper=1)
+    pruner = LCPFNPruner(horizon=STEPS, lower=0, upper=1, audit=0)
     study = optuna.create_study(
         direction="maximize", storage=storage, pruner=pruner, sampler=optuna.samplers.RandomSampler(seed=0)
     )
@@ -70,7 +70,7 @@ def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None]
 
 def in_ray() -> tuple[Callable[..., None], Callable[..., float]]:
     """The same by the hooks of the scheduler."""
-    scheduler = LCPFNScheduler(metric="accuracy", mode="max", horizon=STEPS, lower=0, upper=1)
+    scheduler = LCPFNScheduler(metric="accuracy", mode="max", horizon=STEPS, lower=0, upper=1, audit=0)
     search = scheduler._running()
 
     def add(values: Curve, finished: bool) -> None:

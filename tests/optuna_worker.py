@@ -53,7 +53,7 @@ def open_study(url: str, seed: int = 0) -> optuna.Study:
         storage=open_storage(url),
         direction="maximize",
         sampler=optuna.samplers.RandomSampler(seed=seed),
-        pruner=LCPFNPruner(horizon=H, lower=0, upper=1),
+        pruner=LCPFNPruner(horizon=H, lower=0, upper=1, audit=0),
         load_if_exists=True,
     )
 

@@ -185,7 +185,7 @@ def test_a_storage_that_takes_no_reason(warnings):
     with raises(search.study._storage, "set_trial_user_attr", OSError):
         assert [search.stopped(POOR) for _ in range(3)] == [True] * 3
     (warning,) = warnings()
-    assert "the reason for pruning trial 5 was not stored: OSError: at " in warning
+    assert "the decision on trial 5 was not stored: OSError: at " in warning
 
 
 class Records:
