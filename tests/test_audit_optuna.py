@@ -15,7 +15,7 @@ from lcstop.decision import Mark
 from lcstop.review import Review, what_if
 from lcstop.review.table import summary
 from lcstop_optuna import AUDIT_ATTR, CONFIG_ATTR, REASON_ATTR, LCPFNPruner, read_study
-from lcstop_optuna.pruner import to_mark
+from lcstop_optuna.trials import to_mark
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -135,7 +135,7 @@ def test_all_workers_become_more_careful_with_the_record(make):
 def test_a_retried_trial_does_not_count_for_the_one_before(make):
     study = study_of(make())
     study.add_trial(winner(number=7))  # whose attributes come from trial 7
-    assert study.pruner._core.audit(study.pruner._view(study, 99)).n == 0
+    assert study.pruner._core.audit(study.pruner._others.view(study, 99)).n == 0
 
 
 @pytest.mark.parametrize("damage", ["text", 3, {}, {"trial": 0}, {"trial": 0, "step": "x", "to_beat": 1}])

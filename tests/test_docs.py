@@ -45,9 +45,10 @@ PYTHON = [
 
 @pytest.fixture(autouse=True)
 def quiet():
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     yield
-    optuna.logging.set_verbosity(optuna.logging.INFO)
+    optuna.logging.set_verbosity(verbosity)
 
 
 @pytest.mark.parametrize("code", PYTHON)

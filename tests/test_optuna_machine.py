@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from optuna.trial import TrialState, create_trial
 
 from lcstop_optuna import REASON_ATTR, LCPFNPruner
-from lcstop_optuna.pruner import to_curve
+from lcstop_optuna.trials import to_curve
 
 from . import hostile
 

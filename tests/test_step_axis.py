@@ -28,7 +28,7 @@ Ends = list[tuple[int, bool]]
 
 def in_optuna(trials: Iterable[tuple[dict, Reports]], **options) -> Ends:
     """One after another; hyperparameters that begin with ``attr_`` are user attributes."""
-    study = optuna.create_study(direction="maximize", pruner=LCPFNPruner(**options))
+    study = optuna.create_study(direction="maximize", pruner=LCPFNPruner(audit=0, **options))
     ends = []
     for params, reports in trials:
         study.enqueue_trial(params)
@@ -48,7 +48,7 @@ def in_optuna(trials: Iterable[tuple[dict, Reports]], **options) -> Ends:
 
 def in_ray(trials: Iterable[tuple[dict, Reports]], **options) -> Ends:
     """One after another."""
-    scheduler = LCPFNScheduler("t", "value", "max", **options)
+    scheduler = LCPFNScheduler("t", "value", "max", audit=0, **options)  # ids are drawn, and with them audits
     ends = []
     for params, reports in trials:
         n = 0

@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from bisect import bisect_left
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore, StudyView
-from lcstop.config import horizon_of
-from lcstop.curve import Direction
-from lcstop.decision import Mark, Spared
+from lcstop_optuna.trials import (
+    AUDIT_ATTR,
+    CONFIG_ATTR,
+    CONVERGED_ATTR,
+    REASON_ATTR,
+    Others,
+    check_single_objective,
+    to_curve,
+    to_mark,
+)
 
 logger = logging.getLogger("lcstop_optuna")
-
-REASON_ATTR = "lcstop_reason"
-"""User attribute of a stopped trial that holds the reason; ``trials_dataframe()`` shows it."""
-
-CONVERGED_ATTR = "lcstop_converged"
-"""User attribute of a trial that had converged, with the reason; such a trial has finished."""
-
-CONFIG_ATTR = "lcstop_config"
-"""User attribute of a study that holds the options with which the pruner last stopped a trial in it."""
-
-AUDIT_ATTR = "lcstop_audit"
-"""User attribute of a trial that would have been stopped and went on: when, why, and what it had to beat.
-
-The one of the same name of a study says what has come of these trials, as of the last stop.
-"""
 
 
 class LCPFNPruner(optuna.pruners.BasePruner):
@@ -133,7 +122,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             shadow=shadow,
         )
         self._core = PrunerCore(config)
-        self._ended: dict[int, _Known] = {}
+        self._others = Others(config.horizon)
         self._warned = False
 
     @classmethod
@@ -165,7 +154,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
                 return False
             self._core.warm_up()  # once; its seconds are not those of a decision
             start = time.perf_counter()
-            view = self._view(study, trial.number)
+            view = self._others.view(study, trial.number)
             decision = self._core.decide(curve, view)
             self._core.faults.took(time.perf_counter() - start)
         except Exception as error:
@@ -184,7 +173,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             curve = self._curve(frozen)
             if not self._core.convergence_due(curve):
                 return False
-            decision = self._core.converged(curve, self._view(study, trial.number))
+            decision = self._core.converged(curve, self._others.view(study, trial.number))
             if decision.stop:
                 logger.info("trial %d ends at step %d: %s", trial.number, frozen.last_step, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, CONVERGED_ATTR, decision.reason)
@@ -202,51 +191,10 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         trials = {t.number: t for t in study.get_trials(deepcopy=False)}
         if trial.number not in trials:
             raise ValueError(f"study {study.study_name!r} has no trial {trial.number}")
-        return self._core.judge(self._curve(trials[trial.number]), self._view(study, trial.number))
-
-    def _view(self, study: optuna.study.Study, number: int) -> StudyView:
-        """Every other trial; failed ones gave the user no result, so they are left out."""
-        trials = study.get_trials(
-            deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
-        )
-        if len(self._ended) > 2 * len(trials):
-            self._ended.clear()  # of another study, or from a storage that makes new objects every time
-        # As little as can be for each of what may be ten thousand trials, which come in the order of numbers.
-        ended, at = self._ended, bisect_left(trials, number, key=lambda trial: trial.number)
-        others = (
-            trials[:at] + trials[at + 1 :] if trials[at : at + 1] and trials[at].number == number else trials
-        )
-        seen = [known for other in others if (known := ended.get(id(other)) or self._known(other))]
-        maximize = study.direction == StudyDirection.MAXIMIZE
-        direction: Direction = "maximize" if maximize else "minimize"
-        return StudyView(
-            direction,
-            [known.curve for known in seen if known.state is TrialState.COMPLETE],
-            [known.curve for known in seen if known.state is not TrialState.COMPLETE],
-            str(number),
-            sum(known.state is TrialState.PRUNED for known in seen),
-            [known.spared for known in seen if known.spared],
-        )
+        return self._core.judge(self._curve(trials[trial.number]), self._others.view(study, trial.number))
 
     def _curve(self, trial: FrozenTrial) -> Curve:
         return to_curve(trial, self.config.horizon)
-
-    def _known(self, trial: FrozenTrial) -> _Known | None:
-        """What there is to know of a trial, kept once it has ended; None if its length was not to be known.
-
-        Optuna's storages hand out the same object for such a trial each time. It is kept with the curve, so
-        that no other object has its ``id``.
-        """
-        try:
-            curve = self._curve(trial)
-        except ValueError:
-            return None
-        if trial.state == TrialState.RUNNING:
-            return _Known(trial, trial.state, curve, None)
-        mark = to_mark(trial)
-        spared = Spared(curve, mark, trial.state == TrialState.COMPLETE) if mark else None
-        known = self._ended[id(trial)] = _Known(trial, trial.state, curve, spared)
-        return known
 
     def _warn_past_horizon(self, trial: FrozenTrial, curve: Curve) -> None:
         """Say once that steps and horizon do not count the same: trials past it are never stopped.
@@ -264,7 +212,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_ended": {}}  # curves are in the storage
+        return {**self.__dict__, "_others": Others(self.config.horizon)}  # curves are in the storage
 
     def _record(
         self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision, view: StudyView
@@ -289,46 +237,3 @@ class LCPFNPruner(optuna.pruners.BasePruner):
                     storage.set_study_user_attr(study._study_id, name, content)
         except Exception as error:
             self._core.faults.tell("the decision on trial %d was not stored", error, trial.number)
-
-
-def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
-    """What a trial has reported; one that was added with its result alone is known at the horizon only.
-
-    Raises:
-        ValueError: If ``horizon`` is a name, and the trial has no length under it.
-    """
-    horizon = horizon_of(horizon, trial.params, trial.user_attrs)
-    if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
-        return Curve([horizon], [trial.values[0]], horizon, trial.params)
-    return Curve.from_reports(trial.intermediate_values, horizon, trial.params)
-
-
-def to_mark(trial: FrozenTrial) -> Mark | None:
-    """That a trial would have been stopped; a retried trial inherits attributes, and this is not for it."""
-    content = trial.user_attrs.get(AUDIT_ATTR)
-    if not isinstance(content, dict) or content.get("trial") != trial.number:
-        return None
-    return Mark.from_json(content)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A trial and what was made of it."""
-
-    trial: FrozenTrial
-    state: TrialState
-    curve: Curve
-    spared: Spared | None
-
-
-def check_single_objective(study: optuna.study.Study) -> None:
-    """Refuse a study that the pruner cannot judge.
-
-    Raises:
-        ValueError: If it has more than one objective.
-    """
-    if len(study.directions) > 1:
-        raise ValueError(
-            "LCPFNPruner works on studies with one objective, "
-            f"got {len(study.directions)} directions in study {study.study_name!r}"
-        )

@@ -12,7 +12,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
-from lcstop_optuna.pruner import (
+from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
     CONVERGED_ATTR,

@@ -19,8 +19,9 @@ from lcstop.demo.digits import load_data
 from lcstop.demo.result import DemoResult, compare
 from lcstop.progress import progress_on
 from lcstop_optuna.demo.search import Search
-from lcstop_optuna.pruner import LCPFNPruner, to_curve
+from lcstop_optuna.pruner import LCPFNPruner
 from lcstop_optuna.records import read_study
+from lcstop_optuna.trials import to_curve
 
 __all__ = ["run_demo"]
 
