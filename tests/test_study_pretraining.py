@@ -107,7 +107,7 @@ def test_a_run_ends_with_weights_that_say_how_they_were_made(runs):
     assert StudyTrainConfig(**card["training"]) == TINY
     assert card["examples"] == 48 * 128  # pieces of 24 studies
     assert card["commit"]
-    assert card["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert card["versions"]["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     assert StudyNetwork.load(path).config == TINY.network
     assert {stage.partition(",")[0] for stage, _ in said} == {"examples", "training"}
     assert all(0 < share <= 1 for _, share in said)
