@@ -4,7 +4,8 @@
 
 Trials are put into the study as if they had been run, a fifth of them to their end. After every thousand, new
 trials are judged as the framework does it, reports included; the time is that of the processor in this
-process (a busy machine does not count), and the memory is what the process holds.
+process (a busy machine does not count), and the memory is what the process holds. With Optuna its
+MedianPruner is asked about the same trials.
 """
 
 import resource
@@ -40,9 +41,14 @@ def curves(seed: int = 0) -> Iterator[tuple[Curve, bool]]:
         yield values[: STEPS if finished else int(rng.integers(3, 60))].clip(0, 1).tolist(), finished
 
 
-def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None], Callable[..., float]]:
+Times = tuple[float, float]
+"""Seconds of the longest decision on a trial, ours and the peer's (NaN where there is none)."""
+
+
+def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None], Callable[..., Times]]:
     """How a trial is added to a study, and how long the longest decision on another one takes."""
     pruner = LCPFNPruner(horizon=STEPS, lower=0, upper=1, audit=0)
+    peer = optuna.pruners.MedianPruner()
     study = optuna.create_study(
         direction="maximize", storage=storage, pruner=pruner, sampler=optuna.samplers.RandomSampler(seed=0)
     )
@@ -53,22 +59,27 @@ def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None]
         value = values[-1] if finished else None
         study.add_trial(create_trial(state=state, value=value, intermediate_values=reports))
 
-    def judge(values: Curve) -> float:
-        trial, seconds = study.ask(), 0.0
+    def judge(values: Curve) -> Times:
+        trial, seconds, peers = study.ask(), 0.0, 0.0
         for step, value in enumerate(values):
             trial.report(value, step)
+            study.pruner = peer
             start = time.process_time()
+            trial.should_prune()
+            between = time.process_time()
+            study.pruner = pruner
             stopped = trial.should_prune()
-            seconds = max(seconds, time.process_time() - start)
+            seconds = max(seconds, time.process_time() - between)
+            peers = max(peers, between - start)
         if not stopped:
             raise RuntimeError("a poor trial was not stopped")
         study.tell(trial, state=TrialState.PRUNED)
-        return seconds
+        return seconds, peers
 
     return add, judge
 
 
-def in_ray() -> tuple[Callable[..., None], Callable[..., float]]:
+def in_ray() -> tuple[Callable[..., None], Callable[..., Times]]:
     """The same by the hooks of the scheduler."""
     scheduler = LCPFNScheduler(metric="accuracy", mode="max", horizon=STEPS, lower=0, upper=1, audit=0)
     search = scheduler._running()
@@ -78,7 +89,7 @@ def in_ray() -> tuple[Callable[..., None], Callable[..., float]]:
         history.extend(enumerate(values, 1))
         history.state = "finished" if finished else "stopped"
 
-    def judge(values: Curve) -> float:
+    def judge(values: Curve) -> Times:
         trial, seconds = Trial("trainable", stub=True), 0.0
         scheduler.on_trial_add(None, trial)
         for step, value in enumerate(values, 1):
@@ -89,7 +100,7 @@ def in_ray() -> tuple[Callable[..., None], Callable[..., float]]:
         if answer != "STOP":
             raise RuntimeError("a poor trial was not stopped")
         scheduler.on_trial_complete(None, trial, result)
-        return seconds
+        return seconds, float("nan")
 
     return add, judge
 
@@ -111,13 +122,14 @@ def main(where: str, folder: Path) -> None:
         add, judge = in_optuna(optuna.storages.InMemoryStorage())
     poor = [0.3 * (1 - 0.95**step) for step in range(1, JUDGED_AT + 1)]
     source = curves()
-    print("trials  ms a decision  MB")
+    print("trials  ms a decision  MedianPruner  MB")
     for n in range(100, TRIALS + 1, 100):
         for _ in range(100):
             add(*next(source))
         if n == 100 or n % EVERY == 0:
-            milliseconds = statistics.median(1e3 * judge(poor) for _ in range(20))
-            print(f"{n:6d}  {milliseconds:13.1f}  {megabytes():.0f}", flush=True)
+            times = [judge(poor) for _ in range(20)]
+            ours, peers = (1e3 * statistics.median(which) for which in zip(*times, strict=True))
+            print(f"{n:6d}  {ours:13.1f}  {peers:12.1f}  {megabytes():.0f}", flush=True)
 
 
 if __name__ == "__main__":

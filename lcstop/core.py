@@ -83,8 +83,9 @@ class PrunerCore:
 
         One that was stopped after all because it had diverged counts, since nothing was to come of it.
         """
-        study, config = self._believable(study), self.config
-        ended = [one for one in study.spared if one.finished or self._diverged(one.curve)]
+        config = self.config
+        believed = [one for one in study.spared if self._within_bounds([one.curve])]
+        ended = [one for one in believed if one.finished or self._diverged(one.curve)]
         won = sum(one.won(study.direction, config.target) for one in ended)
         return Audit(len(ended), won, config.confidence)
 
@@ -167,8 +168,7 @@ class PrunerCore:
         self._check_bounds(trial)
         n_started = sum(curve.extent is not None for curve in study.finished)
         if config.policy == "study" and n_started < config.n_startup_trials:
-            share = cutoff / trial.horizon
-            n_started += sum(curve.cutoff / curve.horizon >= share for curve in study.unfinished)
+            n_started += sum(curve.share >= trial.share for curve in study.unfinished)
         if n_started < config.n_startup_trials:
             reason = f"{n_started} of {config.n_startup_trials} startup trials finished"
             return Decision(False, reason, cutoff)

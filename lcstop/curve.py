@@ -123,6 +123,11 @@ class Curve:
         return float(self.steps[-1]) if len(self) else 0.0
 
     @cached_property
+    def share(self) -> float:
+        """How much of the horizon the trial has come."""
+        return self.cutoff / self.horizon
+
+    @cached_property
     def extent(self) -> Extent | None:
         """What a study needs of a curve that has ended, computed once; None without a finite value."""
         values = self.finite().values

@@ -64,7 +64,7 @@ def stop_in_study(
         return Decision(False, "no other trial to compare with", trial.cutoff, incumbent=incumbent)
     if not all(math.isfinite(verdict.p_top + verdict.p_beat) for verdict in verdicts):
         raise ValueError("the forecast is not finite")
-    asked = [schedule.asked(prefix.cutoff / trial.horizon, confidence) for prefix in prefixes]
+    asked = [schedule.asked(prefix.share, confidence) for prefix in prefixes]
     low = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]
     votes = [is_low and not verdict.leads for is_low, verdict in zip(low, verdicts, strict=True)]
     p_top, p_beat, _ = verdicts[-1]

@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve, StudyView
 from lcstop.config import horizon_of
-from lcstop.curve import Direction
 from lcstop.decision import Mark, Spared
 
 REASON_ATTR = "lcstop_reason"
@@ -49,20 +48,23 @@ class Others:
         if len(self._ended) > 2 * len(trials):
             self._ended.clear()  # of another study, or from a storage that makes new objects every time
         # As little as can be for each of what may be ten thousand trials, which come in the order of numbers.
-        ended, at = self._ended, bisect_left(trials, number, key=lambda trial: trial.number)
-        others = (
-            trials[:at] + trials[at + 1 :] if trials[at : at + 1] and trials[at].number == number else trials
-        )
-        seen = [known for other in others if (known := ended.get(id(other)) or self._known(other))]
-        maximize = study.direction == StudyDirection.MAXIMIZE
-        direction: Direction = "maximize" if maximize else "minimize"
+        at = bisect_left(trials, number, key=lambda trial: trial.number)
+        if trials[at : at + 1] and trials[at].number == number:
+            trials = trials[:at] + trials[at + 1 :]
+        seen = list(map(self._ended.get, map(id, trials)))
+        new = [i for i, known in enumerate(seen) if known is None]
+        for i in new:
+            seen[i] = self._known(trials[i])
+        n_running = sum(trials[i].state is TrialState.RUNNING for i in new if seen[i])
+        finished = [known.curve for known in seen if known and known.finished]
+        unfinished = [known.curve for known in seen if known and not known.finished]
         return StudyView(
-            direction,
-            [known.curve for known in seen if known.state is TrialState.COMPLETE],
-            [known.curve for known in seen if known.state is not TrialState.COMPLETE],
+            "maximize" if study.direction == StudyDirection.MAXIMIZE else "minimize",
+            finished,
+            unfinished,
             str(number),
-            sum(known.state is TrialState.PRUNED for known in seen),
-            [known.spared for known in seen if known.spared],
+            len(unfinished) - n_running,
+            [known.spared for known in seen if known and known.spared],
         )
 
     def _known(self, trial: FrozenTrial) -> _Known | None:
@@ -75,11 +77,12 @@ class Others:
             curve = to_curve(trial, self._horizon)
         except ValueError:
             return None
-        if trial.state == TrialState.RUNNING:
-            return _Known(trial, trial.state, curve, None)
+        finished = trial.state is TrialState.COMPLETE
+        if trial.state is TrialState.RUNNING:
+            return _Known(trial, finished, curve, None)
         mark = to_mark(trial)
-        spared = Spared(curve, mark, trial.state == TrialState.COMPLETE) if mark else None
-        known = self._ended[id(trial)] = _Known(trial, trial.state, curve, spared)
+        spared = Spared(curve, mark, finished) if mark else None
+        known = self._ended[id(trial)] = _Known(trial, finished, curve, spared)
         return known
 
 
@@ -88,7 +91,7 @@ class _Known:
     """A trial and what was made of it."""
 
     trial: FrozenTrial
-    state: TrialState
+    finished: bool
     curve: Curve
     spared: Spared | None
 

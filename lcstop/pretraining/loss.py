@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ def bar_log_prob(logits: Tensor, y: Tensor, borders: Tensor) -> Tensor:
     """
     n_bins = logits.shape[-1]
     index = torch.searchsorted(borders[1:-1], y.contiguous())  # [..., n_draws] in 0 .. n_bins - 1
-    log_mass = torch.log_softmax(logits.float(), -1).gather(-1, index)
+    log_mass: Tensor = _LogMass.apply(logits, index)  # type: ignore[no-untyped-call]
     width = borders.diff()
     log_density = -width.log()[index]
     tail = (index == 0) | (index == n_bins - 1)
@@ -44,3 +45,24 @@ def bar_log_prob(logits: Tensor, y: Tensor, borders: Tensor) -> Tensor:
     distance = torch.where(index == 0, borders[1] - y, y - borders[-2])
     half_normal = 0.5 * math.log(2 / math.pi) - scale.log()[index] - 0.5 * (distance / scale[index]) ** 2
     return log_mass + torch.where(tail, half_normal, log_density)
+
+
+class _LogMass(torch.autograd.Function):
+    """Log mass of a few of the many bins of each distribution, float32.
+
+    The gradient is written out: that of torch for a log-softmax and what is gathered from it takes over three
+    times as long on a CPU, a tenth of a training step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, index: Tensor) -> Tensor:
+        log_mass = torch.log_softmax(logits, -1, dtype=torch.float32)
+        ctx.save_for_backward(log_mass, index)
+        ctx.logits_dtype = logits.dtype
+        return log_mass.gather(-1, index)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        log_mass, index = ctx.saved_tensors
+        gradient = log_mass.exp().mul_(-grad.sum(-1, keepdim=True)).scatter_add_(-1, index, grad)
+        return gradient.to(ctx.logits_dtype), None

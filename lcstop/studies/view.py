@@ -114,7 +114,7 @@ def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float)
     everyone = [*finished, *unfinished]
     if len(everyone) <= MOST_TRIALS:
         return everyone, n
-    cutoffs = np.array([_share(curve) for curve in everyone])
+    cutoffs = np.array([curve.share for curve in everyone])
     order = np.argsort(cutoffs, kind="stable")[::-1]
     taken = np.zeros(len(everyone), bool)
     taken[order[: MOST_TRIALS // 2]] = True
@@ -135,15 +135,10 @@ def _grid(trial: Curve) -> Array:
     """
     between = float(np.median(np.diff(trial.steps, prepend=0.0)))
     n = round(min(_MOST_STEPS, max(2.0, trial.horizon / between)))
-    now = min(max(math.floor(trial.cutoff / trial.horizon * n + _ROUNDING), 1), n)
+    now = min(max(math.floor(trial.share * n + _ROUNDING), 1), n)
     before = trial.cutoff * np.arange(1.0, now + 1) / now
     after = trial.cutoff + (trial.horizon - trial.cutoff) * np.arange(1.0, n - now + 1) / max(n - now, 1)
     return np.concatenate([before, after])
-
-
-def _share(curve: Curve) -> float:
-    """How much of its horizon a trial has come."""
-    return curve.cutoff / curve.horizon
 
 
 def _on_grid(curve: Curve, grid: Array, sign: float) -> Array:
