@@ -86,6 +86,18 @@ def test_training_loss_is_the_same_density(values, y):
     )
 
 
+def test_training_loss_has_the_gradient_of_autograd():
+    """Two of the values lie in one bin, and each counts for itself."""
+    logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    y = torch.tensor([[0.1, 0.12, 1.3]]).repeat(5, 1)
+    borders, weights = torch.tensor(BORDERS, dtype=torch.float32), torch.tensor([1.0, -2.0, 3.0])
+    index = torch.searchsorted(borders[1:-1].contiguous(), y)
+    assert index[0, 0] == index[0, 1]
+    ours = torch.autograd.grad((weights * bar_log_prob(logits, y, borders)).sum(), logits)[0]
+    plain = (weights * torch.log_softmax(logits, -1).gather(-1, index)).sum()
+    torch.testing.assert_close(ours, torch.autograd.grad(plain, logits)[0])
+
+
 def test_bin_borders_hold_about_equal_mass_and_the_unit_interval():
     values = torch.from_numpy(np.random.default_rng(0).normal(0.5, 0.4, 100_000))
     borders = bin_borders(values, 50)

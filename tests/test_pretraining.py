@@ -125,7 +125,7 @@ def test_learning_rate_rises_stays_and_falls_to_zero():
 
 def test_muon_is_asked_for_by_name(tmp_path, monkeypatch):
     monkeypatch.delattr(torch.optim, "Muon")
-    with pytest.raises(ImportError, match=r"training needs torch 2\.9 or later"):
+    with pytest.raises(ValueError, match=r"training needs torch 2\.9 or later"):
         loop.train(SMALL, tmp_path)
 
 

@@ -157,6 +157,17 @@ def test_steps_that_start_again_are_told_of_once_in_ray(caplog):
     assert "fold * epochs + epoch" in caplog.text
 
 
+@pytest.mark.parametrize(("stride", "warned"), [(1, False), (8, False), (21, True)])
+def test_a_horizon_in_another_unit_than_the_results_is_told_once_in_ray(caplog, stride, warned):
+    """One result past the horizon is no mistake, and the last one may come twice."""
+    points = [(step, 0.9 * (1 - 0.9**step)) for step in range(stride, EPOCHS + 2 * stride, stride)]
+    points = points if warned else [point for point in points if point[0] < EPOCHS + stride]
+    with caplog.at_level(logging.WARNING, "lcstop_ray"):
+        in_ray(plain([[*points, points[-1]]] * 2), horizon=EPOCHS)
+    message = f"results come past horizon={EPOCHS}, where no trial is stopped: is horizon counted in steps of 't'?"
+    assert [record.getMessage() for record in caplog.records] == [message] * warned
+
+
 # --- optimizer steps, a clock -----------------------------------------------------------------------------
 
 

@@ -240,6 +240,11 @@ class Search:
                 f"steps of {self.time_attr!r} start again in one trial, and only those since then count; if "
                 "these are folds, count on (fold * epochs + epoch) and report the mean so far"
             )
+        if last is not None and step > last >= history.horizon:
+            self._warn(
+                f"results come past horizon={history.horizon:g}, where no trial is stopped: is horizon counted "
+                f"in steps of {self.time_attr!r}?"
+            )
         if not step.is_integer() and least >= history.horizon:
             self._warn(
                 f"{self.time_attr!r} counts in fractions up to {history.horizon:g}, and no trial is stopped "

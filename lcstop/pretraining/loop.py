@@ -36,8 +36,7 @@ def train(
 
     Raises:
         FloatingPointError: If a loss is not finite.
-        ImportError: If torch is too old for its optimizer.
-        ValueError: If ``folder`` holds a checkpoint of another configuration.
+        ValueError: If ``folder`` holds a checkpoint of another configuration, or torch is too old.
     """
     device = pick_device(config.device)
     network, optimizers = _start(config, device)
@@ -109,7 +108,7 @@ def _cpu_has_amx() -> bool:
 
 def _start(config: TrainConfig, device: torch.device) -> tuple[LCPFNNetwork, list[torch.optim.Optimizer]]:
     if not hasattr(torch.optim, "Muon"):
-        raise ImportError(f"training needs torch 2.9 or later for torch.optim.Muon, got {torch.__version__}")
+        raise ValueError(f"training needs torch 2.9 or later for torch.optim.Muon, got {torch.__version__}")
     with torch.random.fork_rng(devices=[]):  # the seed is ours, the global generator is the caller's
         torch.manual_seed(config.seed)
         network = LCPFNNetwork(config.network)

@@ -23,7 +23,7 @@ def run(config: TrainConfig, folder: Path, report: Callable[[Progress], None]) -
     What is scored is what was written: the weights as loaded back from the file.
 
     Raises:
-        ValueError: If ``folder`` holds a checkpoint of another configuration.
+        ValueError: If ``folder`` holds a checkpoint of another configuration, or torch is too old.
     """
     path = folder / "lcpfn.safetensors"
     network = train(config, folder, report)
