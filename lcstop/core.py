@@ -14,6 +14,7 @@ from lcstop.audit import Audit, is_audited
 from lcstop.config import PrunerConfig
 from lcstop.convergence import judge_convergence
 from lcstop.curve import Curve
+from lcstop.curve_list import CurveList
 from lcstop.decision import Decision, Kind, StudyView, better
 from lcstop.faults import Faults
 from lcstop.rules import Case, stop_as_published, stop_in_study
@@ -166,9 +167,9 @@ class PrunerCore:
             reason = f"diverged: the last {config.diverged_after} reports are not finite"
             return Decision(True, reason, cutoff)
         self._check_bounds(trial)
-        n_started = sum(curve.extent is not None for curve in study.finished)
+        n_started = int((~np.isnan(CurveList(study.finished).high)).sum())
         if config.policy == "study" and n_started < config.n_startup_trials:
-            n_started += sum(curve.share >= trial.share for curve in study.unfinished)
+            n_started += int((CurveList(study.unfinished).share >= trial.share).sum())
         if n_started < config.n_startup_trials:
             reason = f"{n_started} of {config.n_startup_trials} startup trials finished"
             return Decision(False, reason, cutoff)
@@ -221,15 +222,12 @@ class PrunerCore:
             spared=[one for one in study.spared if self._within_bounds([one.curve])],
         )
 
-    def _within_bounds(self, curves: Sequence[Curve]) -> list[Curve]:
+    def _within_bounds(self, curves: Sequence[Curve]) -> CurveList:
         """Those whose every finite value is possible; a percentage among fractions is a mistake."""
         low = -math.inf if self.config.lower is None else self.config.lower - _SLACK
         high = math.inf if self.config.upper is None else self.config.upper + _SLACK
-        return [
-            curve
-            for curve in curves
-            if (extent := curve.extent) is None or (extent.low >= low and extent.high <= high)
-        ]
+        known = CurveList(curves)
+        return known.where(~((known.low < low) | (known.high > high)))
 
     # Threads that come here together each load the weights, and one of them is kept: a lock would be left
     # locked for ever in a process that is forked meanwhile.

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+N_FACTS = 5
+
 Direction = Literal["maximize", "minimize"]
 
 
@@ -134,6 +136,15 @@ class Curve:
         if not len(values):
             return None
         return Extent(float(values[0]), float(values.min()), float(values.max()))
+
+    @cached_property
+    def facts(self) -> tuple[float, float, float, float, float]:
+        """A row of :class:`lcstop.curve_list.CurveList`: first, low, high, last, share."""
+        if self.extent is None:
+            return math.nan, math.nan, math.nan, math.nan, self.share
+        last = float(self.values[-1])
+        ends = last if math.isfinite(last) else math.nan
+        return self.extent.first, self.extent.low, self.extent.high, ends, self.share
 
     def best(self, direction: Direction) -> float | None:
         """The best finite value, or None if there is none."""

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
+
 from lcstop.curve import Curve, Direction
+from lcstop.curve_list import CurveList
 from lcstop.scale import MetricScale
 
 Target = Literal["best", "final"]
@@ -129,12 +132,7 @@ class StudyView:
             >>> study.incumbent("best"), study.incumbent("final")
             (0.9, 0.6)
         """
-        if target == "best":
-            values = [value for curve in self.finished if (value := curve.best(self.direction)) is not None]
-        else:
-            ends = [float(curve.values[-1]) for curve in self.finished if len(curve)]
-            values = [end for end in ends if math.isfinite(end)]
-        return (max if self.direction == "maximize" else min)(values, default=None)
+        return _best(CurveList(self.finished), self.direction, target)
 
     def to_beat(self, trial: Curve, target: Target) -> float | None:
         """What ``trial`` has to go beyond for its stop to be wrong, as the benchmark counts wrong stops.
@@ -151,7 +149,17 @@ class StudyView:
         """
         if target == "final":
             return self.incumbent(target)
-        return StudyView(self.direction, [*self.finished, *self.unfinished, trial]).incumbent(target)
+        everyone = CurveList(self.finished) + CurveList(self.unfinished) + CurveList([trial])
+        return _best(everyone, self.direction, target)
+
+
+def _best(curves: CurveList, direction: Direction, target: Target) -> float | None:
+    maximize = direction == "maximize"
+    values = curves.last if target == "final" else curves.high if maximize else curves.low
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return None
+    return float(values.max() if maximize else values.min())
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit
 
 from lcstop.curve import Curve, Direction
+from lcstop.curve_list import CurveList
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,13 @@ class MetricScale:
             (0.9, 2.3)
         """
         own = None if judged is None else judged.extent
-        seen = [curve.extent for curve in curves if curve.extent is not None] + ([own] if own else [])
-        if not seen:
+        seen = CurveList(curves) + CurveList([] if judged is None else [judged])
+        seen = seen.where(~np.isnan(seen.first))
+        if not len(seen):
             raise ValueError("no curve has a finite value")
-        firsts = sorted((extent.first for extent in seen), reverse=direction == "maximize")
-        start = firsts[(len(firsts) - 1) // 2]
-        top = max(extent.high for extent in seen) if direction == "maximize" else min(e.low for e in seen)
+        better_of_two = (len(seen) - 1) // 2
+        start = float(np.sort(seen.first)[better_of_two if direction == "minimize" else ~better_of_two])
+        top = float(seen.high.max() if direction == "maximize" else seen.low.min())
         low, high = sorted((start, top))
         if own:
             low, high = min(low, own.first), max(high, own.first)

@@ -148,7 +148,7 @@ class Machine(RuleBasedStateMachine):
         for again in (scheduler, self._restored()):
             same = again._search
             history = same.histories[trial.trial_id]
-            assert same.core.judge(history.curve, same.view(judged=history)) == decision
+            assert same.core.judge(history.curve, same.view(judged=trial.trial_id)) == decision
         others = [[], []]
         for other in search.histories.values():
             if other is not search.histories[trial.trial_id] and other.state != "failed":

@@ -82,7 +82,7 @@ def test_stopped_failed_and_unfinished_old_trials(make, storage):
     scheduler.on_trial_add(None, old_trial(storage, Trial.PENDING, files=file, checkpoint=1))
     assert states(scheduler) == ["stopped", "failed", "running", "running"]
     view = scheduler._search.view()
-    assert view.finished == []
+    assert not len(view.finished)
     assert [curve.values.tolist() for curve in view.unfinished] == [[0.5, 0.95], [0.5]]
     assert "1 of 4 trials stopped, 10 steps" in scheduler.debug_string()
 

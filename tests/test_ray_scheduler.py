@@ -214,7 +214,7 @@ def test_trials_that_never_report_change_nothing(make):
     silent, removed = new_trial(scheduler), new_trial(scheduler)
     scheduler.on_trial_complete(None, silent, {"trial_id": silent.trial_id})
     scheduler.on_trial_remove(None, removed)
-    assert scheduler._search.view().finished == []
+    assert not len(scheduler._search.view().finished)
     assert scheduler._search.incumbent() is None
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve, StudyView
 from lcstop.config import horizon_of
 from lcstop.decision import Mark, Spared
+from lcstop.roster import Roster, State
 
 REASON_ATTR = "lcstop_reason"
 """User attribute of a stopped trial that holds the reason; ``trials_dataframe()`` shows it."""
@@ -30,7 +34,7 @@ The one of the same name of a study says what has come of these trials, as of th
 
 
 class Others:
-    """The trials beside a judged one; each that has ended is made into a curve once.
+    """The trials beside a judged one; each that has ended is looked at once.
 
     Args:
         horizon: As in :class:`lcstop.PrunerConfig`.
@@ -38,62 +42,57 @@ class Others:
 
     def __init__(self, horizon: float | str) -> None:
         self._horizon = horizon
-        self._ended: dict[int, _Known] = {}
+        self._known = _Known(Roster(), np.zeros(0, np.int64), ())
 
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
-        trials = study.get_trials(
-            deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
-        )
-        if len(self._ended) > 2 * len(trials):
-            self._ended.clear()  # of another study, or from a storage that makes new objects every time
-        # As little as can be for each of what may be ten thousand trials, which come in the order of numbers.
+        trials = study.get_trials(deepcopy=False)
+        # Optuna's storages hand out the same object each time for a trial that has ended, and the objects are
+        # kept, so that no other one has the same ``id``. Threads judge side by side: each changes a copy.
+        ids = np.fromiter(map(id, trials), np.int64, len(trials))
+        known = self._known
+        roster, kept = known.roster.resized(len(trials)), np.zeros(len(trials), np.int64)
+        n = min(len(ids), len(known.ids))
+        kept[:n] = known.ids[:n]
+        for at in np.flatnonzero(kept != ids).tolist():
+            self._put(roster, at, trials[at])
+            kept[at] = ids[at] if trials[at].state.is_finished() else 0
+        self._known = _Known(roster, kept, trials)
         at = bisect_left(trials, number, key=lambda trial: trial.number)
-        if trials[at : at + 1] and trials[at].number == number:
-            trials = trials[:at] + trials[at + 1 :]
-        seen = list(map(self._ended.get, map(id, trials)))
-        new = [i for i, known in enumerate(seen) if known is None]
-        for i in new:
-            seen[i] = self._known(trials[i])
-        n_running = sum(trials[i].state is TrialState.RUNNING for i in new if seen[i])
-        finished = [known.curve for known in seen if known and known.finished]
-        unfinished = [known.curve for known in seen if known and not known.finished]
-        return StudyView(
-            "maximize" if study.direction == StudyDirection.MAXIMIZE else "minimize",
-            finished,
-            unfinished,
-            str(number),
-            len(unfinished) - n_running,
-            [known.spared for known in seen if known and known.spared],
-        )
+        judged = at if at < len(trials) and trials[at].number == number else None
+        maximize = study.direction == StudyDirection.MAXIMIZE
+        return roster.view("maximize" if maximize else "minimize", str(number), judged)
 
-    def _known(self, trial: FrozenTrial) -> _Known | None:
-        """What there is to know of a trial, kept once it has ended; None if its length was not to be known.
-
-        Optuna's storages hand out the same object for such a trial each time. It is kept with the curve, so
-        that no other object has its ``id``.
-        """
+    def _put(self, roster: Roster, at: int, trial: FrozenTrial) -> None:
+        state = _STATES.get(trial.state, "left out")
         try:
-            curve = to_curve(trial, self._horizon)
-        except ValueError:
-            return None
-        finished = trial.state is TrialState.COMPLETE
-        if trial.state is TrialState.RUNNING:
-            return _Known(trial, finished, curve, None)
-        mark = to_mark(trial)
-        spared = Spared(curve, mark, finished) if mark else None
-        known = self._ended[id(trial)] = _Known(trial, finished, curve, spared)
-        return known
+            curve = to_curve(trial, self._horizon) if state != "left out" else None
+        except ValueError:  # of a length that is not to be known
+            curve = None
+        mark = None if curve is None or state == "running" else to_mark(trial)
+        spared = Spared(curve, mark, state == "finished") if curve is not None and mark else None
+        roster.put(at, state, curve, spared)
 
 
-@dataclass(frozen=True)
-class _Known:
-    """A trial and what was made of it."""
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "stopped",
+    TrialState.RUNNING: "running",
+}
 
-    trial: FrozenTrial
-    finished: bool
-    curve: Curve
-    spared: Spared | None
+
+class _Known(NamedTuple):
+    """What was listed last.
+
+    Attributes:
+        roster: What was made of the trials.
+        ids: Of the objects of those that had ended, 0 for every other one.
+        trials: The objects.
+    """
+
+    roster: Roster
+    ids: NDArray[np.int64]
+    trials: Sequence[FrozenTrial]
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -13,8 +14,8 @@ from ray.tune.utils import flatten_dict
 from lcstop import Decision, PrunerCore, StudyView
 from lcstop.audit import Audit
 from lcstop.config import horizon_of
-from lcstop.curve import Curve, Direction
-from lcstop.decision import Spared
+from lcstop.curve import Direction
+from lcstop.roster import Roster, State
 from lcstop_ray.history import History
 from lcstop_ray.records import (
     CONVERGED_FILE,
@@ -30,6 +31,13 @@ from lcstop_ray.results import UnusableResultError, to_point
 logger = logging.getLogger("lcstop_ray")
 
 _ENDED = ("stopped", "converged")
+_STATES: dict[str, State] = {
+    "running": "running",
+    "finished": "finished",
+    "converged": "finished",
+    "stopped": "stopped",
+    "failed": "left out",
+}
 
 DIRECTIONS: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 
@@ -63,6 +71,9 @@ class Search:
         self.histories: dict[str, History] = {}
         self.stops: dict[str, Decision] = {}
         self.n_unusable = 0
+        self._roster = Roster()
+        self._places: dict[str, int] = {}  # of the trials in the roster
+        self._changed: set[str] = set()  # since they were put there
         self._warned: set[str] = set()
         self._tried_again: set[str] = set()
 
@@ -120,7 +131,7 @@ class Search:
             # Ray may hand over results that it had buffered behind the one that stopped the trial.
             self._write_stopped(trial, step, "stopped at an earlier step")
             return True
-        decision = self._decide(history)
+        decision = self._decide(trial.trial_id, history)
         if decision is None:
             return False
         if decision.mark:
@@ -139,12 +150,12 @@ class Search:
             self._write_stopped(trial, step, decision.reason)
         return True
 
-    def _decide(self, history: History) -> Decision | None:
+    def _decide(self, trial_id: str, history: History) -> Decision | None:
         """The decision that ends the trial, or would have ended it, if there is one."""
         stop_due, convergence_due = self.core.due(history.curve), self.core.convergence_due(history.curve)
         if not (stop_due or convergence_due):
             return None
-        view = self.view(judged=history)
+        view = self.view(judged=trial_id)
         if stop_due and (decision := self.core.decide(history.curve, view)).says_stop:
             return decision
         if convergence_due and (decision := self.core.converged(history.curve, view)).stop:
@@ -169,23 +180,20 @@ class Search:
         if history.state != "converged":
             history.state = "finished"
 
-    def view(self, judged: History | None = None) -> StudyView:
-        """The trials other than the judged one; failed ones gave the user no result and are left out."""
-        name, n_stopped = None, 0
-        finished, unfinished, spared = list[Curve](), list[Curve](), list[Spared]()
-        for trial_id, history in self.histories.items():
-            if history is judged:
-                name = trial_id
-            if history is judged or history.last_step is None:
-                continue
-            n_stopped += history.state == "stopped"
-            if history.spared:
-                spared.append(history.spared)
-            if history.state in ("finished", "converged"):
-                finished.append(history.curve)
-            elif history.state != "failed":
-                unfinished.append(history.curve)
-        return StudyView(DIRECTIONS[self.mode], finished, unfinished, name, n_stopped, spared)
+    def view(self, judged: str | None = None) -> StudyView:
+        """The trials but the one of the id ``judged``; failed ones gave no result and are left out."""
+        if len(self.histories) > len(self._places):
+            self._roster = self._roster.resized(len(self.histories))
+            for trial_id in islice(self.histories, len(self._places), None):
+                self._places[trial_id] = len(self._places)
+                self._changed.add(trial_id)
+        for trial_id in self._changed:
+            history = self.histories[trial_id]
+            known = history.last_step is not None
+            state = _STATES[history.state]
+            self._roster.put(self._places[trial_id], state, history.curve if known else None, history.spared)
+        self._changed &= {judged}  # what comes of it is put down after this
+        return self._roster.view(DIRECTIONS[self.mode], judged, self._places.get(judged or ""))
 
     def audit(self) -> Audit:
         """What has come of the trials that would have been stopped and went on."""
@@ -223,6 +231,7 @@ class Search:
                 self._warn(f"a trial goes on, not judged: {error}")
                 return None
             self.histories[trial.trial_id] = History(horizon, trial.evaluated_params)
+        self._changed.add(trial.trial_id)
         return self.histories[trial.trial_id]
 
     def _write_stopped(self, trial: Trial, step: float, reason: str) -> None:
@@ -242,8 +251,8 @@ class Search:
             )
         if last is not None and step > last >= history.horizon:
             self._warn(
-                f"results come past horizon={history.horizon:g}, where no trial is stopped: is horizon counted "
-                f"in steps of {self.time_attr!r}?"
+                f"results come past horizon={history.horizon:g}, where no trial is stopped: is horizon "
+                f"counted in steps of {self.time_attr!r}?"
             )
         if not step.is_integer() and least >= history.horizon:
             self._warn(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from lcstop.curve import Curve, Direction
+from lcstop.curve_list import CurveList
 from lcstop.studies.features import features
 from lcstop.studies.network import StudyNetwork
 from lcstop.studies.view import Look, look
@@ -62,7 +63,7 @@ class StudyPolicy:
             return None
         p_top, p_beat, leads = apart(lambda: self._verdict(seen))
         # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
-        return Verdict(p_top, p_beat, leads or _surpasses(trial, [*finished, *unfinished], direction))
+        return Verdict(p_top, p_beat, leads or _surpasses(trial, finished, unfinished, direction))
 
     def _verdict(self, seen: Look) -> Verdict:
         with torch.inference_mode():
@@ -76,8 +77,10 @@ def _leads(seen: Look) -> bool:
     return bool(len(so_far)) and bool(seen.gains[..., :cutoff].amax() > so_far.max())
 
 
-def _surpasses(trial: Curve, others: Sequence[Curve], direction: Direction) -> bool:
-    own, theirs = trial.best(direction), (other.best(direction) for other in others)
+def _surpasses(
+    trial: Curve, finished: Sequence[Curve], unfinished: Sequence[Curve], direction: Direction
+) -> bool:
+    own, everyone = trial.best(direction), CurveList(finished) + CurveList(unfinished)
     if own is None:
         return False
-    return all(best is None or (own > best if direction == "maximize" else own < best) for best in theirs)
+    return not bool((everyone.high >= own if direction == "maximize" else everyone.low <= own).any())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcstop.curve import Curve, Direction
+from lcstop.curve_list import CurveList
 from lcstop.studies.features import NONE, Context
 
 MOST_TRIALS = 64
@@ -108,23 +109,20 @@ def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float)
 
     The best one, then half of the places to those that went on longest, the rest to the newest.
     """
-    finished = [curve for curve in finished if curve.extent is not None]
-    unfinished = [curve for curve in unfinished if curve.cutoff > 0]
-    n = len(finished)
-    everyone = [*finished, *unfinished]
+    ended, others = CurveList(finished), CurveList(unfinished)
+    ended, others = ended.where(~np.isnan(ended.high)), others.where(others.share > 0)
+    n = len(ended)
+    everyone = ended + others
     if len(everyone) <= MOST_TRIALS:
-        return everyone, n
-    cutoffs = np.array([curve.share for curve in everyone])
-    order = np.argsort(cutoffs, kind="stable")[::-1]
+        return [*everyone], n
+    order = np.argsort(everyone.share, kind="stable")[::-1]
     taken = np.zeros(len(everyone), bool)
     taken[order[: MOST_TRIALS // 2]] = True
     if n:
-        tops = [curve.extent.high if sign > 0 else -curve.extent.low for curve in finished if curve.extent]
-        taken[int(np.argmax(tops))] = True
+        taken[int(np.argmax(ended.high if sign > 0 else -ended.low))] = True
     newest = np.flatnonzero(~taken)[::-1]
     taken[newest[: MOST_TRIALS - taken.sum()]] = True
-    chosen = np.flatnonzero(taken)
-    return [everyone[i] for i in chosen], int((chosen < n).sum())
+    return [*everyone.where(taken)], int(taken[:n].sum())
 
 
 def _grid(trial: Curve) -> Array:

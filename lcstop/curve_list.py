@@ -1,0 +1,81 @@
+"""CurveList: the curves of a study, ten thousand of which a decision looks at in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcstop.curve import N_FACTS, Curve
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+class CurveList(Sequence[Curve]):
+    """Curves, and of all of them at once what a study asks of each.
+
+    Args:
+        curves: In order; another ``CurveList`` is taken as it is.
+
+    Attributes:
+        facts: The columns below ``[n, 5]``.
+        first: First finite value of each curve ``[n]``, NaN where there is none.
+        low: Least finite value ``[n]``, likewise.
+        high: Greatest finite value ``[n]``, likewise.
+        last: Last value ``[n]``, NaN where that is not finite.
+        share: How much of its horizon each trial has come ``[n]``.
+
+    Example:
+        >>> curves = CurveList([Curve([1, 2], [0.4, 0.3], horizon=4), Curve([1], [0.6], horizon=4)])
+        >>> curves.high.tolist(), curves.last.tolist(), curves.share.tolist()
+        ([0.4, 0.6], [0.3, 0.6], [0.5, 0.25])
+        >>> len(curves.where(curves.high > 0.5))
+        1
+    """
+
+    def __init__(self, curves: Iterable[Curve] = ()) -> None:
+        if isinstance(curves, CurveList):
+            self._set(curves._curves, curves.facts)
+            return
+        known = [*curves]
+        facts = np.array([curve.facts for curve in known], np.float64)
+        self._set(np.fromiter(known, object, len(known)), facts.reshape(-1, N_FACTS))
+
+    @classmethod
+    def of(cls, curves: NDArray[np.object_], facts: Array) -> CurveList:
+        """Of curves whose facts are known."""
+        found = cls.__new__(cls)
+        found._set(curves, facts)
+        return found
+
+    def _set(self, curves: NDArray[np.object_], facts: Array) -> None:
+        self._curves, self.facts = curves, facts
+        self.first, self.low, self.high, self.last, self.share = facts.T
+
+    @overload
+    def __getitem__(self, index: int) -> Curve: ...
+    @overload
+    def __getitem__(self, index: slice) -> CurveList: ...
+    def __getitem__(self, index: int | slice) -> Curve | CurveList:
+        if isinstance(index, slice):
+            return CurveList.of(self._curves[index], self.facts[index])
+        curve: Curve = self._curves[index]
+        return curve
+
+    def __len__(self) -> int:
+        return len(self._curves)
+
+    def __iter__(self) -> Iterator[Curve]:
+        return iter(self._curves.tolist())
+
+    def __add__(self, others: CurveList) -> CurveList:
+        return CurveList.of(
+            np.concatenate([self._curves, others._curves]), np.concatenate([self.facts, others.facts])
+        )
+
+    def where(self, mask: Mask) -> CurveList:
+        """The curves where ``mask [n]`` holds."""
+        return self if mask.all() else CurveList.of(self._curves[mask], self.facts[mask])
