@@ -74,13 +74,8 @@ class LCPFN(UnitSurrogate):
     ) -> Array:
         """Of the bins ``[n_curves, n_at, n_bins]``, float64."""
         with torch.inference_mode():
-            length = torch.from_numpy(lengths)
-            states = self._network.encode(
-                torch.from_numpy(step), torch.from_numpy(value), length, torch.from_numpy(prior)
-            )
-            # Patches past a curve's own are padding; a causal state never sees what follows it.
-            last = -(-length // self._network.config.patch)
-            state = states[torch.from_numpy(np.arange(len(lengths))), last][:, None]
+            arrays = (torch.from_numpy(array) for array in (step, value, lengths, prior))
+            state = self._network.encode(*arrays, last_only=True)
             logits = self._network.predict(state, torch.from_numpy(cutoff), torch.from_numpy(query))[:, 0]
         found: Array = logits.double().numpy()
         return found
