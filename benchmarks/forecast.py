@@ -1,0 +1,69 @@
+"""How long the shipped surrogate takes for a forecast, beside a power law and MCMC in the same run.
+
+    python benchmarks/forecast.py [lcpfn:WEIGHTS]
+
+The last of 100 points from the first 50 of curves of the prior. The network always works on one thread, so that
+what the user has set for torch makes no difference; both settings are shown. ``mcmc`` needs ``lcstop[mcmc]``.
+"""
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from speed import interleaved, machine
+
+from lcstop import Curve, MetricScale
+from lcstop.evaluation.cases import prior_values
+from lcstop.evaluation.specs import load
+from lcstop.surrogates.weights import SHIPPED, load_network
+
+OBSERVED, HORIZON = 50, 100
+REPETITIONS = {1: 1000, 10: 200, 1000: 10}
+
+
+def milliseconds(specs: list[str], n: int, repetitions: int) -> list[float]:
+    """Medians of a forecast of ``n`` curves at once, the surrogates in turn."""
+    steps, scale = np.arange(1.0, OBSERVED + 1), MetricScale("maximize", 0.0, 1.0)
+    curves = [Curve(steps, row[:OBSERVED], HORIZON) for row in prior_values(n, seed=0, length=HORIZON)]
+    calls = [partial(load(spec).forecast, curves, [HORIZON], scale) for spec in specs]
+    return (1e3 * np.median(interleaved(calls, repetitions), axis=1)).tolist()
+
+
+def import_seconds(module: str) -> float:
+    """Median of five fresh interpreters, without the interpreter's own start."""
+    code = f"import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
+    command = [sys.executable, "-c", code]
+    return median(float(subprocess.check_output(command)) for _ in range(5))  # noqa: S603
+
+
+def main(spec: str) -> None:
+    """Print the tables."""
+    console, path = Console(), Path(spec.partition(":")[2] or SHIPPED / "lcpfn.safetensors")
+    size = sum(parameter.numel() for parameter in load_network(path).parameters())
+    console.print(machine())
+    console.print(f"{size / 1e6:.2f} M parameters, {path.stat().st_size / 1e6:.1f} MB on disk")
+    console.print(
+        "import: " + ", ".join(f"{m} {import_seconds(m):.2f} s" for m in ("lcstop", "numpy", "torch"))
+    )
+    table = Table(title="Milliseconds of a forecast, medians")
+    for title in ("curves at once", "torch threads", "lcpfn", "each", "powerlaw, each", "mcmc, each"):
+        table.add_column(title, justify="right")
+    slow = milliseconds([spec, "mcmc"], 1, 5)
+    for n, repetitions in REPETITIONS.items():
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            ours, theirs = milliseconds([spec, "powerlaw"], n, repetitions if n < 1000 else repetitions // 2)
+            each = ours / n
+            peers = [f"{x:.1f} ({x / each:,.0f} x)" for x in (theirs / n, slow[1])]
+            table.add_row(f"{n:,}", str(threads), f"{ours:.2f}", f"{each:.2f}", *peers)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:] or ["lcpfn"])
