@@ -2,8 +2,9 @@
 
     python benchmarks/forecast.py [lcpfn:WEIGHTS]
 
-The last of 100 points from the first 50 of curves of the prior. The network always works on one thread, so that
-what the user has set for torch makes no difference; both settings are shown. ``mcmc`` needs ``lcstop[mcmc]``.
+The last of 100 points from the first 50 of curves of the prior. The network always works on one thread, so
+that what the user has set for torch makes no difference; both settings are shown. ``mcmc`` needs
+``lcstop[mcmc]``.
 """
 
 import subprocess
