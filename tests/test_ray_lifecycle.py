@@ -40,6 +40,31 @@ def test_save_and_restore_give_the_same_decisions(make, surrogate, tmp_path):
     assert feed(restored, running, reports) == feed(saved, running, reports) == [STOP]
 
 
+def test_parameters_of_any_kind_are_the_same_before_and_after(make, tmp_path):
+    """A search that was restored compares its new trials with the old ones."""
+    loop = []
+    loop.append(loop)
+    params = {
+        "a": np.array([1, 2]),
+        "b": (1, 2),
+        "c": len,
+        "d": loop,
+        "e": {1: 2j},
+        "f": np.float32(0.5),
+        "g": None,
+    }
+    scheduler, restored = make(), make()
+    old = new_trial(scheduler, evaluated_params=params)
+    scheduler.save(tmp_path / "scheduler.json")
+    restored.restore(tmp_path / "scheduler.json")
+    new = new_trial(restored, evaluated_params=params)
+    kept = [restored._search.histories[trial.trial_id].params for trial in (old, new)]
+    assert kept[0] == kept[1] == scheduler._search.histories[old.trial_id].params
+    assert kept[0] | {"d": None} == {
+        "a": "[1 2]", "b": [1, 2], "c": str(len), "d": None, "e": {"1": "2j"}, "f": 0.5, "g": None
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"config": {"horizon": 5}, "trials": 3}'])
 def test_restore_refuses_other_files(content, tmp_path):
     path = tmp_path / "other.json"

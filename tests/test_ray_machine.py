@@ -58,7 +58,7 @@ class Machine(RuleBasedStateMachine):
         self.options, self.mode = options, mode
         self.direction = {"max": "maximize", "min": "minimize"}[mode]
         self.scheduler = self._new_scheduler()
-        self.trials = []
+        self.trials, self.n_trials = [], 0
         for level in levels:
             self.train_to_the_end(99, {"lr": level}, level, hostile.H, False)
 
@@ -159,7 +159,9 @@ class Machine(RuleBasedStateMachine):
     def _trial(self, pick, config):
         if pick < len(self.trials):
             return self.trials[pick]
-        trial = new_trial(self.scheduler, evaluated_params=config)
+        # Ray's ids are random, and which trials are audited depends on them: examples could not be repeated.
+        self.n_trials += 1
+        trial = new_trial(self.scheduler, trial_id=f"trial {self.n_trials}", evaluated_params=config)
         self.trials.append(trial)
         return trial
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
+
+import numpy as np
 
 from lcstop import Curve
 from lcstop.decision import Mark, Spared
@@ -22,7 +25,8 @@ class History:
 
     Args:
         horizon: Last step that the trial would reach.
-        params: Hyperparameters.
+        params: Hyperparameters; kept as JSON gives them back, so that after a restored search new trials
+            are compared with old ones as before.
 
     Example:
         >>> history = History(horizon=50)
@@ -35,7 +39,7 @@ class History:
     def __init__(self, horizon: float, params: Mapping[str, Any] | None = None) -> None:
         self.state: State = "running"
         self.horizon = horizon
-        self.params = dict(params or {})
+        self.params = {name: _as_json(value) for name, value in (params or {}).items()}
         self.mark: Mark | None = None
         self._steps: list[float] = []
         self._values: list[float] = []
@@ -108,3 +112,15 @@ class History:
     def _cut(self, length: int) -> None:
         del self._steps[length:], self._values[length:]
         self._curve = None
+
+
+def _as_json(value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value, default=_known_to_json))
+    except (TypeError, ValueError, RecursionError):  # keys that are no text, or a value that holds itself
+        return str(value)
+
+
+def _known_to_json(value: Any) -> Any:
+    """Scalars of numpy as Python's, what else JSON does not know by its text."""
+    return value.item() if isinstance(value, np.generic) else str(value)

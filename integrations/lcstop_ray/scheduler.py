@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from ray.tune.experiment import Trial
 from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -264,7 +263,7 @@ class LCPFNScheduler(FIFOScheduler):
             "config": search.core.config.model_dump(),
             "trials": {trial_id: history.to_json() for trial_id, history in search.histories.items()},
         }
-        Path(checkpoint_path).write_text(json.dumps(state, default=_to_json), encoding="utf-8")
+        Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, checkpoint_path: str) -> None:
         """Read what :meth:`save` has written, in place of everything that this scheduler holds.
@@ -307,8 +306,3 @@ class LCPFNScheduler(FIFOScheduler):
 def _check_mode(mode: str | None) -> None:
     if mode not in (None, *DIRECTIONS):
         raise ValueError(f"mode must be 'min' or 'max', got {mode=}")
-
-
-def _to_json(value: Any) -> Any:
-    """Hyperparameters that JSON does not know: scalars of numpy as Python's, others by their text."""
-    return value.item() if isinstance(value, np.generic) else str(value)
