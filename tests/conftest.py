@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 
+import hypothesis
 import numpy as np
 import pytest
 
 from lcstop import BarDistribution, Curve, Forecast, MetricScale, PrunerCore
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("lcstop", deadline=None)
+hypothesis.settings.load_profile("lcstop")
 
 
 class NormalSurrogate:

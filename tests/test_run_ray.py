@@ -91,7 +91,8 @@ def test_an_interrupted_search_says_that_it_goes_on(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
-    assert err.endswith("lcstop: interrupted; the same command goes on\n")
+    # From Python 3.12 on a thread of Ray's may complain behind it that the interpreter is on its way out.
+    assert "\nlcstop: interrupted; the same command goes on\n" in err
 
 
 @pytest.mark.parametrize(
