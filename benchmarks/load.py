@@ -1,11 +1,12 @@
 """Time of a decision and memory, as a study grows to 10,000 trials of 100 steps.
 
-    python benchmarks/load.py memory|journal|ray
+    python benchmarks/load.py memory|journal|ray [live]
 
 Trials are put into the study as if they had been run, a fifth of them to their end. After every thousand, new
 trials are judged as the framework does it, reports included; the time is that of the processor in this
 process (a busy machine does not count), and the memory is what the process holds. With Optuna its
-MedianPruner is asked about the same trials.
+MedianPruner is asked about the same trials. With ``live`` every trial is judged at each of its reports
+instead, until it is stopped or has made all of them, for some minutes.
 """
 
 import resource
@@ -41,12 +42,12 @@ def curves(seed: int = 0) -> Iterator[tuple[Curve, bool]]:
         yield values[: STEPS if finished else int(rng.integers(3, 60))].clip(0, 1).tolist(), finished
 
 
-Times = tuple[float, float]
-"""Seconds of the longest decision on a trial, ours and the peer's (NaN where there is none)."""
+Times = tuple[list[float], list[float]]
+"""Seconds of each decision on a trial until it is stopped: ours, and the peer's where there is one."""
 
 
 def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None], Callable[..., Times]]:
-    """How a trial is added to a study, and how long the longest decision on another one takes."""
+    """How a trial is added to a study, and how another one is trained."""
     pruner = LCPFNPruner(horizon=STEPS, lower=0, upper=1, audit=0)
     peer = optuna.pruners.MedianPruner()
     study = optuna.create_study(
@@ -59,24 +60,25 @@ def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None]
         value = values[-1] if finished else None
         study.add_trial(create_trial(state=state, value=value, intermediate_values=reports))
 
-    def judge(values: Curve) -> Times:
-        trial, seconds, peers = study.ask(), 0.0, 0.0
+    def train(values: Curve, with_peer: bool = True) -> Times:
+        trial, seconds, peers, stopped = study.ask(), list[float](), list[float](), False
         for step, value in enumerate(values):
             trial.report(value, step)
-            study.pruner = peer
+            if with_peer:
+                study.pruner = peer
+                start = time.process_time()
+                trial.should_prune()
+                peers.append(time.process_time() - start)
+                study.pruner = pruner
             start = time.process_time()
-            trial.should_prune()
-            between = time.process_time()
-            study.pruner = pruner
             stopped = trial.should_prune()
-            seconds = max(seconds, time.process_time() - between)
-            peers = max(peers, between - start)
-        if not stopped:
-            raise RuntimeError("a poor trial was not stopped")
-        study.tell(trial, state=TrialState.PRUNED)
+            seconds.append(time.process_time() - start)
+            if stopped:
+                break
+        study.tell(trial, None if stopped else value, TrialState.PRUNED if stopped else None)
         return seconds, peers
 
-    return add, judge
+    return add, train
 
 
 def in_ray() -> tuple[Callable[..., None], Callable[..., Times]]:
@@ -89,20 +91,20 @@ def in_ray() -> tuple[Callable[..., None], Callable[..., Times]]:
         history.extend(enumerate(values, 1))
         history.state = "finished" if finished else "stopped"
 
-    def judge(values: Curve) -> Times:
-        trial, seconds = Trial("trainable", stub=True), 0.0
+    def train(values: Curve, with_peer: bool = True) -> Times:
+        trial, seconds = Trial("trainable", stub=True), list[float]()
         scheduler.on_trial_add(None, trial)
         for step, value in enumerate(values, 1):
             result = {"training_iteration": step, "accuracy": value}
             start = time.process_time()
             answer = scheduler.on_trial_result(None, trial, result)
-            seconds = max(seconds, time.process_time() - start)
-        if answer != "STOP":
-            raise RuntimeError("a poor trial was not stopped")
+            seconds.append(time.process_time() - start)
+            if answer == "STOP":
+                break
         scheduler.on_trial_complete(None, trial, result)
-        return seconds, float("nan")
+        return seconds, [float("nan")]
 
-    return add, judge
+    return add, train
 
 
 def megabytes() -> float:
@@ -111,15 +113,8 @@ def megabytes() -> float:
     return pages * resource.getpagesize() / 1e6
 
 
-def main(where: str, folder: Path) -> None:
-    """Print the table."""
-    if where == "ray":
-        add, judge = in_ray()
-    elif where == "journal":
-        backend = optuna.storages.journal.JournalFileBackend(str(folder / "study.log"))
-        add, judge = in_optuna(optuna.storages.JournalStorage(backend))
-    else:
-        add, judge = in_optuna(optuna.storages.InMemoryStorage())
+def inserted(add: Callable[..., None], train: Callable[..., Times]) -> None:
+    """Print the table of a study into which trials are put."""
     poor = [0.3 * (1 - 0.95**step) for step in range(1, JUDGED_AT + 1)]
     source = curves()
     print("trials  ms a decision  MedianPruner  MB")
@@ -127,12 +122,40 @@ def main(where: str, folder: Path) -> None:
         for _ in range(100):
             add(*next(source))
         if n == 100 or n % EVERY == 0:
-            times = [judge(poor) for _ in range(20)]
+            times = [[max(seconds) for seconds in train(poor)] for _ in range(20)]
             ours, peers = (1e3 * statistics.median(which) for which in zip(*times, strict=True))
             print(f"{n:6d}  {ours:13.1f}  {peers:12.1f}  {megabytes():.0f}", flush=True)
+
+
+def live(train: Callable[..., Times], seed: int = 0) -> None:
+    """Print the table of a study in which every trial is trained."""
+    rng, steps, seconds = np.random.default_rng(seed), np.arange(1, STEPS + 1), list[float]()
+    print("trials  reports of the last  ms a decision, mean  p99  MB")
+    for n in range(1, TRIALS + 1):
+        values = rng.uniform(0.1, 0.9) * (1 - 0.95**steps) + rng.normal(0, 0.003, STEPS)
+        seconds += train(values.clip(0, 1).tolist(), with_peer=False)[0]
+        if n == 100 or n % EVERY == 0:
+            mean, most = 1e3 * statistics.mean(seconds), 1e3 * float(np.quantile(seconds, 0.99))
+            print(f"{n:6d}  {len(seconds):19,d}  {mean:19.2f}  {most:.1f}  {megabytes():.0f}", flush=True)
+            seconds.clear()
+
+
+def main(where: str, folder: Path, how: str = "") -> None:
+    """Print the table."""
+    if where == "ray":
+        add, train = in_ray()
+    elif where == "journal":
+        backend = optuna.storages.journal.JournalFileBackend(str(folder / "study.log"))
+        add, train = in_optuna(optuna.storages.JournalStorage(backend))
+    else:
+        add, train = in_optuna(optuna.storages.InMemoryStorage())
+    if how == "live":
+        live(train)
+    else:
+        inserted(add, train)
 
 
 if __name__ == "__main__":
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
-        main(sys.argv[1], Path(folder))
+        main(sys.argv[1], Path(folder), *sys.argv[2:])
