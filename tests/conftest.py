@@ -1,16 +1,19 @@
 """What several test modules use."""
 
+import contextlib
 from collections.abc import Sequence
 
-import hypothesis
 import numpy as np
 import pytest
 
 from lcstop import BarDistribution, Curve, Forecast, MetricScale, PrunerCore
 
-# How long an example takes says how busy the machine is.
-hypothesis.settings.register_profile("lcstop", deadline=None)
-hypothesis.settings.load_profile("lcstop")
+with contextlib.suppress(ModuleNotFoundError):  # the environment of the examples has no hypothesis
+    import hypothesis
+
+    # How long one case takes says how busy the machine is.
+    hypothesis.settings.register_profile("lcstop", deadline=None)
+    hypothesis.settings.load_profile("lcstop")
 
 
 class NormalSurrogate:
