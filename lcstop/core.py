@@ -212,7 +212,7 @@ class PrunerCore:
             raise ValueError(f"a trial reported a value outside the bounds {list(bounds)}")
 
     def _believable(self, study: StudyView) -> StudyView:
-        """The study without the trials that have reported an impossible value; its lists are made once, here."""
+        """The study without trials that have reported an impossible value, in lists that are made once."""
         return replace(
             study,
             finished=self._within_bounds(study.finished),

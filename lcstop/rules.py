@@ -14,7 +14,7 @@ from lcstop.curve import Curve
 from lcstop.decision import Decision, StudyView
 from lcstop.forecast import Forecast
 from lcstop.scale import MetricScale
-from lcstop.schedule import SCHEDULES
+from lcstop.schedule import MUCH_TO_COME, SCHEDULES
 from lcstop.surrogates import Surrogate
 
 if TYPE_CHECKING:
@@ -64,16 +64,23 @@ def stop_in_study(
         return Decision(False, "no other trial to compare with", trial.cutoff, incumbent=incumbent)
     if not all(math.isfinite(verdict.p_top + verdict.p_beat) for verdict in verdicts):
         raise ValueError("the forecast is not finite")
-    asked = [schedule.asked(prefix.share, confidence) for prefix in prefixes]
+    asked = [
+        schedule.asked(prefix.share, confidence, verdict.to_come)
+        for prefix, verdict in zip(prefixes, verdicts, strict=True)
+    ]
     low = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]
     votes = [is_low and not verdict.leads for is_low, verdict in zip(low, verdicts, strict=True)]
-    p_top, p_beat, _ = verdicts[-1]
+    p_top, p_beat, _, to_come = verdicts[-1]
     reason = (
         f"P(best tenth of the study by step {trial.horizon:g}) = {p_top:.3g} "
         f"{'<=' if low[-1] else '>'} {asked[-1]:.2g}"
     )
     if incumbent is not None:
         reason += f", P(beat {incumbent:.5g}) = {p_beat:.3g}"
+    if to_come is None:
+        reason += "; less is asked before a trial has finished"
+    elif to_come > MUCH_TO_COME:
+        reason += f"; less is asked where trials still gain {to_come:.2g} times their spread"
     if low[-1] and not votes[-1]:
         reason += "; leads at its step"
     reason += careful

@@ -42,15 +42,33 @@ class Schedule:
         ratio = share / self.first * (1 + 1e-9)
         return 0 if ratio < 1 else 1 + math.floor(math.log(ratio) / math.log(self.ratio))
 
-    def asked(self, share: float, confidence: float) -> float:
-        """The least probability with which a trial goes on; the schedule is for a confidence of 0.95."""
-        return min(self.most, self.threshold + self.slope * share) * (1 - confidence) / 0.05
+    def asked(self, share: float, confidence: float, to_come: float | None) -> float:
+        """The least probability with which a trial goes on; the schedule is for a confidence of 0.95.
 
+        It is less where more than :data:`MUCH_TO_COME` is to come (see
+        :class:`lcstop.studies.policy.Verdict`), for then the order may still turn round, as it does when a
+        learning rate falls; and as long as no trial has finished, when nobody knows.
+
+        Example:
+            >>> schedule = SCHEDULES["balanced"]
+            >>> [round(schedule.asked(0.1, 0.95, to_come), 3) for to_come in (0, 2, 4, 20, None)]
+            [0.1, 0.1, 0.05, 0.01, 0.067]
+        """
+        asked = min(self.most, self.threshold + self.slope * share) * (1 - confidence) / 0.05
+        to_come = _UNKNOWN if to_come is None else to_come
+        return asked * MUCH_TO_COME / max(to_come, MUCH_TO_COME)
+
+
+MUCH_TO_COME = 2.0
+"""What trials still gain, in units of how far they are apart, up to which ranks are taken at their word."""
+
+_UNKNOWN = 3.0
+"""What is taken to be to come before a trial has finished: several workers begin with some care."""
 
 SCHEDULES: dict[Preset, Schedule] = {
     "safe": Schedule(first=0.03, ratio=1.6, threshold=0.035, slope=0.0, most=0.035),
-    "balanced": Schedule(first=0.03, ratio=1.6, threshold=0.03, slope=0.4, most=0.2),
-    "bold": Schedule(first=0.02, ratio=1.6, threshold=0.05, slope=0.5, most=0.3),
+    "balanced": Schedule(first=0.02, ratio=1.6, threshold=0.06, slope=0.4, most=0.2),
+    "bold": Schedule(first=0.02, ratio=1.6, threshold=0.08, slope=0.4, most=0.25),
 }
 """What the presets mean; docs/benchmark.md has what each of them saves and loses."""
 

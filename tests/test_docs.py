@@ -165,7 +165,7 @@ def test_tables_of_presets_are_true():
     for name, start, half, most in rows:
         schedule = SCHEDULES[name]
         assert float(start) == schedule.threshold
-        assert float(half) == pytest.approx(schedule.asked(0.5, 0.95))
+        assert float(half) == pytest.approx(schedule.asked(0.5, 0.95, 0))
         assert float(most) == schedule.most
 
 

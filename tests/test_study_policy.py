@@ -15,6 +15,7 @@ from lcstop.replay.ours import CorePolicy
 from lcstop.replay.settings import Study
 from lcstop.replay.task import Task
 from lcstop.schedule import SCHEDULES, Schedule
+from lcstop.studies.policy import StudyPolicy
 
 from .replay_tasks import random_task
 from .study_trials import PRESETS, TOPS, H, core, curves, poor, view
@@ -75,15 +76,74 @@ def test_patience_wants_judgements_in_a_row():
 
 def test_confidence_is_a_factor():
     schedule = Schedule(first=0.05, ratio=2, threshold=0.05, slope=0.1, most=0.1)
-    assert schedule.asked(0.0, 0.95) == pytest.approx(0.05)
-    assert schedule.asked(0.2, 0.95) == pytest.approx(0.07)
-    assert schedule.asked(0.9, 0.95) == pytest.approx(0.1)
-    assert schedule.asked(0.2, 0.9) == pytest.approx(0.14)
+    assert schedule.asked(0.0, 0.95, 0) == pytest.approx(0.05)
+    assert schedule.asked(0.2, 0.95, 0) == pytest.approx(0.07)
+    assert schedule.asked(0.9, 0.95, 0) == pytest.approx(0.1)
+    assert schedule.asked(0.2, 0.9, 0) == pytest.approx(0.14)
     trial = curves([0.55], H, seed=1)[0].first(6)
     p = core().judge(trial, view()).p_top
-    asked = SCHEDULES["balanced"].asked(6 / H, 0.95)
+    asked = SCHEDULES["balanced"].asked(6 / H, 0.95, 0)
     assert core(confidence=1 - 0.05 * p / asked * 1.01).judge(trial, view()).stop
     assert not core(confidence=1 - 0.05 * p / asked * 0.99).judge(trial, view()).stop
+
+
+# --- where the order may still turn round -------------------------------------------------------------------
+
+
+def late(top: float) -> Curve:
+    """Nearly level up to step 15, where the learning rate falls: the higher, the lower it was before."""
+    steps = np.arange(1, H + 1)
+    return Curve(steps, np.where(steps <= 15, 0.1 + 0.001 * steps - 0.02 * top, top), H)
+
+
+def test_what_is_to_come_is_what_finished_trials_gained_in_units_of_the_spread():
+    steps = np.arange(1.0, 11)
+    finished = [Curve(steps, a * steps, 10) for a in (0.1, 0.2, 0.4)]
+    trial = Curve(steps[:4], 0.3 * steps[:4], 10)
+    low, high = np.quantile([0.4, 0.8, 1.6, 1.2], [0.1, 0.9])
+    found = StudyPolicy().verdict(trial, finished, [], "maximize").to_come
+    assert found == pytest.approx(0.2 * 6 / (high - low))
+    # Where a trial that was stopped was at that step counts, and not how far it came.
+    stopped = Curve(steps[:6], 9.0 * steps[:6], 10)
+    low, high = np.quantile([0.4, 0.8, 1.6, 1.2, 36], [0.1, 0.9])
+    found = StudyPolicy().verdict(trial, finished, [stopped], "maximize").to_come
+    assert found == pytest.approx(0.2 * 6 / (high - low))
+
+
+def test_nothing_is_to_come_after_the_best_value():
+    steps = np.arange(1.0, 11)
+    finished = [Curve(steps, np.where(steps < 4, steps, -steps), 10)]
+    trial = Curve(steps[:4], [1.0, 0.5, 0.2, 0.1], 10)
+    assert StudyPolicy().verdict(trial, finished, [], "maximize").to_come == 0
+    diverged = [Curve(steps, [math.nan] * 10, 10), Curve(steps, np.append(math.inf, steps[1:]), 10)]
+    assert math.isfinite(StudyPolicy().verdict(trial, [*finished, *diverged], [], "maximize").to_come)
+
+
+def test_less_is_asked_where_much_is_to_come():
+    study = StudyView("maximize", [late(top) for top in (0.3, 0.5, 0.6, 0.7, 0.9)])
+    winner = late(0.95)
+    for n in range(2, 16):
+        decision = core().judge(winner.first(n), study)
+        assert not decision.stop
+        assert "; less is asked where trials still gain " in decision.reason
+    assert core().judge(late(0.2).first(16), study).stop
+    assert "less is asked" not in core().judge(late(0.2).first(16), study).reason
+
+
+def test_trials_that_are_all_alike_so_far_are_never_stopped():
+    steps = np.arange(1, H + 1)
+    level = [Curve(steps, np.where(steps < 10, 0.1, top), H) for top in (0.3, 0.6, 0.9)]
+    decision = core(confidence=1e-6).judge(level[0].first(9), StudyView("maximize", level[1:]))
+    assert not decision.stop
+    assert decision.reason.endswith("; less is asked where trials still gain inf times their spread")
+
+
+def test_less_is_asked_before_a_trial_has_finished():
+    running = StudyView("maximize", [], [curve.first(10) for curve in curves(TOPS, H)])
+    assert StudyPolicy().verdict(poor(9), [], running.unfinished, "maximize").to_come is None
+    assert core().judge(poor(9), running).reason.count("; less is asked before a trial has finished") == 1
+    schedule = SCHEDULES["balanced"]
+    assert schedule.asked(0.2, 0.95, None) == pytest.approx(2 / 3 * schedule.asked(0.2, 0.95, 0))
 
 
 # --- whom it never stops ------------------------------------------------------------------------------------
@@ -144,7 +204,7 @@ def test_presets_are_ordered():
     safe, balanced, bold = (SCHEDULES[preset] for preset in PRESETS)
     assert safe.first >= balanced.first >= bold.first
     for share in (0.05, 0.2, 0.5, 1.0):
-        assert safe.asked(share, 0.95) <= balanced.asked(share, 0.95) <= bold.asked(share, 0.95)
+        assert safe.asked(share, 0.95, 0) <= balanced.asked(share, 0.95, 0) <= bold.asked(share, 0.95, 0)
 
 
 def test_startup_trials_have_come_as_far():
