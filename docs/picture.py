@@ -45,9 +45,10 @@ def save(figure: Figure, name: str) -> None:
 
 
 def draw_decision() -> None:
-    """Every curve on the left, on the right the moment of a stop about halfway."""
+    """Every curve on the left, on the right the moment of the last stop about halfway."""
     review = Review.of(study(), PrunerConfig(horizon=EPOCHS, upper=1))
-    trial = max((trial for trial in review.stopped if trial.n <= EPOCHS / 2 + 1), key=lambda trial: trial.n)
+    halfway = (trial for trial in review.stopped if trial.n <= EPOCHS / 2 + 1)
+    trial = max(halfway, key=lambda trial: (trial.n, trial.record.number))
     figure = Figure(figsize=(10, 3.8), layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2, width_ratios=[1.3, 1], sharey=True)
     plot_curves(review, left)
