@@ -47,23 +47,19 @@ class Schedule:
 
         It is less where more than :data:`MUCH_TO_COME` is to come (see
         :class:`lcstop.studies.policy.Verdict`), for then the order may still turn round, as it does when a
-        learning rate falls; and as long as no trial has finished, when nobody knows.
+        learning rate falls. It is half as much as long as no trial has finished, when nobody knows.
 
         Example:
             >>> schedule = SCHEDULES["balanced"]
             >>> [round(schedule.asked(0.1, 0.95, to_come), 3) for to_come in (0, 2, 4, 20, None)]
-            [0.1, 0.1, 0.05, 0.01, 0.067]
+            [0.1, 0.1, 0.05, 0.01, 0.05]
         """
         asked = min(self.most, self.threshold + self.slope * share) * (1 - confidence) / 0.05
-        to_come = _UNKNOWN if to_come is None else to_come
-        return asked * MUCH_TO_COME / max(to_come, MUCH_TO_COME)
+        return asked / 2 if to_come is None else asked * MUCH_TO_COME / max(to_come, MUCH_TO_COME)
 
 
 MUCH_TO_COME = 2.0
 """What trials still gain, in units of how far they are apart, up to which ranks are taken at their word."""
-
-_UNKNOWN = 3.0
-"""What is taken to be to come before a trial has finished: several workers begin with some care."""
 
 SCHEDULES: dict[Preset, Schedule] = {
     "safe": Schedule(first=0.03, ratio=1.6, threshold=0.035, slope=0.0, most=0.035),
