@@ -104,7 +104,7 @@ def test_explain_repeats_the_decision():
     pruner = study.pruner
     last = study.trials[-1]
     assert pruner.explain(study, last).stop == (last.state == TrialState.PRUNED)
-    trial = running(study, [0.01, 0.02, 0.02, 0.02])
+    trial = running(study, [0.01, 0.02, 0.02, 0.02, 0.02])
     decision = pruner.explain(study, trial)
     assert decision.stop
     assert trial.should_prune() is True

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from .optuna_worker import objective, open_study
+from .optuna_worker import objective, open_study, value_at
 
 WORKER = Path(__file__).with_name("optuna_worker.py")
 
@@ -42,11 +42,13 @@ def test_killed_and_resumed_decides_like_an_undisturbed_run(url, tmp_path):
     assert start(url, 2, 8).wait(timeout=200) == 0
     resumed = decisions(open_study(url))
     assert len(resumed) == 13
-    # The undisturbed run gets the same configurations, without the dead trial in its way.
-    for i, (top, _, _) in enumerate(resumed):
-        if i != 4:
-            undisturbed.enqueue_trial({"top": top})
-    undisturbed.optimize(objective, n_trials=12)
+    # The undisturbed run gets the same configurations, and a trial that has reported once and still runs.
+    for top, _, _ in resumed:
+        undisturbed.enqueue_trial({"top": top})
+    undisturbed.optimize(objective, n_trials=4)
+    running = undisturbed.ask()
+    running.report(value_at(running.suggest_float("top", 0.1, 0.9), 0), 0)
+    undisturbed.optimize(objective, n_trials=8)
     expected = decisions(undisturbed)
-    assert resumed[:4] + resumed[5:] == expected
+    assert resumed == expected
     assert TrialState.PRUNED in {state for _, _, state in expected}

@@ -263,7 +263,7 @@ def test_a_user_attribute_and_a_nested_key():
         study.tell(trial, top)
     poor = study.ask()
     poor.set_user_attr("length", 15)
-    for k in range(5):
+    for k in range(6):
         poor.report(0.01 * k, k)
     decision = pruner.explain(study, poor)
     assert decision.stop
