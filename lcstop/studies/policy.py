@@ -94,7 +94,8 @@ def _to_come(seen: Look) -> float | None:
     to_come = float((ended[:, -1] - ended[:, cutoff - 1]).quantile(0.5))
     at_cutoff = torch.cat([context.gains, seen.gains], 1)[..., cutoff - 1]
     reached = torch.cat([context.lengths >= cutoff, torch.tensor([[True]])], 1)
-    low, high = at_cutoff[reached & (at_cutoff > NONE)].quantile(torch.tensor([0.1, 0.9]).double()).tolist()
+    outer = torch.tensor([0.1, 0.9], dtype=at_cutoff.dtype)
+    low, high = at_cutoff[reached & (at_cutoff > NONE)].quantile(outer).tolist()
     if to_come <= 0:
         return 0.0
     return to_come / (high - low) if high > low else math.inf
