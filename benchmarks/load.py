@@ -27,7 +27,7 @@ from lcstop_ray import LCPFNScheduler
 from lcstop_ray.history import History
 
 STEPS, TRIALS, EVERY = 100, 10_000, 1000
-JUDGED_AT = 13
+JUDGED_AT = 14
 """Reports of a trial that is judged; the decisions at some of them stop it."""
 
 Curve = list[float]

@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.test_prior import numpy_curve  # the independent reference, curve by curve
 
 H, REPETITIONS = 50, 1000
+JUDGED_AT = 27
+"""Reports of the trial, of H: one at which the default preset decides."""
 
 
 def machine() -> str:
@@ -64,13 +66,13 @@ def study_of(pruner: optuna.pruners.BasePruner, n_trials: int) -> tuple[optuna.S
         reports = dict(enumerate(values.tolist()))
         study.add_trial(create_trial(value=values[-1], intermediate_values=reports))
     trial = study.ask()
-    for epoch in range(H // 2):
+    for epoch in range(JUDGED_AT):
         trial.report(0.89 * (1 - np.exp(-(epoch + 1) / 8)) + rng.normal(0, 0.005), epoch)
     return study, trial
 
 
 def decision_table() -> Table:
-    """Milliseconds of ``trial.should_prune()`` at step 25 of 50, one thread."""
+    """Milliseconds of ``trial.should_prune()`` at a step at which a decision is due, one thread."""
     torch.set_num_threads(1)
     table = Table(
         title=f"One decision, ms, 1 thread, in-memory storage, {REPETITIONS} repetitions, interleaved"
