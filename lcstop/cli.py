@@ -119,7 +119,7 @@ def train(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=errors) as progress:
-        bar = progress.add_task("training", total=chosen.steps, loss=float("nan"), speed=0.0)
+        bar = progress.add_task("training", total=chosen.total_steps, loss=float("nan"), speed=0.0)
         table = run(
             chosen,
             out,

@@ -40,16 +40,17 @@ class BarDistribution:
         borders, logits = np.asarray(borders, np.float64), np.asarray(logits, np.float64)
         if borders.ndim != 1 or logits.ndim < 1 or logits.shape[-1] != len(borders) - 1:
             raise ValueError(f"logits {logits.shape} do not fit borders {borders.shape}: one logit a bin")
-        if not (np.diff(borders) > 0).all():
+        width, top = np.diff(borders), logits.max(-1, keepdims=True)
+        if not (width > 0).all():
             raise ValueError("borders must be strictly increasing")
-        if not np.isfinite(logits.max(-1)).all():
+        if not np.isfinite(top).all():
             raise ValueError("logits must be numbers or -inf, at least one finite in each distribution")
         self.borders = borders
         self.tails = tails
         # By hand: scipy's logsumexp takes longer than the head of the network.
-        shifted = logits - logits.max(-1, keepdims=True)
+        shifted = logits - top
         self.log_mass: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-        self._width = np.diff(borders)
+        self._width = width
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -115,19 +116,19 @@ class MetricScale:
         So does a value for which the logistic leaves float64: some 370 soft ranges past the bad end, or 18
         past the good one. Between those :meth:`from_unit` gives the value back.
         """
-        start, end = self._ends()
+        start, end = self._ends
         unit: NDArray[np.float64] = (expit(self._linear(y)) - start) / (end - start)
         return np.clip(unit, 0.0, 1.0)
 
     def from_unit(self, u: ArrayLike) -> NDArray[np.float64]:
         """Inverse of :meth:`to_unit`; 0 and 1 go to the hard bounds, infinite ones included."""
-        start, end = self._ends()
+        start, end = self._ends
         linear = logit(start + (end - start) * np.asarray(u, np.float64))
         return self._unlinear(linear)
 
     def log_slope(self, y: ArrayLike) -> NDArray[np.float64]:
         """Log of the absolute derivative of :meth:`to_unit` at ``y``, same shape."""
-        start, end = self._ends()
+        start, end = self._ends
         linear = self._linear(y)
         logistic: NDArray[np.float64] = log_expit(linear) + log_expit(-linear)
         return logistic + math.log(2.0 / (self.soft_upper - self.soft_lower)) - math.log(end - start)
@@ -137,7 +138,7 @@ class MetricScale:
 
         The integral of the logit is p log p + (1 - p) log(1 - p), finite at the ends.
         """
-        start, end = self._ends()
+        start, end = self._ends
         p = start + (end - start) * borders
         integral = _xlogx(p) + _xlogx(1 - p)
         return self._unlinear(np.diff(integral) / np.diff(p))
@@ -163,6 +164,7 @@ class MetricScale:
         middle, half = self._middle()
         return middle + half * linear
 
+    @cached_property
     def _ends(self) -> tuple[float, float]:
         ends = sorted(float(expit(self._linear(bound))) for bound in (self.lower, self.upper))
         return ends[0], ends[1]

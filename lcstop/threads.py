@@ -1,10 +1,10 @@
-"""Torch on a thread of its own, for work too small for more."""
+"""Torch on threads of its own, for work too small for torch's own parallel loops."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,8 +12,10 @@ import torch
 
 T = TypeVar("T")
 
+_AT_ONCE = 2
+
 _lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
+_pools: list[ThreadPoolExecutor] = []  # of one thread each
 
 
 def apart(work: Callable[[], T]) -> T:
@@ -29,13 +31,25 @@ def apart(work: Callable[[], T]) -> T:
         >>> apart(torch.get_num_threads)
         1
     """
-    return _the_pool().submit(work).result()
+    return apart_each([work])[0]
 
 
-def _the_pool() -> ThreadPoolExecutor:
-    global _pool
+def apart_each(works: Sequence[Callable[[], T]]) -> list[T]:
+    """What each of ``works`` returns, done as :func:`apart` does, on two threads where there are several.
+
+    They wait for each other once, at the end, not at every operation.
+
+    Example:
+        >>> apart_each([torch.get_num_threads] * 3)
+        [1, 1, 1]
+    """
+    pools = _the_pools(min(len(works), _AT_ONCE))
+    return [future.result() for future in [pools[i % len(pools)].submit(w) for i, w in enumerate(works)]]
+
+
+def _the_pools(n: int) -> list[ThreadPoolExecutor]:
     with _lock:
-        if _pool is None:
+        while len(_pools) < n:
             pool = ThreadPoolExecutor(1, thread_name_prefix="lcstop")
             before = pool.submit(torch.get_num_threads).result()
             pool.submit(torch.set_num_threads, 1).result()
@@ -44,14 +58,14 @@ def _the_pool() -> ThreadPoolExecutor:
             back = threading.Thread(target=torch.set_num_threads, args=(before,))
             back.start()
             back.join()
-            _pool = pool
-        return _pool
+            _pools.append(pool)
+        return _pools[:n]
 
 
 def _forget() -> None:
     """In a forked process there is no such thread, and nobody to release the lock."""
-    global _lock, _pool
-    _lock, _pool = threading.Lock(), None
+    global _lock, _pools
+    _lock, _pools = threading.Lock(), []
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks

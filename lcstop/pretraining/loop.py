@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from lcstop.pretraining.batch import forecast_batch, sample_batch
 from lcstop.pretraining.config import TrainConfig
 from lcstop.pretraining.loss import bar_log_prob, bin_borders
+from lcstop.surrogates.inference import cpu_has_amx
 from lcstop.surrogates.network import LCPFNNetwork
 
 _BORDER_CURVES = 10_000
+_RESTART_HEIGHT = 0.5
+_ANY = ("checkpoint_every", "evaluation_curves")  # options that no step depends on
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def train(
     first = _load_checkpoint(path, config, network, optimizers) if path.exists() else 0
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device))
     network.train()
-    for step in range(first, config.steps):
+    for step in range(first, config.total_steps):
         started = time.perf_counter()
         height = schedule(step, config)
         rates = (config.matrix_learning_rate, config.learning_rate)
@@ -63,22 +65,30 @@ def train(
         for optimizer in optimizers:
             optimizer.step()
         done = step + 1
-        if done % config.checkpoint_every == 0 or done == config.steps:
+        if done % config.checkpoint_every == 0 or done in (config.steps, config.total_steps):
             _save_checkpoint(path, config, network, optimizers, done)
         report(Progress(done, loss.item(), config.batch_size / (time.perf_counter() - started)))
     return network.eval()
 
 
 def schedule(step: int, config: TrainConfig) -> float:
-    """Share of the peak learning rate: linear warm-up, constant, then a line to zero.
+    """Share of the peak learning rate: linear warm-up, constant, then a line to zero; perhaps once more.
 
     Example:
         >>> config = TrainConfig(steps=1000, warmup_steps=10, decay_share=0.2)
         >>> [schedule(step, config) for step in (0, 10, 799, 900)]
         [0.1, 1.0, 1.0, 0.5]
+        >>> config = TrainConfig(steps=1000, warmup_steps=10, restart_steps=200)
+        >>> [schedule(step, config) for step in (999, 1000, 1010, 1100)]
+        [0.0033333333333333335, 0.05, 0.475, 0.25]
     """
-    decay = config.steps * config.decay_share
-    return min((step + 1) / max(config.warmup_steps, 1), 1.0, (config.steps - step) / max(decay, 1))
+    if step < config.steps:
+        begun, height, left = step, 1.0, config.steps - step
+        decay = config.steps * config.decay_share
+    else:
+        begun, height, left = step - config.steps, _RESTART_HEIGHT, config.total_steps - step
+        decay = config.restart_steps
+    return height * min((begun + 1) / max(config.warmup_steps, 1), 1.0, left / max(decay, 1))
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -97,13 +107,8 @@ def pick_device(wanted: str) -> torch.device:
 def use_bf16(precision: str, device: torch.device) -> bool:
     """``auto`` is bf16 on CUDA, and on CPUs with AMX, where a training step takes half the time."""
     if precision == "auto":
-        return device.type == "cuda" or _cpu_has_amx()
+        return device.type == "cuda" or cpu_has_amx()
     return precision == "bf16"
-
-
-def _cpu_has_amx() -> bool:
-    tell = getattr(torch.cpu, "get_capabilities", None)  # older versions of torch cannot tell
-    return tell is not None and bool(tell().get("amx_bf16", False))
 
 
 def _start(config: TrainConfig, device: torch.device) -> tuple[LCPFNNetwork, list[torch.optim.Optimizer]]:
@@ -152,16 +157,16 @@ def _load_checkpoint(
 ) -> int:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        kept = content["config"]
+        kept = TrainConfig.model_validate(content["config"])
     except Exception as error:  # what torch raises for a file that is no checkpoint is of many kinds
         raise ValueError(f"{path} is not a checkpoint of lcstop train; remove it: {error!r}") from error
     step = int(content["step"])
-    # Until the rate falls, every run of these options takes the same steps, however long it is to be.
-    longer = {**kept, "steps": config.steps}
-    if not (longer == config.model_dump() and (kept == longer or _constant_until(config, kept, step))):
+    longer = ("steps", "restart_steps", *_ANY)
+    same = config.model_dump(exclude={*longer}) == kept.model_dump(exclude={*longer})
+    if not (same and _same_until(config, kept, step)):
         raise ValueError(
             f"{path} belongs to another configuration; remove it, or choose another folder. "
-            f"It was made with {kept}"
+            f"It was made with {kept.model_dump()}"
         )
     network.load_state_dict(content["network"])
     for optimizer, state in zip(optimizers, content["optimizers"], strict=True):
@@ -169,7 +174,9 @@ def _load_checkpoint(
     return step
 
 
-def _constant_until(config: TrainConfig, kept: dict[str, Any], step: int) -> bool:
-    """Whether neither run's learning rate has begun to fall before ``step``."""
-    shorter: int = min(config.steps, kept["steps"])
-    return step <= shorter * (1 - config.decay_share)
+def _same_until(config: TrainConfig, kept: TrainConfig, step: int) -> bool:
+    """Whether two runs of other lengths had the same learning rates before ``step``."""
+    if config.steps != kept.steps:
+        # Until the rate falls, a run takes the same steps, however long it is to be.
+        return step <= min(config.steps, kept.steps) * (1 - config.decay_share)
+    return step <= config.steps or config.restart_steps == kept.restart_steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from lcstop.curve import Curve
 from lcstop.forecast import BarDistribution
+from lcstop.surrogates.inference import CHUNK, Inference
 from lcstop.surrogates.network import PRIORS
 from lcstop.surrogates.time import thin, to_time
 from lcstop.surrogates.unit import UnitSurrogate
 from lcstop.surrogates.weights import SHIPPED, load_network
-from lcstop.threads import apart
+from lcstop.threads import apart, apart_each
 
 Array = NDArray[Any]
 
@@ -48,39 +50,40 @@ class LCPFN(UnitSurrogate):
         self._prior = PRIORS.index(prior)
         # A default device or dtype that the user has set is theirs; this network lives on the CPU.
         with torch.device("cpu"):
-            self._network = load_network(weights or SHIPPED / "lcpfn.safetensors")
-        self._borders = self._network.borders.double().numpy()
+            network = load_network(weights or SHIPPED / "lcpfn.safetensors")
+            self._inference = apart(lambda: Inference(network))
+        self._borders = network.borders.double().numpy()
 
     def unit_forecast(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> BarDistribution:
         """See :class:`lcstop.surrogates.unit.UnitSurrogate`."""
-        points = [thin(curve) for curve in curves]
-        lengths = np.array([len(curve) for curve in points])
-        step = np.zeros((len(curves), max(lengths), 2), np.float32)
-        value = np.zeros((len(curves), max(lengths)), np.float32)
+        chunks = [curves[i : i + CHUNK] for i in range(0, len(curves), CHUNK)]
+        logits = apart_each([partial(self._logits, chunk, at) for chunk in chunks])
+        return BarDistribution(self._borders, np.concatenate(logits))
+
+    def _inputs(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> list[Array]:
+        """What :meth:`lcstop.surrogates.inference.Inference.logits` takes."""
+        points, patch = [thin(curve) for curve in curves], self._inference.patch
+        longest = max(len(curve) for curve in points)
+        length = longest + -longest % patch
+        step = np.zeros((len(curves), length, 2), np.float32)
+        value, there = np.zeros((2, len(curves), length), np.float32)
         cutoff = np.zeros((len(curves), 1, 2), np.float32)
-        query = np.empty((len(curves), 1, len(at), 2), np.float32)
+        query = np.empty((len(curves), len(at), 2), np.float32)
         for row, (curve, seen) in enumerate(zip(curves, points, strict=True)):
-            n = len(seen)
-            step[row, :n] = _step(curve, seen.steps)
-            value[row, :n] = seen.values
-            cutoff[row, 0] = step[row, n - 1] if n else 0.0
-            query[row, 0] = _step(curve, at)
-        prior = np.full(len(curves), self._prior)
-        logits = apart(lambda: self._logits(step, value, lengths, prior, cutoff, query))
-        return BarDistribution(self._borders, logits)
+            steps = np.concatenate([seen.steps, at])
+            times = np.stack([to_time(curve, steps), steps / curve.horizon], -1)
+            query[row] = times[len(seen) :]
+            if len(seen):
+                first = -len(seen) % patch  # the last point ends a patch
+                place = slice(first, first + len(seen))
+                step[row, place], value[row, place] = times[: len(seen)], seen.values
+                value[row, :first], there[row, place] = seen.values[0], 1.0
+                cutoff[row, 0] = times[len(seen) - 1]
+        return [step, value, there, np.full(len(curves), self._prior), cutoff, query]
 
-    def _logits(
-        self, step: Array, value: Array, lengths: Array, prior: Array, cutoff: Array, query: Array
-    ) -> Array:
-        """Of the bins ``[n_curves, n_at, n_bins]``, float64."""
+    def _logits(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> Array:
+        """Of the bins ``[n_curves, n_at, n_bins]``."""
         with torch.inference_mode():
-            arrays = (torch.from_numpy(array) for array in (step, value, lengths, prior))
-            state = self._network.encode(*arrays, last_only=True)
-            logits = self._network.predict(state, torch.from_numpy(cutoff), torch.from_numpy(query))[:, 0]
-        found: Array = logits.double().numpy()
+            arrays = map(torch.from_numpy, self._inputs(curves, at))
+            found: Array = self._inference.logits(*arrays).numpy()
         return found
-
-
-def _step(curve: Curve, steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Time and share of the horizon: ``[n, 2]``."""
-    return np.stack([to_time(curve, steps), steps / curve.horizon], -1)

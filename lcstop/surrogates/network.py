@@ -41,17 +41,12 @@ class CausalBlock(nn.Module):
         self.project = nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
-    def forward(self, x: Tensor, only: Tensor | None = None) -> Tensor:
-        """``[batch, length, width]`` to the same shape, or to ``[batch, 1, width]``, at ``only [batch]``."""
+    def forward(self, x: Tensor) -> Tensor:
+        """``[batch, length, width]`` to the same shape."""
         batch, length, width = x.shape
         qkv = self.qkv(self.norm_attention(x)).view(batch, length, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each [batch, heads, length, width / heads]
-        if only is not None:
-            rows = torch.arange(batch, device=x.device)
-            x, q = x[rows, only][:, None], q[rows, :, only][:, :, None]
-            seen = (torch.arange(length, device=x.device) <= only[:, None])[:, None, None]
-            mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-        elif self.training and x.device.type == "cpu":
+        if self.training and x.device.type == "cpu":
             # Written out: at these lengths the fused kernel's backward pass is half as fast in bf16 on CPUs.
             future = torch.full((length, length), -math.inf, dtype=q.dtype, device=x.device).triu(1)
             scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2) + future
@@ -103,15 +98,7 @@ class LCPFNNetwork(nn.Module):
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * config.layers))
         self.register_buffer("borders", torch.linspace(0, 1, config.n_bins + 1))
 
-    def encode(
-        self,
-        step: Tensor,
-        value: Tensor,
-        length: Tensor | None = None,
-        prior: Tensor | None = None,
-        *,
-        last_only: bool = False,
-    ) -> Tensor:
+    def encode(self, step: Tensor, value: Tensor, prior: Tensor | None = None) -> Tensor:
         """States of each curve before any point and after each of its patches.
 
         Patches are filled from the end of a curve, so that its last point ends one; only its first patch may
@@ -120,35 +107,24 @@ class LCPFNNetwork(nn.Module):
         Args:
             step: ``[batch, points, 2]``, time and share of the horizon.
             value: ``[batch, points]``.
-            length: ``[batch]`` points of each curve; what follows them is padding. All of them by default.
             prior: ``[batch]`` index in ``PRIORS`` of what each curve is taken from; the first by default.
-            last_only: Whether the state after the last patch of each curve is all that is asked for, which
-                takes an eighth less time.
 
         Returns:
-            ``[batch, patches + 1, width]``; state i has seen ``i * patch - (-length % patch)`` points. With
-            ``last_only`` ``[batch, 1, width]``.
+            ``[batch, patches + 1, width]``; state i has seen ``i * patch - (-points % patch)`` points.
         """
         batch, points = value.shape
         patch = self.config.patch
-        if length is None:
-            length = torch.full((batch,), points, device=value.device)
         if prior is None:
             prior = torch.zeros(batch, dtype=torch.long, device=value.device)
         features = point_features(step, value)
         n_patches = -(-points // patch)
-        source = torch.arange(n_patches * patch, device=value.device) - (-length % patch)[:, None]
-        there = (source >= 0) & (source < length[:, None])
-        source = source.clamp(0, max(points - 1, 0))[..., None].expand(-1, -1, features.shape[-1])
-        features = features.gather(1, source) * there[..., None] if points else features
+        features = nn.functional.pad(features, (0, 0, n_patches * patch - points, 0))
         # Autocast would round values to 8 bits before they are embedded; finals differ by less.
         with torch.autocast(value.device.type, enabled=False):
             tokens = self.embed(features.reshape(batch, n_patches, patch * _N_POINT_FEATURES))
         x = torch.cat([self.start[prior][:, None], tokens], 1)
-        for block in self.blocks[:-1]:
+        for block in self.blocks:
             x = block(x)
-        # Patches past a curve's own are padding; a causal state never sees what follows it.
-        x = self.blocks[-1](x, -(-length // patch) if last_only else None)
         states: Tensor = self.norm(x)
         return states
 

@@ -44,8 +44,10 @@ def to_time(curve: Curve, steps: NDArray[np.float64]) -> NDArray[np.float64]:
         >>> to_time(Curve([100, 200, 300], [0.1, 0.2, 0.3], horizon=2000), np.array([100.0, 2000.0])).tolist()
         [0.01, 0.2]
     """
-    between = np.diff(curve.steps) if len(curve) > 1 else curve.steps
-    spacing = float(np.median(between)) if len(curve) else 1.0
+    between = np.sort(np.diff(curve.steps) if len(curve) > 1 else curve.steps)
+    n = len(between)
+    # By hand: numpy's median takes as long as a layer of the network.
+    spacing = (between[(n - 1) // 2] + between[n // 2]) / 2 if n else 1.0
     report, last = steps / spacing, curve.horizon / spacing
     if last > RESOLUTION:
         report = 1 + (report - 1) * ((RESOLUTION - 1) / (last - 1))

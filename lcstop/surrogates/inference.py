@@ -1,0 +1,149 @@
+"""The forward pass of LC-PFN for forecasts: the arithmetic of the network and nothing around it.
+
+One curve is a few hundred small operations, and as modules they take as long again as what they compute. A
+test holds the logits to those of :class:`lcstop.surrogates.network.LCPFNNetwork`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_attention
+
+from lcstop.surrogates.network import LCPFNNetwork, point_features, query_features
+
+CHUNK = 64
+"""Curves taken at once: what lies between two layers stays in the cache of one core."""
+
+_MANY = 16
+"""Curves from which on bf16 is worth its conversions, on a CPU with AMX."""
+
+_ALIGNED = 16
+"""Keys are padded to a multiple of this: a softmax takes twice as long where it does not fill a register."""
+
+
+class _Layer(NamedTuple):
+    """Weight and bias."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+class _Block(NamedTuple):
+    norm_attention: _Layer
+    qkv: _Layer
+    project: _Layer
+    norm_mlp: _Layer
+    up: _Layer
+    down: _Layer
+
+
+class _Weights:
+    """Those of a network, with the matrices of the blocks and of the head in ``dtype``."""
+
+    def __init__(self, state: Mapping[str, Tensor], n_blocks: int, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self.blocks = [
+            _Block(
+                _layer(state, f"blocks.{i}.norm_attention"),
+                _layer(state, f"blocks.{i}.qkv", dtype),
+                _layer(state, f"blocks.{i}.project", dtype),
+                _layer(state, f"blocks.{i}.norm_mlp"),
+                _layer(state, f"blocks.{i}.mlp.0", dtype),
+                _layer(state, f"blocks.{i}.mlp.2", dtype),
+            )
+            for i in range(n_blocks)
+        ]
+        self.from_state, self.hidden, self.bins = (
+            _layer(state, name, dtype) for name in ("from_state", "head.1", "head.3")
+        )
+
+
+class Inference:
+    """Logits of a trained network, without gradients, on the CPU.
+
+    Many curves at once are multiplied in bf16 where the CPU does that in its matrix unit (AMX): a curve takes
+    half the time, and a hundredth of its forecast's mass moves at most, on the mean.
+
+    Example:
+        >>> from lcstop.surrogates.network import NetworkConfig
+        >>> inference = Inference(LCPFNNetwork(NetworkConfig(width=16, layers=1, heads=2, n_bins=8, patch=2)))
+        >>> step = torch.tensor([[[0.0, 0.0], [0.01, 0.2], [0.02, 0.4], [0.03, 0.6]]])
+        >>> value, there = torch.tensor([[0.4, 0.4, 0.5, 0.55]]), torch.tensor([[0.0, 1.0, 1.0, 1.0]])
+        >>> inference.logits(step, value, there, torch.tensor([0]), step[:, -1:], torch.ones(1, 1, 2)).shape
+        torch.Size([1, 1, 8])
+    """
+
+    def __init__(self, network: LCPFNNetwork) -> None:
+        self.patch = network.config.patch
+        self._heads = network.config.heads
+        state = network.state_dict()
+        self._start, self._from_query = state["start"], state["from_query.weight"]
+        self._embed, self._norm = _layer(state, "embed"), _layer(state, "norm")
+        self._exact = _Weights(state, network.config.layers, torch.float32)
+        self._fast = self._exact
+        if cpu_has_amx():
+            self._fast = _Weights(state, network.config.layers, torch.bfloat16)
+
+    def logits(
+        self, step: Tensor, value: Tensor, there: Tensor, prior: Tensor, cutoff: Tensor, query: Tensor
+    ) -> Tensor:
+        """Of the bins of the value at ``query``, after the last point of each curve.
+
+        Args:
+            step: ``[batch, points, 2]``, time and share of the horizon; ``points`` is a multiple of
+                ``patch``, and each curve is shifted so that its last point ends a patch.
+            value: ``[batch, points]``; before the first point of a curve its first value.
+            there: ``[batch, points]``, 1 where a curve has a point, else 0.
+            prior: ``[batch]`` index in ``PRIORS`` of what each curve is taken from.
+            cutoff: ``[batch, 1, 2]``, step of the last point (0 if none).
+            query: ``[batch, n_queries, 2]``, later steps.
+
+        Returns:
+            ``[batch, n_queries, n_bins]``, fp32.
+        """
+        weights = self._fast if len(value) >= _MANY else self._exact
+        batch, points = value.shape
+        features = point_features(step, value) * there[..., None]
+        features = features.reshape(batch, points // self.patch, self._embed.weight.shape[1])
+        tokens = linear(features, *self._embed)
+        x = torch.cat([self._start[prior][:, None], tokens], 1)
+        last = (there.sum(1) / self.patch).ceil().long()  # the state that has seen all of a curve
+        for block in weights.blocks[:-1]:
+            x = self._block(x, block, weights.dtype, None)
+        x = self._block(x, weights.blocks[-1], weights.dtype, last)
+        state = layer_norm(x, x.shape[-1:], *self._norm).to(weights.dtype)
+        asked = linear(query_features(cutoff.expand_as(query), query), self._from_query)
+        hidden = gelu(linear(state, *weights.from_state) + asked).to(weights.dtype)
+        return linear(gelu(linear(hidden, *weights.hidden)), *weights.bins).float()
+
+    def _block(self, x: Tensor, block: _Block, dtype: torch.dtype, last: Tensor | None) -> Tensor:
+        """A causal block at all tokens, or at those that ``last [batch]`` names."""
+        batch, length, width = x.shape
+        seen = linear(layer_norm(x, (width,), *block.norm_attention).to(dtype), *block.qkv)
+        qkv = seen.new_zeros(batch, length + -length % _ALIGNED, 3 * width)
+        qkv[:, :length] = seen
+        q, k, v = qkv.view(batch, -1, 3, self._heads, width // self._heads).permute(2, 0, 3, 1, 4).unbind()
+        if last is None:
+            mixed = scaled_dot_product_attention(q[:, :, :length], k, v, is_causal=True)
+        else:
+            rows = torch.arange(batch)
+            x, q = x[rows, last][:, None], q[rows, :, last][:, :, None]
+            past = (torch.arange(k.shape[2]) <= last[:, None])[:, None, None]
+            mixed = scaled_dot_product_attention(q, k, v, attn_mask=past)
+        x = x + linear(mixed.transpose(1, 2).reshape(x.shape), *block.project)
+        inner = gelu(linear(layer_norm(x, (width,), *block.norm_mlp).to(dtype), *block.up))
+        return x + linear(inner, *block.down)
+
+
+def cpu_has_amx() -> bool:
+    """Whether the CPU multiplies matrices in bf16."""
+    tell = getattr(torch.cpu, "get_capabilities", None)  # older versions of torch cannot tell
+    return tell is not None and bool(tell().get("amx_bf16", False))
+
+
+def _layer(state: Mapping[str, Tensor], name: str, dtype: torch.dtype = torch.float32) -> _Layer:
+    return _Layer(state[f"{name}.weight"].to(dtype), state[f"{name}.bias"].to(dtype))
