@@ -2,9 +2,9 @@
 
     python benchmarks/forecast.py [lcpfn:WEIGHTS]
 
-The last of 100 points from the first 50 of curves of the prior. The network always works on one thread, so
-that what the user has set for torch makes no difference; both settings are shown. ``mcmc`` needs
-``lcstop[mcmc]``.
+The last of 100 points from the first 50 of curves of the prior. The network works on threads of its own,
+whatever the user has set for torch: on one up to 64 curves, on two beyond, for which both are shown. MCMC is
+timed as we ship it, all walkers at once, and walker by walker as published; it needs ``lcstop[mcmc]``.
 """
 
 import subprocess
@@ -12,27 +12,29 @@ import sys
 from functools import partial
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 from speed import interleaved, machine
 
-from lcstop import Curve, MetricScale
+from lcstop import Curve, MetricScale, Surrogate, threads
 from lcstop.evaluation.cases import prior_values
 from lcstop.evaluation.specs import load
+from lcstop.surrogates.inference import CHUNK
+from lcstop.surrogates.mcmc import MCMC
 from lcstop.surrogates.weights import SHIPPED, load_network
 
 OBSERVED, HORIZON = 50, 100
 REPETITIONS = {1: 1000, 10: 200, 1000: 10}
 
 
-def milliseconds(specs: list[str], n: int, repetitions: int) -> list[float]:
+def milliseconds(surrogates: list[Surrogate], n: int, repetitions: int) -> list[float]:
     """Medians of a forecast of ``n`` curves at once, the surrogates in turn."""
     steps, scale = np.arange(1.0, OBSERVED + 1), MetricScale("maximize", 0.0, 1.0)
     curves = [Curve(steps, row[:OBSERVED], HORIZON) for row in prior_values(n, seed=0, length=HORIZON)]
-    calls = [partial(load(spec).forecast, curves, [HORIZON], scale) for spec in specs]
+    calls = [partial(one.forecast, curves, [HORIZON], scale) for one in surrogates]
     return (1e3 * np.median(interleaved(calls, repetitions), axis=1)).tolist()
 
 
@@ -53,16 +55,26 @@ def main(spec: str) -> None:
         "import: " + ", ".join(f"{m} {import_seconds(m):.2f} s" for m in ("lcstop", "numpy", "torch"))
     )
     table = Table(title="Milliseconds of a forecast, medians")
-    for title in ("curves at once", "torch threads", "lcpfn", "each", "powerlaw, each", "mcmc, each"):
+    titles = (
+        "curves at once",
+        "threads",
+        "lcpfn",
+        "each",
+        "powerlaw, each",
+        "mcmc",
+        "mcmc, walker by walker",
+    )
+    for title in titles:
         table.add_column(title, justify="right")
-    slow = milliseconds([spec, "mcmc"], 1, 5)
+    surrogate, peer = load(spec), load("powerlaw")
+    slow = milliseconds([MCMC(), MCMC(vectorize=False)], 1, 3)
     for n, repetitions in REPETITIONS.items():
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            ours, theirs = milliseconds([spec, "powerlaw"], n, repetitions if n < 1000 else repetitions // 2)
+        for at_once in (1, 2) if n > CHUNK else (1,):
+            with patch.object(threads, "_AT_ONCE", at_once):
+                ours, theirs = milliseconds([surrogate, peer], n, repetitions)
             each = ours / n
-            peers = [f"{x:.1f} ({x / each:,.0f} x)" for x in (theirs / n, slow[1])]
-            table.add_row(f"{n:,}", str(threads), f"{ours:.2f}", f"{each:.2f}", *peers)
+            peers = [f"{x:.1f} ({x / each:,.0f} x)" for x in (theirs / n, *slow)]
+            table.add_row(f"{n:,}", str(at_once), f"{ours:.2f}", f"{each:.2f}", *peers)
     console.print(table)
 
 

@@ -77,10 +77,8 @@ def stop_in_study(
     )
     if incumbent is not None:
         reason += f", P(beat {incumbent:.5g}) = {p_beat:.3g}"
-    if to_come is None:
-        reason += "; less is asked before a trial has finished"
-    elif to_come > MUCH_TO_COME:
-        reason += f"; less is asked where trials still gain {to_come:.2g} times their spread"
+    if to_come > MUCH_TO_COME:
+        reason += f"; less is asked where trials may still gain {to_come:.2g} times their spread"
     if low[-1] and not votes[-1]:
         reason += "; leads at its step"
     reason += careful

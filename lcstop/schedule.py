@@ -42,20 +42,20 @@ class Schedule:
         ratio = share / self.first * (1 + 1e-9)
         return 0 if ratio < 1 else 1 + math.floor(math.log(ratio) / math.log(self.ratio))
 
-    def asked(self, share: float, confidence: float, to_come: float | None) -> float:
+    def asked(self, share: float, confidence: float, to_come: float) -> float:
         """The least probability with which a trial goes on; the schedule is for a confidence of 0.95.
 
         It is less where more than :data:`MUCH_TO_COME` is to come (see
         :class:`lcstop.studies.policy.Verdict`), for then the order may still turn round, as it does when a
-        learning rate falls. It is half as much as long as no trial has finished, when nobody knows.
+        learning rate falls.
 
         Example:
             >>> schedule = SCHEDULES["balanced"]
-            >>> [round(schedule.asked(0.1, 0.95, to_come), 3) for to_come in (0, 2, 4, 20, None)]
-            [0.1, 0.1, 0.05, 0.01, 0.05]
+            >>> [round(schedule.asked(0.1, 0.95, to_come), 3) for to_come in (0, 2, 4, 20)]
+            [0.1, 0.1, 0.05, 0.01]
         """
         asked = min(self.most, self.threshold + self.slope * share) * (1 - confidence) / 0.05
-        return asked / 2 if to_come is None else asked * MUCH_TO_COME / max(to_come, MUCH_TO_COME)
+        return asked * MUCH_TO_COME / max(to_come, MUCH_TO_COME)
 
 
 MUCH_TO_COME = 2.0

@@ -15,6 +15,9 @@ from lcstop.studies.network import StudyNetwork
 from lcstop.studies.view import Look, look
 from lcstop.threads import apart
 
+MOST_UNKNOWN = 4.0
+"""The most that is taken to be to come as long as no trial has finished, and with a first report."""
+
 
 class Verdict(NamedTuple):
     """What the network says of a trial.
@@ -26,13 +29,14 @@ class Verdict(NamedTuple):
             other trial has ever been.
         to_come: What trials that finished have still gained after this step (median), in units of how far
             trials are apart at this step (their 10 % to 90 % quantiles): where it is large, ranks say little
-            yet. None as long as no trial has finished.
+            yet. As long as no trial has finished, twice what there would be if every doubling of the steps
+            brought as much as the last one did, and at most :data:`MOST_UNKNOWN`.
     """
 
     p_top: float
     p_beat: float
     leads: bool
-    to_come: float | None
+    to_come: float
 
 
 class StudyPolicy:
@@ -83,22 +87,30 @@ def _leads(seen: Look) -> bool:
     return bool(len(so_far)) and bool(seen.gains[..., :cutoff].amax() > so_far.max())
 
 
-def _to_come(seen: Look) -> float | None:
-    context, cutoff = seen.context, int(seen.cutoff)
-    steps = torch.arange(context.gains.shape[2])
-    best = context.gains.masked_fill(steps >= context.lengths[..., None], NONE).cummax(2).values
-    ended = best[context.finished]
+def _to_come(seen: Look) -> float:
+    cutoff = int(seen.cutoff)
+    gains = torch.cat([seen.context.gains, seen.gains], 1)[0]
+    lengths = torch.cat([seen.context.lengths[0], seen.cutoff])
+    steps = torch.arange(gains.shape[1])
+    best = gains.masked_fill(steps >= lengths[:, None], NONE).cummax(1).values
+    ended = best[:-1][seen.context.finished[0]]
     ended = ended[ended[:, cutoff - 1] > NONE]
-    if not len(ended):
-        return None
-    to_come = float((ended[:, -1] - ended[:, cutoff - 1]).quantile(0.5))
-    at_cutoff = torch.cat([context.gains, seen.gains], 1)[..., cutoff - 1]
-    reached = torch.cat([context.lengths >= cutoff, torch.tensor([[True]])], 1)
-    outer = torch.tensor([0.1, 0.9], dtype=at_cutoff.dtype)
-    low, high = at_cutoff[reached & (at_cutoff > NONE)].quantile(outer).tolist()
+    if len(ended):
+        most, gained = math.inf, ended[:, -1] - ended[:, cutoff - 1]
+    else:
+        half = cutoff // 2
+        here = best[lengths >= cutoff]
+        here = here[here[:, half - 1] > NONE] if half else here[:0]
+        if not len(here):
+            return MOST_UNKNOWN
+        doublings = math.log2(len(steps) / cutoff) / math.log2(cutoff / half)
+        most, gained = MOST_UNKNOWN, 2 * doublings * (here[:, cutoff - 1] - here[:, half - 1])
+    to_come = float(gained.quantile(0.5))
+    now = gains[lengths >= cutoff, cutoff - 1]
+    low, high = now[now > NONE].quantile(torch.tensor([0.1, 0.9], dtype=now.dtype)).tolist()
     if to_come <= 0:
         return 0.0
-    return to_come / (high - low) if high > low else math.inf
+    return min(most, to_come / (high - low) if high > low else math.inf)
 
 
 def _surpasses(
