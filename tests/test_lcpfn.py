@@ -163,8 +163,10 @@ from lcstop import Curve, MetricScale, load_surrogate
 torch.set_num_threads(2); torch.set_default_dtype(torch.float64); torch.set_default_device("meta")
 torch.manual_seed(5); state = torch.get_rng_state()
 with torch.autocast("cpu", torch.bfloat16):
-    f = load_surrogate().forecast([Curve([1, 2], [.1, .2], 9)], at=[9], scale=MetricScale("maximize", 0., 1.))
-assert 0 < f.median()[0, 0] < 1
+    scale, surrogate = MetricScale("maximize", 0., 1.), load_surrogate()
+    for n in (1, 200):  # the latter in chunks, on two threads, in bf16 where the CPU has AMX
+        f = surrogate.forecast([Curve([1, 2], [.1, .2], 9)] * n, at=[9], scale=scale)
+assert f.median().shape == (200, 1) and 0 < f.median()[0, 0] < 1
 assert torch.get_num_threads() == 2 and torch.get_default_dtype() == torch.float64
 assert torch.get_default_device().type == "meta" and torch.equal(state, torch.get_rng_state())
 assert not torch.is_inference_mode_enabled() and torch.is_grad_enabled()
@@ -178,7 +180,7 @@ def test_forecasts_side_by_side_leave_the_number_of_threads():
     try:
         surrogate, curve = load_surrogate(), saturating(50, 20)
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: surrogate.forecast([curve], at=[50], scale=UNIT), range(40)))
+            list(pool.map(lambda i: surrogate.forecast([curve] * (1 + i), at=[50], scale=UNIT), range(80)))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -149,11 +149,11 @@ def test_before_a_trial_has_finished_it_is_guessed_from_the_last_doubling_of_the
     low, high = np.quantile([1, 2, 3, 5], [0.1, 0.9])
     trial, *others = levels(8, gain=0.3)
     # Two doublings are left.
-    assert verdict(trial, others).to_come == pytest.approx(2 * 2 * 0.3 / (high - low))
+    assert verdict(trial, others).to_come == pytest.approx(4 * 2 * 0.3 / (high - low))
     # What a trial that was stopped, or has come farther, has gained elsewhere does not count.
     elsewhere = [levels(5, gain=9.0)[0], *levels(12, gain=0.3)]
     low, high = np.quantile([1, 2, 3, 5] * 2, [0.1, 0.9])
-    assert verdict(trial, others + elsewhere).to_come == pytest.approx(2 * 2 * 0.3 / (high - low))
+    assert verdict(trial, others + elsewhere).to_come == pytest.approx(4 * 2 * 0.3 / (high - low))
     falling, *others = levels(8, gain=-0.3)
     assert verdict(falling, others).to_come == 0
     # It is never more than 4, so that half is asked at least; neither with a first report.

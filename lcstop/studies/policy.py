@@ -29,8 +29,8 @@ class Verdict(NamedTuple):
             other trial has ever been.
         to_come: What trials that finished have still gained after this step (median), in units of how far
             trials are apart at this step (their 10 % to 90 % quantiles): where it is large, ranks say little
-            yet. As long as no trial has finished, twice what there would be if every doubling of the steps
-            brought as much as the last one did, and at most :data:`MOST_UNKNOWN`.
+            yet. As long as no trial has finished, four times what there would be if every doubling of the
+            steps brought as much as the last one did, and at most :data:`MOST_UNKNOWN`.
     """
 
     p_top: float
@@ -104,7 +104,7 @@ def _to_come(seen: Look) -> float:
         if not len(here):
             return MOST_UNKNOWN
         doublings = math.log2(len(steps) / cutoff) / math.log2(cutoff / half)
-        most, gained = MOST_UNKNOWN, 2 * doublings * (here[:, cutoff - 1] - here[:, half - 1])
+        most, gained = MOST_UNKNOWN, 4 * doublings * (here[:, cutoff - 1] - here[:, half - 1])
     to_come = float(gained.quantile(0.5))
     now = gains[lengths >= cutoff, cutoff - 1]
     low, high = now[now > NONE].quantile(torch.tensor([0.1, 0.9], dtype=now.dtype)).tolist()
