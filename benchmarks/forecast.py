@@ -4,7 +4,8 @@
 
 The last of 100 points from the first 50 of curves of the prior. The network works on threads of its own,
 whatever the user has set for torch: on one up to 64 curves, on two beyond, for which both are shown. MCMC is
-timed as we ship it, all walkers at once, and walker by walker as published; it needs ``lcstop[mcmc]``.
+timed as we ship it, all walkers at once, and walker by walker as published; it needs ``lcstop[mcmc]``. Both
+peers take one thread.
 """
 
 import subprocess
@@ -15,6 +16,7 @@ from statistics import median
 from unittest.mock import patch
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 from speed import interleaved, machine
@@ -47,6 +49,7 @@ def import_seconds(module: str) -> float:
 
 def main(spec: str) -> None:
     """Print the tables."""
+    torch.set_num_threads(1)  # of the peers, which would wait for each other beside the threads of ours
     console, path = Console(), Path(spec.partition(":")[2] or SHIPPED / "lcpfn.safetensors")
     size = sum(parameter.numel() for parameter in load_network(path).parameters())
     console.print(machine())

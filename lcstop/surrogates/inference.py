@@ -134,9 +134,10 @@ class Inference:
             x, q = x[rows, last][:, None], q[rows, :, last][:, :, None]
             past = (torch.arange(k.shape[2]) <= last[:, None])[:, None, None]
             mixed = scaled_dot_product_attention(q, k, v, attn_mask=past)
-        x = x + linear(mixed.transpose(1, 2).reshape(x.shape), *block.project)
+        x += linear(mixed.transpose(1, 2).reshape(x.shape), *block.project)
         inner = gelu(linear(layer_norm(x, (width,), *block.norm_mlp).to(dtype), *block.up))
-        return x + linear(inner, *block.down)
+        x += linear(inner, *block.down)
+        return x
 
 
 def cpu_has_amx() -> bool:
