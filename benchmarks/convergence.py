@@ -21,6 +21,7 @@ from lcstop import Curve, MetricScale, load_surrogate
 from lcstop.evaluation.packs import find_packs, read_pack
 from lcstop.surrogates import Surrogate
 
+RESULTS = Path("runs/convergence.json")
 FAMILIES = ("deepobs", "stepback", "accelerating_nas")  # the tuning split
 SHARES = (0.005, 0.01, 0.02, 0.05)
 CONFIDENCES = (0.8, 0.9, 0.95, 0.99)
@@ -106,14 +107,15 @@ def measure(
 
 
 def main() -> None:
-    """Measure every pack, write the rows, and print one line for each rule and min_gain."""
+    """Measure every pack, write the rows to ``RESULTS``, print one line for each rule and min_gain."""
     families = [word for word in sys.argv[1:] if not word.startswith("-")] or FAMILIES
     surrogate, rows = load_surrogate(), list[dict[str, object]]()
     for path, entry in find_packs(Path(os.environ["LCSTOP_CURVES"])):
         if entry.get("family", path.parent.name) in families:
             rows += measure(path, entry, surrogate, alone="--alone" in sys.argv)
             print(path.stem, file=sys.stderr, flush=True)
-    Path("convergence.json").write_text(json.dumps(rows))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(rows))
     print("min_gain | group | rule | saved | stopped | gain forgone: median, 95 % | would have gained more")
     keys = dict.fromkeys((row["min_gain"], row["group"], row["rule"]) for row in rows)
     for key in sorted(keys, key=str):

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from lcstop.evaluation.cases import LABELS
 from lcstop.evaluation.summary import LEVELS, PACKS, scopes_of
+from lcstop.evaluation.timing import BATCH
 
 _MEASURES = {"log_likelihood": "log-lik.", "crps": "CRPS", "error": "MAE", "unit_error": "unit MAE"}
 
@@ -143,7 +144,7 @@ def _seconds(summary: Mapping[str, Any], surrogates: Sequence[str]) -> Table:
         "median",
         f"times {surrogates[0]}",
         "one step,\nalone",
-        "one step,\n100 at once",
+        f"one step,\n{BATCH} at once",
     )
     table = _table("Time of a forecast on one thread", "on", "surrogate", *columns, text_columns=2)
     shown = {task["task"] for task in summary["tasks"] if task["family"] == "prior"} | {PACKS}
