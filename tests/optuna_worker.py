@@ -3,7 +3,8 @@
 A storage is an Optuna URL, ``journal:PATH`` or ``grpc:PORT``. With ``UNTIL`` in the environment the worker
 goes on until so many trials of the study have ended, whoever ran them, and tries again what fails in Optuna's
 own calls, as a user does whose database is restarted now and then; ``should_prune`` is never tried again.
-``LOG`` names a file for every decision, and ``KILL_AT=TRIAL:EPOCH`` ends the process there.
+``BEGIN`` names a file that it waits for before its first trial, ``LOG`` one for every decision, and
+``KILL_AT=TRIAL:EPOCH`` ends the process there.
 """
 
 import json
@@ -130,6 +131,9 @@ def main() -> None:
     study = persist(lambda: open_study(url, seed))
     with Path(os.environ.get("LOG", os.devnull)).open("w", encoding="utf-8") as log:
         log_decisions(study.pruner, log)
+        write(log, {"ready": os.getpid()})
+        while "BEGIN" in os.environ and not Path(os.environ["BEGIN"]).exists():
+            time.sleep(0.01)
         if "UNTIL" in os.environ:
             run_until(study, n_trials, log)
         else:

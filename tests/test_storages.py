@@ -42,8 +42,16 @@ class Workers:
         seed = len(self.logs) + 1
         self.logs.append(self.folder / f"{seed}.log")
         environment = {"OMP_NUM_THREADS": "1", "UNTIL": "1", "LOG": str(self.logs[-1])}
+        environment["BEGIN"] = str(self.folder / "begin")
         command = [sys.executable, "-W", "error", str(WORKER), self.url, str(seed), str(self.n_trials)]
         self.running.append(subprocess.Popen(command, env=os.environ | environment))  # noqa: S603
+
+    def begin(self) -> None:
+        """Let them begin once all are there: one alone may be through before the next has started."""
+        while sum("ready" in row for row in self.rows()) < len(self.running):
+            assert all(worker.poll() is None for worker in self.running)
+            time.sleep(0.05)
+        (self.folder / "begin").touch()
 
     def kill(self) -> None:
         """One of them, wherever it is."""
@@ -62,6 +70,7 @@ def run(url: str, n_workers: int, n_trials: int, folder: Path, fault: Callable[[
     workers = Workers(url, n_trials, folder)
     for _ in range(n_workers):
         workers.start()
+    workers.begin()
     for share, happens in ((3, workers.kill), (3, workers.start), (2, fault)):
         while sum("ended" in row for row in workers.rows()) < n_trials / share:
             assert any(worker.poll() is None for worker in workers.running)
