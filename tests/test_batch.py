@@ -89,7 +89,7 @@ def test_training_and_forecasting_agree_on_time(horizon):
     steps = np.arange(1, horizon + 1, dtype=np.float64)
     curve = Curve(steps, steps, horizon)
     trained = to_steps(torch.arange(1, horizon + 1), horizon)
-    assert trained[:, 0].numpy() == pytest.approx(to_time(curve, steps), rel=1e-5)
+    assert trained[:, 0].numpy() == pytest.approx(to_time([curve], steps[None])[0], rel=1e-5)
     assert trained[:, 1].numpy() == pytest.approx(steps / horizon, rel=1e-6)
 
 

@@ -30,24 +30,25 @@ def arguments(n_curves: int, lengths: list[int], patch: int):
         if n:
             value[row, :first], cutoff[row] = seen[0], when[-1]
         curves.append((when[None], seen[None]))
-    prior = torch.arange(n_curves) % 2
+    patches = torch.tensor([-(-n // patch) for n in lengths])
     query = torch.full((n_curves, 3, 2), 0.9) + torch.arange(3)[:, None] / 100
-    return (step, value, there, prior, cutoff, query), curves
+    return (step, value, there, patches, cutoff, query), curves
 
 
+@pytest.mark.parametrize("lengths", [[0, 1, 2, 3, 4, 5, 17, 64, 80], [17, 18, 20], [0]])
 @pytest.mark.parametrize("patch", [1, 4])
-def test_the_logits_are_those_of_the_network(patch):
-    lengths = [0, 1, 2, 3, 4, 5, 17, 64, 80]
+@pytest.mark.parametrize("prior", [0, 1])
+def test_the_logits_are_those_of_the_network(patch, lengths, prior):
     torch.manual_seed(0)
     network = LCPFNNetwork(NetworkConfig(width=32, layers=3, heads=4, n_bins=50, patch=patch)).eval()
     with torch.no_grad():
         for parameter in network.parameters():  # norms and biases are not ones and zeros
             parameter.add_(0.3 * torch.randn(parameter.shape))
         inputs, curves = arguments(len(lengths), lengths, patch)
-        found = Inference(network).logits(*inputs)
+        found = Inference(network).logits(prior, *inputs)
         assert found.shape == (len(lengths), 3, 50)
         for row, (step, value) in enumerate(curves):
-            state = network.encode(step, value, prior=inputs[3][row : row + 1])[:, -1:]
+            state = network.encode(step, value, prior=torch.tensor([prior]))[:, -1:]
             query = inputs[5][row : row + 1, None]
             expected = network.predict(state, inputs[4][row : row + 1], query)[:, 0]
             assert torch.allclose(found[row : row + 1], expected, atol=1e-4, rtol=1e-4)

@@ -15,7 +15,7 @@ from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_att
 
 from lcstop.surrogates.network import LCPFNNetwork, point_features, query_features
 
-CHUNK = 64
+CHUNK = 100
 """Curves taken at once: what lies between two layers stays in the cache of one core."""
 
 _MANY = 16
@@ -73,7 +73,8 @@ class Inference:
         >>> inference = Inference(LCPFNNetwork(NetworkConfig(width=16, layers=1, heads=2, n_bins=8, patch=2)))
         >>> step = torch.tensor([[[0.0, 0.0], [0.01, 0.2], [0.02, 0.4], [0.03, 0.6]]])
         >>> value, there = torch.tensor([[0.4, 0.4, 0.5, 0.55]]), torch.tensor([[0.0, 1.0, 1.0, 1.0]])
-        >>> inference.logits(step, value, there, torch.tensor([0]), step[:, -1:], torch.ones(1, 1, 2)).shape
+        >>> patches, cutoff, query = torch.tensor([2]), step[:, -1:], torch.ones(1, 1, 2)
+        >>> inference.logits(0, step, value, there, patches, cutoff, query).shape
         torch.Size([1, 1, 8])
     """
 
@@ -89,16 +90,24 @@ class Inference:
             self._fast = _Weights(state, network.config.layers, torch.bfloat16)
 
     def logits(
-        self, step: Tensor, value: Tensor, there: Tensor, prior: Tensor, cutoff: Tensor, query: Tensor
+        self,
+        prior: int,
+        step: Tensor,
+        value: Tensor,
+        there: Tensor,
+        seen: Tensor,
+        cutoff: Tensor,
+        query: Tensor,
     ) -> Tensor:
         """Of the bins of the value at ``query``, after the last point of each curve.
 
         Args:
+            prior: Index in ``PRIORS`` of what the curves are taken from.
             step: ``[batch, points, 2]``, time and share of the horizon; ``points`` is a multiple of
                 ``patch``, and each curve is shifted so that its last point ends a patch.
             value: ``[batch, points]``; before the first point of a curve its first value.
             there: ``[batch, points]``, 1 where a curve has a point, else 0.
-            prior: ``[batch]`` index in ``PRIORS`` of what each curve is taken from.
+            seen: ``[batch]``, patches of each curve.
             cutoff: ``[batch, 1, 2]``, step of the last point (0 if none).
             query: ``[batch, n_queries, 2]``, later steps.
 
@@ -110,31 +119,36 @@ class Inference:
         features = point_features(step, value) * there[..., None]
         features = features.reshape(batch, points // self.patch, self._embed.weight.shape[1])
         tokens = linear(features, *self._embed)
-        x = torch.cat([self._start[prior][:, None], tokens], 1)
-        last = (there.sum(1) / self.patch).ceil().long()  # the state that has seen all of a curve
+        x = torch.cat([self._start[prior].expand(batch, 1, -1), tokens], 1)
         for block in weights.blocks[:-1]:
-            x = self._block(x, block, weights.dtype, None)
-        x = self._block(x, weights.blocks[-1], weights.dtype, last)
+            x = self._block(x, block, weights.dtype)
+        x = self._block(x, weights.blocks[-1], weights.dtype, seen)
         state = layer_norm(x, x.shape[-1:], *self._norm).to(weights.dtype)
         asked = linear(query_features(cutoff.expand_as(query), query), self._from_query)
         hidden = gelu(linear(state, *weights.from_state) + asked).to(weights.dtype)
         return linear(gelu(linear(hidden, *weights.hidden)), *weights.bins).float()
 
-    def _block(self, x: Tensor, block: _Block, dtype: torch.dtype, last: Tensor | None) -> Tensor:
-        """A causal block at all tokens, or at those that ``last [batch]`` names."""
+    def _block(self, x: Tensor, block: _Block, dtype: torch.dtype, seen: Tensor | None = None) -> Tensor:
+        """A causal block at all tokens, or at the one of each curve that has seen ``seen [batch]`` patches.
+
+        Attention is in fp32 throughout: at these sizes that of bf16 takes half as long again.
+        """
         batch, length, width = x.shape
-        seen = linear(layer_norm(x, (width,), *block.norm_attention).to(dtype), *block.qkv)
-        qkv = seen.new_zeros(batch, length + -length % _ALIGNED, 3 * width)
-        qkv[:, :length] = seen
+        found = linear(layer_norm(x, (width,), *block.norm_attention).to(dtype), *block.qkv)
+        qkv = x.new_zeros(batch, length + -length % _ALIGNED, 3 * width)
+        qkv[:, :length] = found
         q, k, v = qkv.view(batch, -1, 3, self._heads, width // self._heads).permute(2, 0, 3, 1, 4).unbind()
-        if last is None:
+        if seen is None:
             mixed = scaled_dot_product_attention(q[:, :, :length], k, v, is_causal=True)
+        elif bool((seen == length - 1).all()):
+            x, q, k, v = x[:, -1:], q[:, :, length - 1 : length], k[:, :, :length], v[:, :, :length]
+            mixed = scaled_dot_product_attention(q, k, v)
         else:
             rows = torch.arange(batch)
-            x, q = x[rows, last][:, None], q[rows, :, last][:, :, None]
-            past = (torch.arange(k.shape[2]) <= last[:, None])[:, None, None]
+            x, q = x[rows, seen][:, None], q[rows, :, seen][:, :, None]
+            past = (torch.arange(k.shape[2]) <= seen[:, None])[:, None, None]
             mixed = scaled_dot_product_attention(q, k, v, attn_mask=past)
-        x += linear(mixed.transpose(1, 2).reshape(x.shape), *block.project)
+        x += linear(mixed.transpose(1, 2).reshape(x.shape).to(dtype), *block.project)
         inner = gelu(linear(layer_norm(x, (width,), *block.norm_mlp).to(dtype), *block.up))
         x += linear(inner, *block.down)
         return x

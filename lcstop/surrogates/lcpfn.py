@@ -63,27 +63,28 @@ class LCPFN(UnitSurrogate):
     def _inputs(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> list[Array]:
         """What :meth:`lcstop.surrogates.inference.Inference.logits` takes."""
         points, patch = [thin(curve) for curve in curves], self._inference.patch
-        longest = max(len(curve) for curve in points)
+        lengths = np.array([len(curve) for curve in points])
+        longest = int(lengths.max())
         length = longest + -longest % patch
-        step = np.zeros((len(curves), length, 2), np.float32)
+        steps = np.empty((len(curves), length + 1 + len(at)))
         value, there = np.zeros((2, len(curves), length), np.float32)
-        cutoff = np.zeros((len(curves), 1, 2), np.float32)
-        query = np.empty((len(curves), len(at), 2), np.float32)
-        for row, (curve, seen) in enumerate(zip(curves, points, strict=True)):
-            steps = np.concatenate([seen.steps, at])
-            times = np.stack([to_time(curve, steps), steps / curve.horizon], -1)
-            query[row] = times[len(seen) :]
+        steps[:, :length], steps[:, length + 1 :] = 0.0, at
+        for row, seen in enumerate(points):
+            steps[row, length] = seen.cutoff
             if len(seen):
                 first = -len(seen) % patch  # the last point ends a patch
                 place = slice(first, first + len(seen))
-                step[row, place], value[row, place] = times[: len(seen)], seen.values
+                steps[row, place], value[row, place] = seen.steps, seen.values
                 value[row, :first], there[row, place] = seen.values[0], 1.0
-                cutoff[row, 0] = times[len(seen) - 1]
-        return [step, value, there, np.full(len(curves), self._prior), cutoff, query]
+        horizon = np.array([[curve.horizon] for curve in curves])
+        times = np.stack([to_time(curves, steps), steps / horizon], -1).astype(np.float32)
+        times[lengths == 0, length] = 0.0
+        step, cutoff, query = np.split(times, [length, length + 1], 1)
+        return [step, value, there, -(-lengths // patch), cutoff, query]
 
     def _logits(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> Array:
         """Of the bins ``[n_curves, n_at, n_bins]``."""
         with torch.inference_mode():
             arrays = map(torch.from_numpy, self._inputs(curves, at))
-            found: Array = self._inference.logits(*arrays).numpy()
+            found: Array = self._inference.logits(self._prior, *arrays).numpy()
         return found

@@ -146,7 +146,7 @@ class LCPFNNetwork(nn.Module):
         return logits
 
 
-_FREQUENCIES = tuple(math.pi * 2**k for k in range(1, 8))
+_FREQUENCIES = torch.tensor([math.pi * 2**k for k in range(1, 8)], dtype=torch.float32, device="cpu")
 _N_POINT_FEATURES = 7 + 2 * len(_FREQUENCIES)
 _N_QUERY_FEATURES = 10
 
@@ -159,10 +159,9 @@ def point_features(step: Tensor, value: Tensor) -> Tensor:
     """
     previous = torch.cat([value[:, :1], value[:, :-1]], 1)
     change = ((value - previous) * 20).clamp(-5, 5)
-    phases = value[..., None] * value.new_tensor(_FREQUENCIES)
-    when = torch.cat([(step - 0.5) * 3.5, log_time(step)], -1)
+    phases = value[..., None] * _FREQUENCIES.to(value)
     plain = torch.stack([(value - 0.5) * 3.5, change, torch.ones_like(value)], -1)
-    return torch.cat([when, phases.sin(), phases.cos(), plain], -1)
+    return torch.cat([(step - 0.5) * 3.5, log_time(step), phases.sin(), phases.cos(), plain], -1)
 
 
 def query_features(cutoff: Tensor, query: Tensor) -> Tensor:

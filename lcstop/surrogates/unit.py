@@ -40,9 +40,14 @@ class UnitSurrogate(ABC):
         if not curves:
             raise ValueError("curves must hold at least one curve")
         steps_ahead = np.atleast_1d(np.asarray(at, np.float64))
-        check_ahead(curves, steps_ahead)
         finite = [curve.finite() for curve in curves]
-        units = [Curve(curve.steps, scale.to_unit(curve.values), curve.horizon) for curve in finite]
+        check_ahead(finite, steps_ahead)
+        values = scale.to_unit(np.concatenate([curve.values for curve in finite]))
+        ends = np.cumsum([len(curve) for curve in finite])
+        units = [
+            Curve(curve.steps, values[end - len(curve) : end], curve.horizon)
+            for curve, end in zip(finite, ends, strict=True)
+        ]
         return Forecast(self.unit_forecast(units, steps_ahead).restrict(0.0, 1.0), scale)
 
 
@@ -57,4 +62,5 @@ def prior_time(
         ([1.0, 2.0], [0.3, 0.4], [50.0])
     """
     seen = thin(curve)
-    return RESOLUTION * to_time(curve, seen.steps), seen.values, RESOLUTION * to_time(curve, at)
+    t = RESOLUTION * to_time([curve], np.concatenate([seen.steps, at])[None])[0]
+    return t[: len(seen)], seen.values, t[len(seen) :]
