@@ -78,4 +78,7 @@ class CurveList(Sequence[Curve]):
 
     def where(self, mask: Mask) -> CurveList:
         """The curves where ``mask [n]`` holds."""
-        return self if mask.all() else CurveList.of(self._curves[mask], self.facts[mask])
+        if mask.all():
+            return self
+        # Rows by ``compress``: a mask as an index takes five times as long.
+        return CurveList.of(self._curves[mask], self.facts.compress(mask, axis=0))

@@ -65,8 +65,8 @@ class Roster:
         finished, unfinished = states == _FINISHED, states > _FINISHED
         return StudyView(
             direction,
-            CurveList.of(self._curves[finished], self._facts[finished]),
-            CurveList.of(self._curves[unfinished], self._facts[unfinished]),
+            CurveList.of(self._curves[finished], self._facts.compress(finished, axis=0)),
+            CurveList.of(self._curves[unfinished], self._facts.compress(unfinished, axis=0)),
             judged,
             int((states == _STOPPED).sum()),
             [spared for at, spared in sorted(self._spared.items()) if at != without],

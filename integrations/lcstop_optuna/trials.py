@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from itertools import compress, count
+from operator import is_not
 from typing import NamedTuple
 
-import numpy as np
 import optuna
-from numpy.typing import NDArray
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -42,22 +41,20 @@ class Others:
 
     def __init__(self, horizon: float | str) -> None:
         self._horizon = horizon
-        self._known = _Known(Roster(), np.zeros(0, np.int64), ())
+        self._known = _Known(Roster(), [])
 
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
         trials = study.get_trials(deepcopy=False)
-        # Optuna's storages hand out the same object each time for a trial that has ended, and the objects are
-        # kept, so that no other one has the same ``id``. Threads judge side by side: each changes a copy.
-        ids = np.fromiter(map(id, trials), np.int64, len(trials))
+        # Optuna's storages hand out the same object each time for a trial that has ended. Threads judge side
+        # by side: each changes a copy.
         known = self._known
-        roster, kept = known.roster.resized(len(trials)), np.zeros(len(trials), np.int64)
-        n = min(len(ids), len(known.ids))
-        kept[:n] = known.ids[:n]
-        for at in np.flatnonzero(kept != ids).tolist():
+        roster = known.roster.resized(len(trials))
+        ended = known.ended[: len(trials)] + [None] * (len(trials) - len(known.ended))
+        for at in list(compress(count(), map(is_not, trials, ended))):
             self._put(roster, at, trials[at])
-            kept[at] = ids[at] if trials[at].state.is_finished() else 0
-        self._known = _Known(roster, kept, trials)
+            ended[at] = trials[at] if trials[at].state.is_finished() else None
+        self._known = _Known(roster, ended)
         at = bisect_left(trials, number, key=lambda trial: trial.number)
         judged = at if at < len(trials) and trials[at].number == number else None
         maximize = study.direction == StudyDirection.MAXIMIZE
@@ -86,13 +83,11 @@ class _Known(NamedTuple):
 
     Attributes:
         roster: What was made of the trials.
-        ids: Of the objects of those that had ended, 0 for every other one.
-        trials: The objects.
+        ended: Those that had ended, None for every other one.
     """
 
     roster: Roster
-    ids: NDArray[np.int64]
-    trials: Sequence[FrozenTrial]
+    ended: list[FrozenTrial | None]
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:

@@ -116,7 +116,10 @@ def _to_come(seen: Look) -> float:
 def _surpasses(
     trial: Curve, finished: Sequence[Curve], unfinished: Sequence[Curve], direction: Direction
 ) -> bool:
-    own, everyone = trial.best(direction), CurveList(finished) + CurveList(unfinished)
+    own = trial.best(direction)
     if own is None:
         return False
-    return not bool((everyone.high >= own if direction == "maximize" else everyone.low <= own).any())
+    others = CurveList(finished), CurveList(unfinished)
+    if direction == "maximize":
+        return not any((curves.high >= own).any() for curves in others)
+    return not any((curves.low <= own).any() for curves in others)
