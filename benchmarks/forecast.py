@@ -3,7 +3,7 @@
     python benchmarks/forecast.py [lcpfn:WEIGHTS]
 
 The last of 100 points from the first 50 of curves of the prior. The network works on threads of its own,
-whatever the user has set for torch: on one up to 64 curves, on two beyond, for which both are shown. MCMC is
+whatever the user has set for torch: on one up to 100 curves, on two beyond, for which both are shown. MCMC is
 timed as we ship it, all walkers at once, and walker by walker as published; it needs ``lcstop[mcmc]``. Both
 peers take one thread.
 """

@@ -16,7 +16,7 @@ from lcstop.evaluation.run import loaded
 from lcstop.scale import MetricScale
 from lcstop.surrogates import Surrogate
 
-BATCH = 64
+BATCH = 100
 """Curves of a batch; of more of them the network would take two threads."""
 
 _OBSERVED, _HORIZON = 50, 100
