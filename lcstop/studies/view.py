@@ -149,7 +149,7 @@ def _on_grid(curve: Curve, grid: Array) -> Array:
     Between two reports it lies on the line between them, or is the earlier one where the later is no number.
     """
     n = min(len(curve), len(grid))
-    if (curve.steps[:n] == grid[:n]).all():  # nearly always, and a fifth of the time
+    if (curve.steps[:n] == grid[:n]).all():  # as nearly always; in a fifth of the time
         values = np.empty(len(grid))
         values[:n], values[n:] = curve.values[:n], curve.values[n - 1]
         return values
