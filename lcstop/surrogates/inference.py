@@ -16,7 +16,8 @@ from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_att
 from lcstop.surrogates.network import LCPFNNetwork, point_features, query_features
 
 CHUNK = 100
-"""Curves taken at once: what lies between two layers stays in the cache of one core."""
+"""Curves taken at once: of fewer, each pays more for small operations; of more, what lies between two layers
+does not stay in the cache."""
 
 _MANY = 16
 """Curves from which on bf16 is worth its conversions, on a CPU with AMX."""

@@ -60,11 +60,10 @@ def _spacing(curve: Curve) -> float:
 
 
 def check_ahead(curves: Sequence[Curve], at: NDArray[np.float64]) -> None:
-    """Refuse steps that are not ahead of every curve.
+    """Refuse steps that are not ahead of every curve; the curves are without diverged points.
 
     Raises:
-        ValueError: If ``at`` is empty, or a step is not after a curve's last finite point and up to its
-            horizon.
+        ValueError: If ``at`` is empty, or a step is not after a curve's last point and up to its horizon.
     """
     if not len(at):
         raise ValueError("at must name at least one step")
