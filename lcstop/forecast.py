@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,15 +48,19 @@ class BarDistribution:
             raise ValueError("logits must be numbers or -inf, at least one finite in each distribution")
         self.borders = borders
         self.tails = tails
-        # By hand: scipy's logsumexp takes longer than the head of the network.
-        shifted = logits - top
-        self.log_mass: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+        self._logits = logits - top
         self._width = width
+
+    @cached_property
+    def log_mass(self) -> Array:
+        """Log mass of each bin ``[..., n_bins]``; many a distribution is only ever restricted."""
+        # By hand: scipy's logsumexp takes longer than the head of the network.
+        return self._logits - np.log(np.exp(self._logits).sum(-1, keepdims=True))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Batch shape."""
-        shape: tuple[int, ...] = self.log_mass.shape[:-1]
+        shape: tuple[int, ...] = self._logits.shape[:-1]
         return shape
 
     def restrict(self, lower: float, upper: float) -> BarDistribution:
@@ -70,7 +75,7 @@ class BarDistribution:
             if i == len(inner) or inner[i] != edge:
                 raise ValueError(f"{edge} is not an inner border")
         first, last = ends[0] + 1, ends[1] + 1  # as indices of borders
-        return BarDistribution(self.borders[first : last + 1], self.log_mass[..., first:last], tails=False)
+        return BarDistribution(self.borders[first : last + 1], self._logits[..., first:last], tails=False)
 
     def log_prob(self, y: ArrayLike) -> Array:
         """Log density at ``y``, which broadcasts with the batch shape; -inf beyond bins without tails."""

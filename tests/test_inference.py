@@ -67,6 +67,6 @@ def test_many_curves_at_once_give_what_single_curves_give():
     moved = np.abs(np.exp(many.log_mass[:, 0]) - masses).sum(-1) / 2
     assert moved.mean() < 0.01
     assert moved.max() < 0.05
-    with mock.patch.object(inference, "cpu_has_amx", return_value=False):
+    with mock.patch.object(inference, "cpu_has_bf16", return_value=False):
         exact = LCPFN(prior="published").unit_forecast(curves, at)
     assert np.exp(exact.log_mass[:, 0]) == pytest.approx(masses, abs=1e-5)

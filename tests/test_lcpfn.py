@@ -164,7 +164,7 @@ torch.set_num_threads(2); torch.set_default_dtype(torch.float64); torch.set_defa
 torch.manual_seed(5); state = torch.get_rng_state()
 with torch.autocast("cpu", torch.bfloat16):
     scale, surrogate = MetricScale("maximize", 0., 1.), load_surrogate()
-    for n in (1, 200):  # the latter in chunks, on two threads, in bf16 where the CPU has AMX
+    for n in (1, 200):  # the latter in chunks, on two threads, in bf16 where the CPU has it
         f = surrogate.forecast([Curve([1, 2], [.1, .2], 9)] * n, at=[9], scale=scale)
 assert f.median().shape == (200, 1) and 0 < f.median()[0, 0] < 1
 assert torch.get_num_threads() == 2 and torch.get_default_dtype() == torch.float64

@@ -12,7 +12,7 @@ import torch
 from lcstop.pretraining.batch import forecast_batch, sample_batch
 from lcstop.pretraining.config import TrainConfig
 from lcstop.pretraining.loss import bar_log_prob, bin_borders
-from lcstop.surrogates.inference import cpu_has_amx
+from lcstop.surrogates.inference import cpu_has_bf16
 from lcstop.surrogates.network import LCPFNNetwork
 
 _BORDER_CURVES = 10_000
@@ -105,9 +105,9 @@ def pick_device(wanted: str) -> torch.device:
 
 
 def use_bf16(precision: str, device: torch.device) -> bool:
-    """``auto`` is bf16 on CUDA, and on CPUs with AMX, where a training step takes half the time."""
+    """``auto`` is bf16 on CUDA and on CPUs that multiply in it, where a step takes half the time."""
     if precision == "auto":
-        return device.type == "cuda" or cpu_has_amx()
+        return device.type == "cuda" or cpu_has_bf16()
     return precision == "bf16"
 
 

@@ -20,7 +20,7 @@ CHUNK = 100
 does not stay in the cache."""
 
 _MANY = 16
-"""Curves from which on bf16 is worth its conversions, on a CPU with AMX."""
+"""Curves from which on bf16 is worth its conversions, on a CPU that multiplies in it."""
 
 _ALIGNED = 16
 """Keys are padded to a multiple of this: a softmax takes twice as long where it does not fill a register."""
@@ -66,8 +66,8 @@ class _Weights:
 class Inference:
     """Logits of a trained network, without gradients, on the CPU.
 
-    Many curves at once are multiplied in bf16 where the CPU does that in its matrix unit (AMX): a curve takes
-    half the time, and a hundredth of its forecast's mass moves at most, on the mean.
+    Many curves at once are multiplied in bf16 where the CPU does that: a curve takes half the time or
+    less, and a hundredth of its forecast's mass moves at most, on the mean.
 
     Example:
         >>> from lcstop.surrogates.network import NetworkConfig
@@ -87,7 +87,7 @@ class Inference:
         self._embed, self._norm = _layer(state, "embed"), _layer(state, "norm")
         self._exact = _Weights(state, network.config.layers, torch.float32)
         self._fast = self._exact
-        if cpu_has_amx():
+        if cpu_has_bf16():
             self._fast = _Weights(state, network.config.layers, torch.bfloat16)
 
     def logits(
@@ -155,10 +155,10 @@ class Inference:
         return x
 
 
-def cpu_has_amx() -> bool:
-    """Whether the CPU multiplies matrices in bf16."""
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies matrices in bf16: with AMX, or with the bf16 part of AVX-512."""
     tell = getattr(torch.cpu, "get_capabilities", None)  # older versions of torch cannot tell
-    return tell is not None and bool(tell().get("amx_bf16", False))
+    return tell is not None and any(tell().get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def _layer(state: Mapping[str, Tensor], name: str, dtype: torch.dtype = torch.float32) -> _Layer:
