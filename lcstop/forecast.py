@@ -55,7 +55,8 @@ class BarDistribution:
     def log_mass(self) -> Array:
         """Log mass of each bin ``[..., n_bins]``; many a distribution is only ever restricted."""
         # By hand: scipy's logsumexp takes longer than the head of the network.
-        return self._logits - np.log(np.exp(self._logits).sum(-1, keepdims=True))
+        log_mass: Array = self._logits - np.log(np.exp(self._logits).sum(-1, keepdims=True))
+        return log_mass
 
     @property
     def shape(self) -> tuple[int, ...]:
