@@ -86,18 +86,19 @@ def test_a_longer_run_goes_on_from_a_checkpoint_made_before_the_rate_fell(tmp_pa
         loop.train(SMALL.model_copy(update={"steps": 20}), tmp_path / "b")
 
 
-def test_a_second_round_may_be_added_to_a_run_that_has_ended(tmp_path):
-    longer = SMALL.model_copy(update={"restart_steps": 5, "evaluation_curves": 7, "checkpoint_every": 3})
-    loop.train(SMALL, tmp_path / "a")
+def test_rounds_may_be_added_to_a_run_that_has_ended(tmp_path):
+    two = SMALL.model_copy(update={"restart_steps": (5,), "evaluation_curves": 7, "checkpoint_every": 3})
+    three = two.model_copy(update={"restart_steps": (5, 4)})
     steps = []
-    loop.train(longer, tmp_path / "a", lambda p: steps.append(p.step))
-    assert steps == [SMALL.steps + i for i in range(1, 6)]
-    loop.train(longer, tmp_path / "b")
+    for config in (SMALL, two, three):
+        loop.train(config, tmp_path / "a", lambda p: steps.append(p.step))
+    assert steps == list(range(1, SMALL.steps + 10))
+    loop.train(three, tmp_path / "b")
     one, other = (torch.load(tmp_path / name / "checkpoint.pt")["network"] for name in "ab")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    for restart_steps in (0, 8):  # the second round is over, or had another rate
+    for restart_steps in ((), (5,), (8, 4), (5, 8)):  # those rounds are over, or had another rate
         with pytest.raises(ValueError, match="belongs to another configuration"):
-            loop.train(longer.model_copy(update={"restart_steps": restart_steps}), tmp_path / "a")
+            loop.train(three.model_copy(update={"restart_steps": restart_steps}), tmp_path / "a")
 
 
 def test_the_table_scores_what_the_surrogate_forecasts():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,9 +21,9 @@ class TrainConfig(BaseModel):
         steps: Optimizer steps.
         decay_share: Last share of the steps, over which the learning rate falls to zero in a line. Until then
             it is constant, so a run may be made longer from its checkpoint as long as the fall has not begun.
-        restart_steps: Further steps, at the beginning of which the learning rate rises once more, to half of
-            its height, and falls in a line (warm restart, Loshchilov and Hutter, arXiv 1608.03983). They may
-            be added to a run that has ended.
+        restart_steps: Further rounds of so many steps. At the beginning of each the learning rate rises once
+            more, to half of its height, and falls in a line (warm restart, Loshchilov and Hutter, arXiv
+            1608.03983). One may be added to a run that has ended.
         batch_size: Curves a step.
         learning_rate: Of AdamW, which trains vectors, the embedding, and the last layer.
         matrix_learning_rate: Of Muon, which trains the matrices in between.
@@ -48,7 +48,7 @@ class TrainConfig(BaseModel):
     network: NetworkConfig = NetworkConfig()
     steps: int = Field(ge=1)
     decay_share: float = Field(0.3, ge=0, le=1)
-    restart_steps: int = Field(0, ge=0)
+    restart_steps: tuple[Annotated[int, Field(ge=1)], ...] = ()
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(1.5e-3, gt=0)
     matrix_learning_rate: float = Field(3e-3, gt=0)
@@ -68,8 +68,8 @@ class TrainConfig(BaseModel):
 
     @property
     def total_steps(self) -> int:
-        """Of both rounds."""
-        return self.steps + self.restart_steps
+        """Of all rounds."""
+        return self.steps + sum(self.restart_steps)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> TrainConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 import torch
@@ -45,6 +46,7 @@ def train(
     path = folder / "checkpoint.pt"
     first = _load_checkpoint(path, config, network, optimizers) if path.exists() else 0
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device))
+    ends = set(accumulate((config.steps, *config.restart_steps)))
     network.train()
     for step in range(first, config.total_steps):
         started = time.perf_counter()
@@ -65,29 +67,30 @@ def train(
         for optimizer in optimizers:
             optimizer.step()
         done = step + 1
-        if done % config.checkpoint_every == 0 or done in (config.steps, config.total_steps):
+        if done % config.checkpoint_every == 0 or done in ends:
             _save_checkpoint(path, config, network, optimizers, done)
         report(Progress(done, loss.item(), config.batch_size / (time.perf_counter() - started)))
     return network.eval()
 
 
 def schedule(step: int, config: TrainConfig) -> float:
-    """Share of the peak learning rate: linear warm-up, constant, then a line to zero; perhaps once more.
+    """Share of the peak learning rate: linear warm-up, constant, a line to zero; then further rounds.
 
     Example:
         >>> config = TrainConfig(steps=1000, warmup_steps=10, decay_share=0.2)
         >>> [schedule(step, config) for step in (0, 10, 799, 900)]
         [0.1, 1.0, 1.0, 0.5]
-        >>> config = TrainConfig(steps=1000, warmup_steps=10, restart_steps=200)
-        >>> [schedule(step, config) for step in (999, 1000, 1010, 1100)]
-        [0.0033333333333333335, 0.05, 0.475, 0.25]
+        >>> config = TrainConfig(steps=1000, warmup_steps=10, restart_steps=(200, 400))
+        >>> [schedule(step, config) for step in (999, 1000, 1010, 1100, 1200, 1400)]
+        [0.0033333333333333335, 0.05, 0.475, 0.25, 0.05, 0.25]
     """
-    if step < config.steps:
-        begun, height, left = step, 1.0, config.steps - step
-        decay = config.steps * config.decay_share
-    else:
-        begun, height, left = step - config.steps, _RESTART_HEIGHT, config.total_steps - step
-        decay = config.restart_steps
+    begun, length, height = step, config.steps, 1.0
+    decay = config.steps * config.decay_share
+    for more in config.restart_steps:
+        if begun < length:
+            break
+        begun, length, height, decay = begun - length, more, _RESTART_HEIGHT, more
+    left = length - begun
     return height * min((begun + 1) / max(config.warmup_steps, 1), 1.0, left / max(decay, 1))
 
 
@@ -179,4 +182,6 @@ def _same_until(config: TrainConfig, kept: TrainConfig, step: int) -> bool:
     if config.steps != kept.steps:
         # Until the rate falls, a run takes the same steps, however long it is to be.
         return step <= min(config.steps, kept.steps) * (1 - config.decay_share)
-    return step <= config.steps or config.restart_steps == kept.restart_steps
+    rounds = config.restart_steps, kept.restart_steps
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*rounds, strict=False)))
+    return rounds[0] == rounds[1] or step <= config.steps + sum(config.restart_steps[:alike])
