@@ -192,6 +192,8 @@ def test_killed_and_restored(kind, tmp_path):
     assert all(first[trial] <= last[trial] + 1 for trial in last.keys() & first.keys())
     if kind == "function":
         assert restarts == {1}
+    elif kind == "class":
+        assert restarts <= {3, 5}  # after the checkpoint of step 4, or of 2 if Ray had not stored that yet
     else:
         assert restarts == {5}  # step 5 was reported, and lost with the driver before Ray had stored it
 
