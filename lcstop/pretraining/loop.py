@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate, takewhile
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -166,7 +166,8 @@ def _load_checkpoint(
     step = int(content["step"])
     longer = ("steps", "restart_steps", *_ANY)
     same = config.model_dump(exclude={*longer}) == kept.model_dump(exclude={*longer})
-    if not (same and _same_until(config, kept, step)):
+    # A run of another length has taken the same steps as long as the learning rates were the same.
+    if not (same and all(schedule(i, config) == schedule(i, kept) for i in range(step))):
         raise ValueError(
             f"{path} belongs to another configuration; remove it, or choose another folder. "
             f"It was made with {kept.model_dump()}"
@@ -175,13 +176,3 @@ def _load_checkpoint(
     for optimizer, state in zip(optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(state)
     return step
-
-
-def _same_until(config: TrainConfig, kept: TrainConfig, step: int) -> bool:
-    """Whether two runs of other lengths had the same learning rates before ``step``."""
-    if config.steps != kept.steps:
-        # Until the rate falls, a run takes the same steps, however long it is to be.
-        return step <= min(config.steps, kept.steps) * (1 - config.decay_share)
-    rounds = config.restart_steps, kept.restart_steps
-    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*rounds, strict=False)))
-    return rounds[0] == rounds[1] or step <= config.steps + sum(config.restart_steps[:alike])
