@@ -192,10 +192,10 @@ def test_killed_and_restored(kind, tmp_path):
     assert all(first[trial] <= last[trial] + 1 for trial in last.keys() & first.keys())
     if kind == "function":
         assert restarts == {1}
-    elif kind == "class":
-        assert restarts <= {3, 5}  # after the checkpoint of step 4, or of 2 if Ray had not stored that yet
-    else:
-        assert restarts == {5}  # step 5 was reported, and lost with the driver before Ray had stored it
+    else:  # which of its checkpoints Ray had stored when the driver was killed is a matter of timing
+        every = 2 if kind == "class" else 1
+        assert 1 not in restarts
+        assert all((step - 1) % every == 0 for step in restarts)
 
     # Nor counted twice: at the end there are as many trials as were asked for, each in one state.
     assert outcome["errors"] == 0
