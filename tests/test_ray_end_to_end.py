@@ -194,7 +194,7 @@ def test_killed_and_restored(kind, tmp_path):
         assert restarts == {1}
     else:  # which of its checkpoints Ray had stored when the driver was killed is a matter of timing
         every = 2 if kind == "class" else 1
-        assert 1 not in restarts
+        assert restarts != {1}  # one that it had stored none of begins anew
         assert all((step - 1) % every == 0 for step in restarts)
 
     # Nor counted twice: at the end there are as many trials as were asked for, each in one state.
