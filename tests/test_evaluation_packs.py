@@ -59,6 +59,13 @@ def test_trials_that_were_planned_shorter_end_at_their_own_horizon(tmp_path, tol
     assert all(np.isfinite(trial.curve.values[-1]) for trial in task.trials)
 
 
+def test_planned_lengths_are_read_and_fit_the_curves(tmp_path):
+    pack = read_pack(write_pack(tmp_path / "a.npz", losses(3), planned_epochs=np.array([20, 30, 40])))
+    assert (pack.planned, pack.chosen.tolist()) == (True, [20, 30, 40])
+    with pytest.raises(ValueError, match=r"planned_epochs \(2,\) do not fit curves \(3, 20\)"):
+        read_pack(write_pack(tmp_path / "b.npz", losses(3), planned_epochs=np.array([20, 30])))
+
+
 def test_the_diverged_of_a_pack_that_names_them_are_left_out(tmp_path):
     curves = losses(3)
     curves[:, 10:] = np.nan

@@ -11,6 +11,7 @@ from lcstop.replay import ours
 from lcstop.replay.loop import Action, replay
 from lcstop.replay.ours import CorePolicy, build, fingerprint
 from lcstop.replay.settings import Setting, Study, parse
+from lcstop.replay.task import Task
 from lcstop_optuna import LCPFNPruner
 from tests.replay_tasks import given, random_task
 from tests.test_replay_optuna import RealStudy, Recorder, with_nan
@@ -74,6 +75,24 @@ def test_trials_that_run_or_were_stopped_are_unfinished():
     _, study = core.seen[-1]
     assert len(study.finished) + len(study.unfinished) == 8
     assert sorted(len(curve) for curve in study.unfinished)[0] == 1
+
+
+def test_a_trial_of_a_planned_length_is_told_it(surrogate, monkeypatch):
+    monkeypatch.setattr(ours, "loaded", lambda spec: surrogate)
+    values = np.array(
+        [[0.1, 0.2, 0.3, 0.4], [0.4, 0.5, math.nan, math.nan], [0.2, math.nan, math.nan, math.nan]]
+    )
+    task = Task("tests", "planned", "maximize", values, np.array([4, 2, 2]), None, np.array([4.0, 2.0, 3.0]))
+    horizons = {}
+    for word in ("lcstop", "lcstop:horizon=longest"):
+        (setting,) = parse([word], grid=True)
+        policy = build(setting, study_of(task))
+        replay(task, 0, 0, policy, 1, 99)
+        horizons[word] = sorted(curve.horizon for curve in policy._ended.values())
+    assert horizons == {"lcstop": [2, 3, 4], "lcstop:horizon=longest": [4, 4, 4]}
+    with pytest.raises(ValueError, match="horizon is that of the study, or 'longest', got 50"):
+        build(Setting("lcstop", "", {"horizon": 50}), study_of(task))
+    assert fingerprint(Setting("lcstop")) != fingerprint(Setting("lcstop", "", {"horizon": "longest"}))
 
 
 def test_options_come_from_words_and_files(tmp_path, surrogate, monkeypatch):

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,8 +96,14 @@ def test_where_trials_plan_their_own_length_one_that_diverges_reports_it_once():
         [3, 1, 2, 0],
         [False, True, False, True],
         planned=True,
+        chosen=np.array([3.0, 3.0, 2.0, 1.0]),
     )
-    assert Task.from_pack(pack).lengths.tolist() == [3, 2, 2, 1]
+    task = Task.from_pack(pack)
+    assert task.lengths.tolist() == [3, 2, 2, 1]
+    assert task.planned.tolist() == [3, 3, 2, 1]
+    assert Task.from_pack(replace(pack, chosen=None)).digest != task.digest
+    with pytest.raises(ValueError, match="f/t: a trial is longer than planned"):
+        Task.from_pack(replace(pack, chosen=np.array([3.0, 1.0, 2.0, 1.0])))
 
 
 def test_a_short_trial_that_has_not_diverged_is_complete():

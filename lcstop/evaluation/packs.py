@@ -37,6 +37,7 @@ class Pack:
         lengths: ``[n_configs]``, points up to the last finite one.
         diverged: ``[n_configs]``, whether the trial ended before it should have.
         planned: Whether each trial has chosen its own length.
+        chosen: ``[n_configs]``, that length in steps, where it is on record; None where it is not.
         configs: What was recorded of each run, hyperparameters among it; empty if nothing was.
     """
 
@@ -48,6 +49,7 @@ class Pack:
     diverged: NDArray[np.bool_]
     planned: bool = False
     configs: tuple[dict[str, Any], ...] = ()
+    chosen: NDArray[np.float64] | None = None
 
 
 def find_packs(path: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -88,12 +90,14 @@ def read_pack(path: Path, entry: dict[str, Any] | None = None) -> Pack:
             meta: dict[str, Any] = {**json.loads(str(data["meta"])), **(entry or {})}
             diverged = data.get("diverged")
             configs = json.loads(str(data.get("configs", "[]")))
-            planned = "planned_epochs" in data
+            chosen = data["planned_epochs"].astype(np.float64) if "planned_epochs" in data else None
         direction = _DIRECTIONS[meta["direction"]]
         if values.ndim != 2 or not len(steps) or values.shape[1] != len(steps):
             raise ValueError(f"curves {values.shape} do not fit steps {steps.shape}")
         if not (np.diff(steps) > 0).all():
             raise ValueError("steps must be strictly increasing")
+        if chosen is not None and chosen.shape != values.shape[:1]:
+            raise ValueError(f"planned_epochs {chosen.shape} do not fit curves {values.shape}")
         finite = np.isfinite(values)
         lengths = np.where(finite.any(1), len(steps) - finite[:, ::-1].argmax(1), 0)
         if diverged is None:
@@ -106,7 +110,8 @@ def read_pack(path: Path, entry: dict[str, Any] | None = None) -> Pack:
         family, name = meta.get("family", path.parent.name), meta.get("task", path.stem)
         name = f"{family}/{name}"
         diverged = diverged.astype(bool)
-        return Pack(family, name, direction, curves, lengths, diverged, planned, tuple(configs))
+        planned = chosen is not None
+        return Pack(family, name, direction, curves, lengths, diverged, planned, tuple(configs), chosen)
     except Exception as error:  # what zipfile, zlib and numpy raise for a damaged archive is of many kinds
         raise ValueError(f"{path} is no curve pack: {error!r}") from error
 

@@ -20,20 +20,28 @@ from lcstop.replay.settings import Setting, Study, interval
 
 SETTINGS = (Setting("lcstop", default=True, by_target=True),)
 
+_LONGEST = "longest"
+
 
 def build(setting: Setting, study: Study) -> Policy:
     """A policy for one replay.
 
     Beside the options of :class:`lcstop.PrunerConfig` there are ``config``, a YAML file with some of them,
-    and ``weights``, a file to use instead of the shipped one. The horizon and the target are the study's.
+    and ``weights``, a file to use instead of the shipped one. The target is the study's, and so is the
+    horizon: of each trial, where trials had planned lengths of their own, as in a live study whose
+    ``horizon`` is the name of a hyperparameter; with ``horizon=longest`` that of the longest for all.
 
     Raises:
         ValueError: If an option is not allowed, or a file is not what it should be.
     """
+    horizon = setting.options.get("horizon")
+    if horizon not in (None, _LONGEST):
+        raise ValueError(f"horizon is that of the study, or {_LONGEST!r}, got {horizon!r}")
     options, surrogate = _options(setting.options)
     options.setdefault("interval_steps", interval(study.task.horizon))
     config = PrunerConfig(**{**options, "horizon": study.task.horizon, "target": study.target})
-    return CorePolicy(PrunerCore(config, loaded(surrogate)), study)
+    longest = horizon == _LONGEST
+    return CorePolicy(PrunerCore(config, loaded(surrogate)), study, longest=longest)
 
 
 def fingerprint(setting: Setting) -> str:
@@ -46,7 +54,8 @@ def fingerprint(setting: Setting) -> str:
 
     options, surrogate = _options(setting.options)
     study = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
-    return json.dumps([options, surrogate_print(surrogate), study], sort_keys=True)
+    horizon = setting.options.get("horizon")
+    return json.dumps([options, horizon, surrogate_print(surrogate), study], sort_keys=True)
 
 
 def _options(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -65,9 +74,10 @@ def _options(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
 class CorePolicy(InOrder):
     """The core, with every other trial of the study in view; a trial that ends with NaN has failed."""
 
-    def __init__(self, core: PrunerCore, study: Study) -> None:
+    def __init__(self, core: PrunerCore, study: Study, *, longest: bool = False) -> None:
         super().__init__(study.task.n_trials)
         self._core, self._study = core, study
+        self._planned = None if longest else study.task.planned
         self._steps = np.arange(1.0, study.task.horizon + 1)
         self._values: dict[int, list[float]] = {}
         self._ended: dict[int, Curve] = {}
@@ -123,9 +133,10 @@ class CorePolicy(InOrder):
             self._spared.append(Spared(curve, self._marks[trial], finished))
 
     def _curve(self, trial: int) -> Curve:
-        task, values = self._study.task, self._values[trial]
-        params = None if task.params is None else task.params[self._study.order[trial]]
-        return Curve(self._steps[: len(values)], values, task.horizon, params)
+        task, values, row = self._study.task, self._values[trial], self._study.order[trial]
+        params = None if task.params is None else task.params[row]
+        horizon = task.horizon if self._planned is None else self._planned[row]
+        return Curve(self._steps[: len(values)], values, horizon, params)
 
     def _view(self, judged: int) -> StudyView:
         finished, unfinished = list[Curve](), list[Curve]()

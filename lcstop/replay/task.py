@@ -39,6 +39,8 @@ class Task:
             diverged or is over.
         lengths: ``[n_trials]``, reports until a trial ends by itself, at least 1.
         params: Hyperparameters of each trial, if known.
+        planned: ``[n_trials]``, the length that each trial had chosen before it started, where it is on
+            record; one that diverges may end before.
 
     Raises:
         ValueError: If shapes do not fit, or no value is finite.
@@ -55,12 +57,15 @@ class Task:
     values: Array
     lengths: NDArray[np.intp]
     params: tuple[Mapping[str, Any], ...] | None = None
+    planned: Array | None = None
 
     def __post_init__(self) -> None:
         n_trials, horizon = self.values.shape
         fits = self.lengths.shape == (n_trials,) and (self.params is None or len(self.params) == n_trials)
         if not (fits and n_trials and (self.lengths >= 1).all() and (self.lengths <= horizon).all()):
             raise ValueError(f"{self.name}: lengths and params do not fit values {self.values.shape}")
+        if self.planned is not None and (self.planned < self.lengths).any():
+            raise ValueError(f"{self.name}: a trial is longer than planned")
         if not np.isfinite(self.gains).any():
             raise ValueError(f"{self.name}: no trial has a finite value")
 
@@ -79,7 +84,8 @@ class Task:
         diverged_at = np.minimum(pack.lengths + 1, horizon) if pack.planned else horizon
         lengths = np.where(pack.diverged, diverged_at, ends)
         params = tuple(_searched(config) for config in pack.configs)
-        return cls(pack.family, pack.name, pack.direction, values, lengths, params if any(params) else None)
+        told = params if any(params) else None
+        return cls(pack.family, pack.name, pack.direction, values, lengths, told, pack.chosen)
 
     @property
     def n_trials(self) -> int:
@@ -145,6 +151,8 @@ class Task:
         content = hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode())
         content.update(np.ascontiguousarray(self.values, np.float64).tobytes())
         content.update(np.ascontiguousarray(self.lengths, np.int64).tobytes())
+        if self.planned is not None:
+            content.update(np.ascontiguousarray(self.planned, np.float64).tobytes())
         return content.hexdigest()
 
     def order(self, number: int, seed: int = 0) -> NDArray[np.intp]:
