@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import torch
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import create_trial
 from rich.console import Console
 from rich.table import Table
@@ -56,16 +57,36 @@ def prior_table() -> Table:
     return table
 
 
+SPACE = {
+    "lr": FloatDistribution(1e-5, 1e-1, log=True),
+    "weight_decay": FloatDistribution(1e-6, 1e-1, log=True),
+    "dropout": FloatDistribution(0, 0.6),
+    "momentum": FloatDistribution(0.5, 0.99),
+    "width": IntDistribution(8, 512, log=True),
+    "optimizer": CategoricalDistribution(["sgd", "adam", "lion"]),
+}
+
+
 def study_of(pruner: optuna.pruners.BasePruner, n_trials: int) -> tuple[optuna.Study, optuna.Trial]:
-    """A study with ``n_trials`` finished trials, and one that has made half of its reports."""
+    """A study of six hyperparameters with ``n_trials`` finished trials, and one with half of its reports."""
     rng = np.random.default_rng(0)
-    study = optuna.create_study(direction="maximize", pruner=pruner)
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(direction="maximize", pruner=pruner, sampler=sampler)
     epochs = np.arange(1, H + 1)
     for top in rng.uniform(0.5, 0.9, n_trials):
         values = top * (1 - np.exp(-epochs / 8)) + rng.normal(0, 0.005, H)
         reports = dict(enumerate(values.tolist()))
-        study.add_trial(create_trial(value=values[-1], intermediate_values=reports))
-    trial = study.ask()
+        params = {
+            "lr": float(np.exp(rng.uniform(-11.5, -2.4))),
+            "weight_decay": float(np.exp(rng.uniform(-13.8, -2.4))),
+            "dropout": rng.uniform(0, 0.6),
+            "momentum": rng.uniform(0.5, 0.99),
+            "width": int(rng.integers(8, 513)),
+            "optimizer": str(rng.choice(["sgd", "adam", "lion"])),
+        }
+        told = {"params": params, "distributions": SPACE}
+        study.add_trial(create_trial(value=values[-1], intermediate_values=reports, **told))
+    trial = study.ask(SPACE)
     for epoch in range(JUDGED_AT):
         trial.report(0.89 * (1 - np.exp(-(epoch + 1) / 8)) + rng.normal(0, 0.005), epoch)
     return study, trial

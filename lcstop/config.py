@@ -57,8 +57,8 @@ class PrunerConfig(BaseModel):
             end in the best tenth of the study's configurations. ``published``: it is judged by its own curve,
             and stopped when it beats the incumbent with probability at most ``1 - confidence``.
         preset: How early and how boldly ``study`` stops trials, see :data:`lcstop.schedule.SCHEDULES`.
-        use_params: Whether ``study`` also looks at the trials' hyperparameters. It then saves more on most
-            studies, and on some it gives up a region of the search space that it has seen too little of.
+        use_params: Whether ``study`` also looks at the trials' hyperparameters, where it is told them. They
+            may speak for a trial, and never against it.
         confidence: ``1 - confidence`` is the probability for ``published``, and a factor of those of a
             preset, which are made for 0.95.
         min_steps: First step at which a trial may be stopped; whatever it is, no trial is stopped before its
@@ -97,7 +97,7 @@ class PrunerConfig(BaseModel):
     horizon: Horizon
     policy: Literal["study", "published"] = "study"
     preset: Preset = "balanced"
-    use_params: bool = False
+    use_params: bool = True
     confidence: float = Field(0.95, gt=0, lt=1)
     min_steps: float = Field(2, gt=0)
     interval_steps: float = Field(1, gt=0)

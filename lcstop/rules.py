@@ -65,12 +65,12 @@ def stop_in_study(
     if not all(math.isfinite(verdict.p_top + verdict.p_beat) for verdict in verdicts):
         raise ValueError("the forecast is not finite")
     asked = [
-        schedule.asked(prefix.share, confidence, verdict.to_come)
+        schedule.asked(prefix.share, confidence, verdict.to_come, informed=verdict.informed)
         for prefix, verdict in zip(prefixes, verdicts, strict=True)
     ]
     low = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]
     votes = [is_low and not verdict.leads for is_low, verdict in zip(low, verdicts, strict=True)]
-    p_top, p_beat, _, to_come = verdicts[-1]
+    p_top, p_beat, _, _, to_come = verdicts[-1]
     reason = (
         f"P(best tenth of the study by step {trial.horizon:g}) = {p_top:.3g} "
         f"{'<=' if low[-1] else '>'} {asked[-1]:.2g}"

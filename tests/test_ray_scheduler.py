@@ -118,7 +118,7 @@ def test_from_yaml_takes_the_same_files_as_the_optuna_pruner(tmp_path):
 def test_every_option_is_a_keyword_with_the_default_of_the_config():
     assert LCPFNScheduler(horizon=H).config == PrunerConfig(horizon=H)
     changed = PrunerConfig(
-        horizon=H, policy="published", preset="safe", use_params=True, confidence=0.8, min_steps=3,
+        horizon=H, policy="published", preset="safe", use_params=False, confidence=0.8, min_steps=3,
         interval_steps=4, n_startup_trials=5, patience=6, target="final", diverged_after=7, lower=0, upper=1,
         min_gain=0.01,
     )  # fmt: skip

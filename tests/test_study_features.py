@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lcstop import Curve
-from lcstop.studies.features import N_FEATURES, Context, features
+from lcstop.studies.features import N_FEATURES, Context, features, with_and_without
 from lcstop.studies.view import look
 
 from .study_trials import curves, random_look
@@ -23,7 +23,7 @@ def change(context: Context, **parts: torch.Tensor) -> Context:
 def features_of(trial: Curve, others: list[Curve], direction: str = "maximize") -> torch.Tensor:
     done = [curve for curve in others if curve.cutoff >= curve.horizon]
     rest = [curve for curve in others if curve.cutoff < curve.horizon]
-    return features(*look(trial, done, rest, direction, use_params=True))[0, 0]
+    return features(*look(trial, done, rest, direction))[0, 0]
 
 
 def test_there_are_as_many_as_the_network_expects_and_all_are_moderate():
@@ -174,3 +174,14 @@ def test_trials_that_are_all_the_same(values):
 def test_trials_without_hyperparameters():
     *others, trial = (Curve(c.steps, c.values, c.horizon) for c in curves([0.5, 0.8, 0.7, 0.9]))
     assert torch.isfinite(features_of(trial.first(5), others)).all()
+
+
+def test_with_and_without_hyperparameters_is_each_of_the_two():
+    trial, *others = curves([0.6, 0.2, 0.85, 0.3, 0.8, 0.4, 0.1, 0.7])
+    for finished in (0, 4):
+        study = others[:finished], [other.first(5 + i) for i, other in enumerate(others[finished:])]
+        known, unknown = (look(trial.first(4), *study, "maximize", use_params=use) for use in (True, False))
+        told, untold = with_and_without(*known)
+        assert torch.equal(told, features(*known))
+        assert torch.equal(untold, features(*unknown))
+        assert not torch.equal(told, untold)

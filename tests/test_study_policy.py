@@ -1,6 +1,7 @@
 """The default rule, by the other trials of the study: what it decides, when, and whom it spares."""
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -47,9 +48,33 @@ def test_what_goes_on_is_not_forecast():
 def test_hyperparameters_are_compared_where_the_options_say_so():
     plain = poor()
     other = Curve(plain.steps, plain.values, plain.horizon, params={"top": 0.99, "opt": "sgd"})
-    assert core().judge(plain, view()) == core().judge(other, view())
-    with_params = core(use_params=True)
-    assert with_params.judge(plain, view()).p_top < with_params.judge(other, view()).p_top
+    without = core(use_params=False)
+    assert without.judge(plain, view()) == without.judge(other, view())
+    assert core().judge(plain, view()).p_top < core().judge(other, view()).p_top
+
+
+def test_hyperparameters_speak_for_a_trial_and_never_against_it():
+    policy, trial, study = StudyPolicy(), poor(), view()
+    others = study.finished, study.unfinished, study.direction
+    blind = policy.verdict(trial, *others, use_params=False)
+    assert not blind.informed
+    seen = []
+    for top in (0.02, 0.5, 0.99):
+        told = Curve(trial.steps, trial.values, trial.horizon, params={"top": top, "opt": "sgd"})
+        found = policy.verdict(told, *others)
+        assert found.informed
+        assert found.p_top > blind.p_top - 1e-6
+        assert found.p_beat > blind.p_beat - 1e-6
+        seen.append(found.p_top)
+    assert seen[-1] > 1.2 * blind.p_top
+    nameless = StudyView("maximize", *([replace(c, params=None) for c in part] for part in others[:2]))
+    alone = replace(trial, params=None)
+    assert policy.verdict(alone, nameless.finished, nameless.unfinished, "maximize") == blind
+
+
+def test_more_is_asked_of_the_higher_of_two_probabilities():
+    schedule = SCHEDULES["balanced"]
+    assert schedule.asked(0.1, 0.95, 0, informed=True) == pytest.approx(1.4 * schedule.asked(0.1, 0.95, 0))
 
 
 def test_a_loss_is_the_mirror_image():
@@ -82,7 +107,7 @@ def test_confidence_is_a_factor():
     assert schedule.asked(0.2, 0.9, 0) == pytest.approx(0.14)
     trial = curves([0.55], H, seed=1)[0].first(6)
     p = core().judge(trial, view()).p_top
-    asked = SCHEDULES["balanced"].asked(6 / H, 0.95, 0)
+    asked = SCHEDULES["balanced"].asked(6 / H, 0.95, 0, informed=True)
     assert core(confidence=1 - 0.05 * p / asked * 1.01).judge(trial, view()).stop
     assert not core(confidence=1 - 0.05 * p / asked * 0.99).judge(trial, view()).stop
 

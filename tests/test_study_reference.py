@@ -24,7 +24,7 @@ TOLERANCE = 2e-3
 def verdicts(case: dict) -> list[list[float]]:
     """``[2 * n_cutoffs, 2]``: probabilities of the best tenth and of beating the incumbent.
 
-    First without hyperparameters, then with them.
+    First without hyperparameters, then the higher of without and with them.
     """
     curves = [
         Curve(

@@ -254,14 +254,14 @@ def test_names_in_any_order_and_too_many_of_them():
 
 def test_hyperparameters_reach_the_features():
     trial, *others = curves([0.9, 0.2, 0.85, 0.3, 0.8, 0.4, 0.1, 0.7])
-    seen = look(trial.first(3), others, [], "maximize", use_params=True)
+    seen = look(trial.first(3), others, [], "maximize")
     assert seen.context.known.tolist() == [True]
     assert seen.context.numeric.tolist() == [[True]]  # the optimizer is the same everywhere
     assert seen.params.shape == (1, 1, 1)
     assert float(seen.params) > float(seen.context.params.max())
     plain = [Curve(c.steps, c.values, c.horizon) for c in (trial.first(3), *others)]
-    none = look(plain[0], plain[1:], [], "maximize", use_params=True)
-    unused = look(trial.first(3), others, [], "maximize")
+    none = look(plain[0], plain[1:], [], "maximize")
+    unused = look(trial.first(3), others, [], "maximize", use_params=False)
     for seen in (none, unused):
         assert seen.context.known.tolist() == [False]
     assert torch.equal(features(*none), features(*unused))

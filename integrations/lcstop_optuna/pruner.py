@@ -62,7 +62,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             or user attribute that holds the length of each.
         policy: See :class:`lcstop.PrunerConfig`, as for every option below.
         preset: How early and how boldly trials are stopped: ``safe``, ``balanced`` or ``bold``.
-        use_params: Whether trials are also compared by their hyperparameters.
+        use_params: Whether trials are also compared by their hyperparameters, which may speak for a trial and
+            never against it.
         confidence: The factor of a preset's probabilities is ``(1 - confidence) / 0.05``.
         min_steps: First step at which a trial may be pruned, counted from 1.
         interval_steps: Steps between judgements.
@@ -87,7 +88,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         *,
         policy: Literal["study", "published"] = "study",
         preset: Literal["safe", "balanced", "bold"] = "balanced",
-        use_params: bool = False,
+        use_params: bool = True,
         confidence: float = 0.95,
         min_steps: float = 2,
         interval_steps: float = 1,

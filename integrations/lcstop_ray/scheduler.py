@@ -62,7 +62,8 @@ class LCPFNScheduler(FIFOScheduler):
             the key of ``trial.config`` that holds the length of each, with ``/`` between nested keys.
         policy: See :class:`lcstop.PrunerConfig`, as for every option below.
         preset: How early and how boldly trials are stopped: ``safe``, ``balanced`` or ``bold``.
-        use_params: Whether trials are also compared by their hyperparameters.
+        use_params: Whether trials are also compared by their hyperparameters, which may speak for a trial and
+            never against it.
         confidence: The factor of a preset's probabilities is ``(1 - confidence) / 0.05``.
         min_steps: First step at which a trial may be stopped, counted from 1.
         interval_steps: Steps between judgements.
@@ -90,7 +91,7 @@ class LCPFNScheduler(FIFOScheduler):
         *,
         policy: Literal["study", "published"] = "study",
         preset: Literal["safe", "balanced", "bold"] = "balanced",
-        use_params: bool = False,
+        use_params: bool = True,
         confidence: float = 0.95,
         min_steps: float = 2,
         interval_steps: float = 1,

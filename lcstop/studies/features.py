@@ -70,6 +70,28 @@ def features(context: Context, gains: Tensor, cutoff: Tensor, params: Tensor) ->
         torch.Size([1, 1, 55])
     """
     study = _Study(context, gains, cutoff)
+    return torch.cat([_of_curves(study), _of_configurations(study, params, context.known)], -1)
+
+
+def with_and_without(context: Context, gains: Tensor, cutoff: Tensor, params: Tensor) -> Tensor:
+    """Features as of :func:`features`, and those without hyperparameters, ``[2, B, T, N_FEATURES]``.
+
+    Example:
+        >>> ones = torch.ones(1, 2, 1, dtype=torch.float64)
+        >>> gains = torch.tensor([[[0.1, 0.2, 0.3], [0.2, 0.4, 0.5]]], dtype=torch.float64)
+        >>> full = torch.tensor([[3, 3]])
+        >>> others = Context(gains, full, full == 3, ones, torch.tensor([[True]]), torch.tensor([True]))
+        >>> with_and_without(others, gains[:, :1] - 0.05, torch.tensor([2]), ones[:, :1]).shape
+        torch.Size([2, 1, 1, 55])
+    """
+    study = _Study(context, gains, cutoff)
+    curves = _of_curves(study)
+    told = _of_configurations(study, params, context.known)
+    untold = _of_configurations(study, None, torch.zeros_like(context.known))
+    return torch.stack([torch.cat([curves, told], -1), torch.cat([curves, untold], -1)])
+
+
+def _of_curves(study: _Study) -> Tensor:
     parts = [
         *_standing(study),
         *_against_incumbent(study),
@@ -78,8 +100,7 @@ def features(context: Context, gains: Tensor, cutoff: Tensor, params: Tensor) ->
         *_agreement(study),
         *_counts(study),
     ]
-    configurations = _configurations(study, params)
-    return torch.cat([torch.stack([part.expand(study.shape) for part in parts], -1), configurations], -1)
+    return torch.stack([part.expand(study.shape) for part in parts], -1)
 
 
 def normal_score(share: Tensor) -> Tensor:
@@ -135,6 +156,11 @@ class _Study:
         self.reached = lengths >= cutoff[:, None]
         self.best = _at(gains.cummax(2).values, cutoff)
         self.score = _score(self.now, self.others_now, self.reached)
+        # Of each other trial at the cutoff, among those that have reached it.
+        self.won_now = _beats(self.others_now[:, :, None], self.others_now[:, None])
+        won = (self.won_now * (self.reached[:, None] & self.reached[:, :, None])).sum(2)
+        share = (won + 0.5 - 0.5 * self.reached) / self.reached.sum(1)[:, None]
+        self.others_rank = normal_score(share).nan_to_num(0.0) * self.reached
 
         # Every pair of other trials, compared at the last step that both have reached.
         last = torch.minimum(lengths[:, :, None], lengths[:, None])
@@ -218,23 +244,14 @@ def _shape(study: _Study) -> list[Tensor]:
     ]
 
 
-def _others_rank(study: _Study) -> Tensor:
-    """Normal score of each other trial at the cutoff among those that have reached it, ``[B, N]``."""
-    reached = study.reached
-    won = _beats(study.others_now[:, :, None], study.others_now[:, None])
-    won = (won * (reached[:, None] & reached[:, :, None])).sum(2)
-    share = (won + 0.5 - 0.5 * reached) / reached.sum(1)[:, None]
-    return normal_score(share).nan_to_num(0.0) * reached
-
-
 def _agreement(study: _Study) -> list[Tensor]:
     """Whether ranks at the cutoff have lasted in this study, and how its best trials ranked at the cutoff."""
     finished, lengths = study.context.finished, study.context.lengths
     went_on = study.reached & (lengths > study.cutoff[:, None])
-    won_now = _beats(study.others_now[:, :, None], study.others_now[:, None])
-    counts = went_on[:, :, None] & went_on[:, None] & study.pairs & (won_now != 0.5) & (study.won != 0.5)
-    same, pairs = ((won_now == study.won) & counts).sum((1, 2)), counts.sum((1, 2))
-    rank = _others_rank(study)
+    ties = (study.won_now == 0.5) | (study.won == 0.5)
+    counts = went_on[:, :, None] & went_on[:, None] & study.pairs & ~ties
+    same, pairs = ((study.won_now == study.won) & counts).sum((1, 2)), counts.sum((1, 2))
+    rank = study.others_rank
     best = study.ends.masked_fill(~finished, NONE).topk(min(3, lengths.shape[1]), 1).indices
     there = finished.gather(1, best)
     holder = rank.gather(1, study.holder[:, None])[:, 0] * (study.n_finished > 0)
@@ -264,26 +281,28 @@ def _counts(study: _Study) -> list[Tensor]:
     return [count[:, None] for count in counts]
 
 
-def _configurations(study: _Study, params: Tensor) -> Tensor:
-    """What hyperparameters tell, alone and with the rank at the cutoff."""
-    context = study.context
-    present, known = context.present, context.known[:, None, None]
-    between = squared_distances(context.params, context.params, context.numeric)
-    to_trial = squared_distances(context.params, params, context.numeric)
-    told = relevance(between, study.others_score, study.pairs)
-    weights = told + 0.02
-    weights = 2 * (weights / weights.sum(1, keepdim=True))[:, None, None]
-    far = study.gains.new_tensor(4.0)  # where nothing is known, nobody is near
-    between = torch.where(known, (between * weights).sum(-1), far)
-    to_trial = torch.where(known, (to_trial * weights).sum(-1), far)
+def _of_configurations(study: _Study, params: Tensor | None, known: Tensor) -> Tensor:
+    """What hyperparameters tell, alone and with the rank at the cutoff; None are the same everywhere."""
+    context, present, scores = study.context, study.context.present, study.others_score
+    nobody_near = scores.new_tensor(4.0)
+    if params is None:
+        told = scores.new_zeros(len(known), 1)
+        between = nobody_near.expand(*present.shape, present.shape[1])
+        to_trial = nobody_near.expand(*study.shape, present.shape[1])
+    else:
+        between = squared_distances(context.params, context.params, context.numeric)
+        to_trial = squared_distances(context.params, params, context.numeric)
+        told = relevance(between, scores, study.pairs)
+        weights = told + 0.02
+        weights = 2 * (weights / weights.sum(1, keepdim=True))[:, None, None]
+        between = torch.where(known[:, None, None], (between * weights).sum(-1), nobody_near)
+        to_trial = torch.where(known[:, None, None], (to_trial * weights).sum(-1), nobody_near)
     went_on = study.reached & (context.lengths > study.cutoff[:, None])
     summary = [
         told.max(1).values[:, None],
         told.sum(1).clamp(max=2)[:, None],
-        context.known.to(study.gains)[:, None],
+        known.to(scores)[:, None],
         to_trial.masked_fill(~present[:, None], 9.0).min(2).values.clamp(max=4) / 2,
     ]
-    forecasts = regression(
-        between, _others_rank(study), to_trial, study.score, study.others_score, present, went_on
-    )
+    forecasts = regression(between, study.others_rank, to_trial, study.score, scores, present, went_on)
     return torch.cat([torch.stack([part.expand(study.shape) for part in summary], -1), forecasts], -1)

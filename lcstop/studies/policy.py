@@ -10,7 +10,7 @@ import torch
 
 from lcstop.curve import Curve, Direction
 from lcstop.curve_list import CurveList
-from lcstop.studies.features import NONE, features
+from lcstop.studies.features import NONE, features, with_and_without
 from lcstop.studies.network import StudyNetwork
 from lcstop.studies.view import Look, look
 from lcstop.threads import apart
@@ -25,6 +25,9 @@ class Verdict(NamedTuple):
     Attributes:
         p_top: Probability that it ends in the best tenth of the study's configurations.
         p_beat: Probability that it beats the incumbent.
+        informed: Whether hyperparameters were compared. Both probabilities are then the higher of what the
+            network says with and without them, so that they may speak for a trial and never against it:
+            a region whose trials were stopped early looks worse than it is, and would not be tried again.
         leads: Whether it is the best at its step of all trials that have come as far, or better than any
             other trial has ever been.
         to_come: What trials that finished have still gained after this step (median), in units of how far
@@ -35,6 +38,7 @@ class Verdict(NamedTuple):
 
     p_top: float
     p_beat: float
+    informed: bool
     leads: bool
     to_come: float
 
@@ -64,7 +68,7 @@ class StudyPolicy:
         unfinished: Sequence[Curve],
         direction: Direction,
         *,
-        use_params: bool = False,
+        use_params: bool = True,
     ) -> Verdict | None:
         """What is to be expected of ``trial``; None where there is no other trial to compare it with."""
         seen = look(trial, finished, unfinished, direction, use_params=use_params)
@@ -75,10 +79,12 @@ class StudyPolicy:
         return found._replace(leads=found.leads or _surpasses(trial, finished, unfinished, direction))
 
     def _verdict(self, seen: Look) -> Verdict:
+        informed = bool(seen.context.known)
         with torch.inference_mode():
-            standing = self._network(features(*seen)[0, 0].float())
-            p_top, p_beat = float(standing.p_top()), float(standing.beats.sigmoid())
-            return Verdict(p_top, p_beat, _leads(seen), _to_come(seen))
+            rows = with_and_without(*seen)[:, 0, 0] if informed else features(*seen)[0]
+            standing = self._network(rows.float())
+            p_top, p_beat = float(standing.p_top().max()), float(standing.beats.sigmoid().max())
+            return Verdict(p_top, p_beat, informed, _leads(seen), _to_come(seen))
 
 
 def _leads(seen: Look) -> bool:

@@ -29,6 +29,8 @@ _WORST = -1e6
 
 Array = NDArray[np.float64]
 
+_NUMBER = (int, float, np.integer, np.floating)
+
 
 class Look(NamedTuple):
     """One trial among others, the arguments of :func:`lcstop.studies.features.features`."""
@@ -45,7 +47,7 @@ def look(
     unfinished: Sequence[Curve],
     direction: Direction,
     *,
-    use_params: bool = False,
+    use_params: bool = True,
 ) -> Look | None:
     """What there is to compare; None if no other trial has a finite value.
 
@@ -184,13 +186,13 @@ def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[
     for name in sorted({name for configuration in configurations for name in configuration}):
         values = [configuration.get(name) for configuration in configurations]
         given = np.array([value is not None for value in values])
-        if all(_is_number(value) for value in values if value is not None):
-            numbers = np.array([float(value) for value in values if value is not None])
+        numbers = _numbers([value for value in values if value is not None])
+        if numbers is not None:
             ordered = np.sort(numbers)
             ranks = np.searchsorted(ordered, numbers, "left") + np.searchsorted(ordered, numbers, "right")
             column = np.full(n, 0.5)
             column[given] = ranks / (2 * len(numbers))
-            if len(np.unique(numbers)) > 1:
+            if len(ordered) and ordered[0] < ordered[-1]:
                 columns.append(column)
                 numeric.append(True)
             if given.any() and not given.all():
@@ -207,10 +209,12 @@ def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[
     return np.stack(columns[:_MOST_PARAMS], 1), np.array(numeric[:_MOST_PARAMS])
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        return False
+def _numbers(values: Sequence[Any]) -> Array | None:
+    """The values as finite floats, or None if one of them is none."""
+    if not all(issubclass(kind, _NUMBER) and kind is not bool for kind in {type(value) for value in values}):
+        return None
     try:
-        return math.isfinite(value)
+        found = np.array(values, np.float64)
     except OverflowError:  # an integer beyond the floats is one category among others
-        return False
+        return None
+    return found if np.isfinite(found).all() else None
