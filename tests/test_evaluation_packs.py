@@ -66,6 +66,16 @@ def test_planned_lengths_are_read_and_fit_the_curves(tmp_path):
         read_pack(write_pack(tmp_path / "b.npz", losses(3), planned_epochs=np.array([20, 30])))
 
 
+def test_runs_of_their_own_number_of_evaluations_had_planned_it_unless_they_end_at_a_target(tmp_path):
+    curves = losses(3)
+    curves[1, 10:] = np.nan
+    told = {"meta": {"step_unit": "eval index (of many)"}}
+    assert read_pack(write_pack(tmp_path / "a.npz", curves, **told)).chosen.tolist() == [20, 10, 20]
+    told["frac_of_longest"] = np.ones(3)
+    assert read_pack(write_pack(tmp_path / "b.npz", curves, **told)).chosen is None
+    assert read_pack(write_pack(tmp_path / "c.npz", curves)).chosen is None
+
+
 def test_the_diverged_of_a_pack_that_names_them_are_left_out(tmp_path):
     curves = losses(3)
     curves[:, 10:] = np.nan

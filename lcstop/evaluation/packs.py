@@ -37,7 +37,7 @@ class Pack:
         lengths: ``[n_configs]``, points up to the last finite one.
         diverged: ``[n_configs]``, whether the trial ended before it should have.
         planned: Whether each trial has chosen its own length.
-        chosen: ``[n_configs]``, that length in steps, where it is on record; None where it is not.
+        chosen: ``[n_configs]``, reports that each trial had planned; None where that is not on record.
         configs: What was recorded of each run, hyperparameters among it; empty if nothing was.
     """
 
@@ -91,6 +91,7 @@ def read_pack(path: Path, entry: dict[str, Any] | None = None) -> Pack:
             diverged = data.get("diverged")
             configs = json.loads(str(data.get("configs", "[]")))
             chosen = data["planned_epochs"].astype(np.float64) if "planned_epochs" in data else None
+            to_a_target = "frac_of_longest" in data
         direction = _DIRECTIONS[meta["direction"]]
         if values.ndim != 2 or not len(steps) or values.shape[1] != len(steps):
             raise ValueError(f"curves {values.shape} do not fit steps {steps.shape}")
@@ -100,17 +101,20 @@ def read_pack(path: Path, entry: dict[str, Any] | None = None) -> Pack:
             raise ValueError(f"planned_epochs {chosen.shape} do not fit curves {values.shape}")
         finite = np.isfinite(values)
         lengths = np.where(finite.any(1), len(steps) - finite[:, ::-1].argmax(1), 0)
+        planned = chosen is not None
         if diverged is None:
-            # Where a step is the number of an evaluation, runs differ in how many they planned.
-            unit = str(meta.get("step_unit", "")).split("(")[0]
-            diverged = np.full(len(values), False) if "index" in unit else lengths < len(steps)
+            # Where a step is the number of an evaluation, runs differ in how many they planned, unless they
+            # end as soon as they have reached a target.
+            by_number = "index" in str(meta.get("step_unit", "")).split("(")[0]
+            diverged = np.full(len(values), False) if by_number else lengths < len(steps)
+            if by_number and not to_a_target and not planned:
+                chosen = np.maximum(lengths, 1).astype(np.float64)
         horizon = steps[-1] + (steps[0] == 0)
         reports = (dict(zip(steps.tolist(), row.tolist(), strict=True)) for row in values)
         curves = tuple(Curve.from_reports(row, horizon) for row in reports)
         family, name = meta.get("family", path.parent.name), meta.get("task", path.stem)
         name = f"{family}/{name}"
         diverged = diverged.astype(bool)
-        planned = chosen is not None
         return Pack(family, name, direction, curves, lengths, diverged, planned, tuple(configs), chosen)
     except Exception as error:  # what zipfile, zlib and numpy raise for a damaged archive is of many kinds
         raise ValueError(f"{path} is no curve pack: {error!r}") from error
