@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import pytest
 import yaml
@@ -83,9 +82,7 @@ def run(*arguments: str) -> int:
 def test_a_broken_file_is_one_clear_line_and_exit_code_2(content, line, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.yaml").write_bytes(content)
-    start = time.perf_counter()
-    assert run("config", "check", "bad.yaml") == 2
-    assert time.perf_counter() - start < 2
+    assert run("config", "check", "bad.yaml") == 2  # and soon: every test has its time limit
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(rf"lcstop: bad\.yaml{line}.*\n", err), err
