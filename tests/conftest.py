@@ -1,6 +1,7 @@
 """What several test modules use."""
 
 import contextlib
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -69,3 +70,10 @@ def storage(tmp_path, monkeypatch):
         "ray.train._internal.storage._get_ray_train_session_dir", lambda: str(tmp_path / "ray")
     )
     return StorageContext(storage_path=str(tmp_path), experiment_dir_name="search")
+
+
+@pytest.fixture
+def warnings(caplog):
+    """What has been logged as a warning or worse by the package."""
+    caplog.set_level(logging.WARNING)
+    return lambda: [record.getMessage() for record in caplog.records if record.name.startswith("lcstop")]

@@ -1,7 +1,6 @@
 """Every dependency of a decision fails for a while, through both adapters: the study goes on, is told of it
 once, and is decided on again afterwards."""
 
-import logging
 import math
 import subprocess
 import sys
@@ -15,8 +14,6 @@ import numpy as np
 import optuna
 import pytest
 
-from lcstop.decision import Decision
-from lcstop.faults import SLOW, Faults
 from lcstop.forecast import BarDistribution
 from lcstop.studies.network import Standing, StudyNetwork
 from lcstop.surrogates.lcpfn import LCPFN
@@ -79,13 +76,6 @@ def start(request):
         return search
 
     return start
-
-
-@pytest.fixture
-def warnings(caplog):
-    """What has been logged as a warning or worse by the package."""
-    caplog.set_level(logging.WARNING)
-    return lambda: [record.getMessage() for record in caplog.records if record.name.startswith("lcstop")]
 
 
 # --- faults -------------------------------------------------------------------------------------------------
@@ -297,39 +287,3 @@ def test_an_error_that_cannot_say_what_it_is(start, warnings):
     with mock.patch.object(StudyNetwork, "forward", fault):
         assert not search.stopped(POOR)
     assert warnings() == ["a trial goes on because judging it failed: MuteError: no message"]
-
-
-def test_reasons_are_one_line_however_long_the_message():
-    decision = LCPFNPruner(**OPTIONS)._core.fail_open(OSError("line\n" * 1000), 3)
-    assert isinstance(decision, Decision)
-    assert not decision.stop
-    assert "\n" not in decision.reason
-    assert len(decision.reason) < 400
-
-
-def test_other_causes_are_told_too(warnings):
-    faults = Faults()
-    for what in ("not read", "not written"):
-        for error in (OSError, ValueError):
-            for i in range(3):
-                try:
-                    raise error(i)
-                except error as caught:
-                    faults.tell(what, caught)
-    assert warnings() == [
-        "not read: OSError: 0",
-        "not read: ValueError: 0",
-        "not written: OSError: 0",
-        "not written: ValueError: 0",
-    ]
-    for i in range(1000):
-        faults.tell(f"cause {i}", OSError())
-    assert len(warnings()) == 100
-
-
-def test_a_decision_is_slow_beyond_some_seconds(warnings):
-    faults = Faults()
-    faults.took(SLOW)
-    assert not warnings()
-    faults.took(SLOW + 1)
-    assert len(warnings()) == 1
