@@ -125,6 +125,11 @@ class Curve:
         return float(self.steps[-1]) if len(self) else 0.0
 
     @cached_property
+    def counts(self) -> bool:
+        """Whether its steps are 1, 2, 3 and so on."""
+        return bool((self.steps == np.arange(1, len(self) + 1)).all())
+
+    @cached_property
     def share(self) -> float:
         """How much of the horizon the trial has come."""
         return self.cutoff / self.horizon

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -58,14 +59,21 @@ def stop_in_study(
     config, trial, prefixes, study, confidence, careful = case
     schedule = SCHEDULES[config.preset]
     others = study.finished, study.unfinished, study.direction
-    found = [policy.verdict(prefix, *others, use_params=config.use_params) for prefix in prefixes]
+
+    def asked_of(prefix: Curve, to_come: float, informed: bool) -> float:
+        return schedule.asked(prefix.share, confidence, to_come, informed=informed)
+
+    found = [
+        policy.verdict(prefix, *others, use_params=config.use_params, asked=partial(asked_of, prefix))
+        for prefix in prefixes
+    ]
     verdicts = [verdict for verdict in found if verdict is not None]
     if len(verdicts) < len(found):
         return Decision(False, "no other trial to compare with", trial.cutoff, incumbent=incumbent)
     if not all(math.isfinite(verdict.p_top + verdict.p_beat) for verdict in verdicts):
         raise ValueError("the forecast is not finite")
     asked = [
-        schedule.asked(prefix.share, confidence, verdict.to_come, informed=verdict.informed)
+        asked_of(prefix, verdict.to_come, verdict.informed)
         for prefix, verdict in zip(prefixes, verdicts, strict=True)
     ]
     low = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]

@@ -1,32 +1,39 @@
 """Made-up studies that several test modules judge trials in."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
-from lcstop.studies.features import Context
-from lcstop.studies.view import Look
+from lcstop.studies.comparison import Context
+from lcstop.studies.configurations import Configurations
+
+
+class Seen(NamedTuple):
+    """The arguments of :func:`lcstop.studies.features.features`."""
+
+    context: Context
+    gains: NDArray[np.float64]
+    cutoff: int
+    configurations: Configurations | None
 
 
 def random_look(
-    seed: int = 0, n: int = 12, horizon: int = 20, n_params: int = 3, cutoff: int = 7, b: int = 1
-) -> Look:
-    """Studies of ``n`` other trials, some of which have finished, and one trial that is judged."""
+    seed: int = 0, n: int = 12, horizon: int = 20, n_params: int = 3, cutoff: int = 7, t: int = 1
+) -> Seen:
+    """``n`` other trials, some of which have finished, and ``t`` trials that are judged."""
     rng = np.random.default_rng(seed)
-    tops = rng.uniform(0.2, 0.95, (b, n + 1, 1))
-    curves = tops * (1 - rng.uniform(0.6, 0.95, (b, n + 1, 1)) ** np.arange(1, horizon + 1))
-    gains = torch.from_numpy(curves + rng.normal(0, 0.02, curves.shape))
-    lengths = torch.from_numpy(rng.integers(1, horizon + 1, (b, n)))
-    lengths[:, ::3] = horizon
-    params = torch.from_numpy(rng.uniform(size=(b, n + 1, n_params)))
-    params[..., 0] = (params[..., 0] * 3).floor()
-    numeric = torch.ones(b, n_params, dtype=torch.bool)
-    numeric[:, 0] = False
-    known = torch.ones(b, dtype=torch.bool)
-    context = Context(gains[:, :-1], lengths, lengths == horizon, params[:, :-1], numeric, known)
-    return Look(context, gains[:, -1:], torch.full((b,), cutoff), params[:, -1:])
+    tops = rng.uniform(0.2, 0.95, (n + t, 1))
+    curves = tops * (1 - rng.uniform(0.6, 0.95, (n + t, 1)) ** np.arange(1, horizon + 1))
+    gains = curves + rng.normal(0, 0.02, curves.shape)
+    lengths = rng.integers(1, horizon + 1, n)
+    lengths[::3] = horizon
+    params = rng.uniform(size=(n + t, n_params))
+    params[:, 0] = np.floor(params[:, 0] * 3)
+    configurations = Configurations(params[:n], params[n:], np.arange(n_params) > 0)
+    return Seen(Context(gains[:n], lengths, lengths == horizon), gains[n:], cutoff, configurations)
 
 
 def curves(tops: Sequence[float], horizon: int = 20, seed: int = 0) -> list[Curve]:

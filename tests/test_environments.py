@@ -16,7 +16,7 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from lcstop.studies.network import StudyNetwork
+from lcstop.surrogates.lcpfn import LCPFN
 from lcstop.threads import apart
 from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
@@ -135,16 +135,16 @@ def test_what_belongs_to_the_user_is_untouched(set_by_the_user, stops, options):
 
 
 def test_a_thread_that_meets_torch_during_a_decision_keeps_the_users_number_of_threads():
-    forward, found = StudyNetwork.forward, []
+    logits, found = LCPFN._logits, []
 
-    def meanwhile(self, features):
+    def meanwhile(self, *args):
         found.append((torch.get_num_threads(), in_a_new_thread(torch.get_num_threads)))
-        return forward(self, features)
+        return logits(self, *args)
 
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with mock.patch.object(StudyNetwork, "forward", meanwhile):
+        with mock.patch.object(LCPFN, "_logits", meanwhile):
             assert stops_in_optuna()
     finally:
         torch.set_num_threads(before)
@@ -189,7 +189,7 @@ PROCESSES = """
 import multiprocessing, os, signal, threading, time
 import joblib, torch
 from lcstop import threads
-from lcstop.studies.network import StudyNetwork
+from lcstop.surrogates.lcpfn import LCPFN
 from tests.study_trials import core, decide, poor, view
 
 torch.set_num_threads(2)
@@ -203,14 +203,14 @@ found = joblib.Parallel(n_jobs=2)(joblib.delayed(decide)(11) for _ in range(3))
 assert found == [here] * 3
 
 # A process that is forked while another thread is in the middle of a decision.
-forward, inside, go_on = StudyNetwork.forward, threading.Event(), threading.Event()
+logits, inside, go_on = LCPFN._logits, threading.Event(), threading.Event()
 
-def wait(self, features):
+def wait(self, *args):
     inside.set()
     go_on.wait()
-    return forward(self, features)
+    return logits(self, *args)
 
-StudyNetwork.forward = wait
+LCPFN._logits = wait
 judged = core()
 thread = threading.Thread(target=lambda: judged.judge(poor(), view()))
 thread.start()
@@ -219,7 +219,7 @@ with threads._lock:
     child = os.fork()
     if child == 0:
         signal.alarm(60)
-        StudyNetwork.forward = forward
+        LCPFN._logits = logits
         again = judged.judge(poor(), view())
         same = (again.stop, again.reason) == (here[0], here[3])
         os._exit(0 if same and torch.get_num_threads() == 2 else 1)

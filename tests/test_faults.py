@@ -15,7 +15,7 @@ import optuna
 import pytest
 
 from lcstop.forecast import BarDistribution
-from lcstop.studies.network import Standing, StudyNetwork
+from lcstop.studies.network import QuickStudyNetwork
 from lcstop.surrogates.lcpfn import LCPFN
 from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
@@ -91,13 +91,12 @@ def raises(place, name: str, error: type[Exception]):
 
 
 def network_says_nan():
-    forward = StudyNetwork.forward
+    probabilities = QuickStudyNetwork.probabilities
 
-    def fault(self, features):
-        standing = forward(self, features)
-        return Standing(standing.quantile * math.nan, standing.beats)
+    def fault(self, row):
+        return probabilities(self, row) * [math.nan, 1]
 
-    return mock.patch.object(StudyNetwork, "forward", fault)
+    return mock.patch.object(QuickStudyNetwork, "probabilities", fault)
 
 
 def surrogate_says_nan():
@@ -126,10 +125,10 @@ def without_file(name: str, core):
 
 
 FAULTS = {
-    "the network raises": lambda core: raises(StudyNetwork, "forward", RuntimeError),
+    "the network raises": lambda core: raises(QuickStudyNetwork, "probabilities", RuntimeError),
     "the network says NaN": lambda core: network_says_nan(),
     "the network's weights are missing": lambda core: without_file("study.safetensors", core),
-    "no memory for the network": lambda core: raises(StudyNetwork, "forward", MemoryError),
+    "no memory for the network": lambda core: raises(QuickStudyNetwork, "probabilities", MemoryError),
     "the surrogate raises": lambda core: raises(LCPFN, "unit_forecast", ZeroDivisionError),
     "the surrogate says NaN": lambda core: surrogate_says_nan(),
     "the surrogate's weights are missing": lambda core: without_file("lcpfn.safetensors", core),
@@ -207,15 +206,15 @@ def test_records_of_an_earlier_run_that_cannot_be_read(warnings):
 def test_a_slow_decision_is_not_interrupted_and_told_of_once(start, warnings, monkeypatch):
     search = start()
     now = [0.0]
-    forward = StudyNetwork.forward
+    probabilities = QuickStudyNetwork.probabilities
 
-    def slow(self, features):
+    def slow(self, row):
         now[0] += 10
-        return forward(self, features)
+        return probabilities(self, row)
 
     for module in ("lcstop_optuna.pruner.time", "lcstop_ray.scheduler.time"):
         monkeypatch.setattr(module, SimpleNamespace(perf_counter=lambda: now[0]))
-    with mock.patch.object(StudyNetwork, "forward", slow):
+    with mock.patch.object(QuickStudyNetwork, "probabilities", slow):
         assert [search.stopped(POOR) for _ in range(3)] == [True] * 3
     assert len(warnings()) == 1
     assert warnings()[0].startswith("a decision took 10.0 s, and its trial waited for it")
@@ -224,13 +223,13 @@ def test_a_slow_decision_is_not_interrupted_and_told_of_once(start, warnings, mo
 @pytest.mark.slow
 def test_a_decision_that_takes_ten_seconds(start, warnings):
     search = start()
-    forward = StudyNetwork.forward
+    probabilities = QuickStudyNetwork.probabilities
 
-    def slow(self, features):
+    def slow(self, row):
         time.sleep(10)
-        return forward(self, features)
+        return probabilities(self, row)
 
-    with mock.patch.object(StudyNetwork, "forward", slow):
+    with mock.patch.object(QuickStudyNetwork, "probabilities", slow):
         assert search.stopped(POOR)
     assert len(warnings()) == 1
     assert search.stopped(POOR)
@@ -284,6 +283,6 @@ def test_an_error_that_cannot_say_what_it_is(start, warnings):
     def fault(*_args):
         raise MuteError
 
-    with mock.patch.object(StudyNetwork, "forward", fault):
+    with mock.patch.object(QuickStudyNetwork, "probabilities", fault):
         assert not search.stopped(POOR)
     assert warnings() == ["a trial goes on because judging it failed: MuteError: no message"]

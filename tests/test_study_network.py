@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -9,7 +10,14 @@ from torch.nn import functional
 from lcstop.pretraining.study_examples import N_JUDGED, Examples, draw_studies, make_examples, stop_by_rank
 from lcstop.priors.broad import BroadConfig
 from lcstop.studies.features import N_FEATURES, features
-from lcstop.studies.network import QUANTILES, TOP, WEIGHTS, StudyNetwork, StudyNetworkConfig
+from lcstop.studies.network import (
+    QUANTILES,
+    TOP,
+    WEIGHTS,
+    QuickStudyNetwork,
+    StudyNetwork,
+    StudyNetworkConfig,
+)
 from lcstop.surrogates.weights import WeightsError
 
 from .study_trials import random_look
@@ -91,11 +99,23 @@ def test_p_top_is_the_mass_of_the_bins_above_the_best_tenth():
 
 def test_rows_do_not_depend_on_their_company():
     network = StudyNetwork.load()
-    rows = torch.cat([features(*random_look(seed))[0] for seed in range(6)]).float()
+    rows = torch.from_numpy(np.concatenate([features(*random_look(seed)) for seed in range(6)])).float()
     together = network(rows)
     alone = [network(row) for row in rows]
     torch.testing.assert_close(together.p_top(), torch.stack([one.p_top() for one in alone]))
     torch.testing.assert_close(together.beats, torch.stack([one.beats for one in alone]))
+
+
+@pytest.mark.parametrize("config", [None, StudyNetworkConfig(width=16, layers=3)])
+def test_the_network_in_numpy_says_the_same(config):
+    torch.manual_seed(0)
+    network = StudyNetwork(config).requires_grad_(False) if config else StudyNetwork.load()
+    quick = QuickStudyNetwork(network)
+    for seed in range(20):
+        row = features(*random_look(seed)) * (1 + seed)  # to where probabilities are 0 and 1
+        standing = network(torch.from_numpy(row).float())
+        found = [float(standing.p_top()), float(standing.beats.sigmoid())]
+        np.testing.assert_allclose(quick.probabilities(row), found, atol=2e-6, rtol=1e-4)
 
 
 # --- calibration ------------------------------------------------------------------------------------------

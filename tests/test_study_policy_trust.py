@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
-from lcstop.studies.network import Standing, StudyNetwork
+from lcstop.studies.network import QuickStudyNetwork, StudyNetwork
 from lcstop.studies.policy import StudyPolicy, Verdict
 
 from .study_trials import H, core, curves, poor, view
@@ -91,15 +91,14 @@ def test_numpys_random_state_is_untouched():
 # --- failures -----------------------------------------------------------------------------------------------
 
 
-class Raising(StudyNetwork):
-    def forward(self, features):
+class Raising(QuickStudyNetwork):
+    def probabilities(self, row):
         raise RuntimeError("no memory")
 
 
-class NotANumber(StudyNetwork):
-    def forward(self, features):
-        standing = super().forward(features)
-        return Standing(standing.quantile * math.nan, standing.beats)
+class NotANumber(QuickStudyNetwork):
+    def probabilities(self, row):
+        return super().probabilities(row) * [math.nan, 1]
 
 
 class Missing(StudyNetwork):
@@ -110,7 +109,7 @@ class Missing(StudyNetwork):
 
 @pytest.mark.parametrize(("network", "cause"), [(Raising, "no memory"), (NotANumber, "is not finite")])
 def test_a_failing_network_lets_the_trial_go_on_and_is_logged_once(network, cause, caplog, monkeypatch):
-    monkeypatch.setattr("lcstop.studies.policy.StudyNetwork", network)
+    monkeypatch.setattr("lcstop.studies.policy.QuickStudyNetwork", network)
     c = core()
     threads = torch.get_num_threads()
     with caplog.at_level(logging.WARNING, "lcstop"):

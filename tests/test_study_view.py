@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcstop import Curve
-from lcstop.studies.features import NONE, features
+from lcstop.studies.comparison import NONE
 from lcstop.studies.view import MOST_TRIALS, encode, look
 
 from .study_trials import curves
+from .test_study_features import features_seen
 
 # --- the grid ---------------------------------------------------------------------------------------------
 
@@ -20,14 +20,14 @@ from .study_trials import curves
 def on_grid(steps, values, horizon: float):
     """The judged trial on its grid, and how far it has come."""
     seen = look(Curve(steps, values, horizon), [Curve([horizon], [0.5], horizon)], [], "maximize")
-    return seen.gains[0, 0], int(seen.cutoff)
+    return seen.gains[0], seen.cutoff
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 49])
 def test_steps_of_1_to_50(n):
     gains, cutoff = on_grid(range(1, n + 1), np.arange(n) / 100, 50)
     assert (len(gains), cutoff) == (50, n)
-    assert (gains[:cutoff].diff() > 0).all()
+    assert (np.diff(gains[:cutoff]) > 0).all()
     assert (gains[cutoff:] == gains[cutoff - 1]).all()
 
 
@@ -36,7 +36,7 @@ def test_a_report_every_1000_steps_is_like_one_every_step(n):
     gains, cutoff = on_grid(1000 * np.arange(1, n + 1), np.arange(n) / 100, 50_000)
     other, other_cutoff = on_grid(range(1, n + 1), np.arange(n) / 100, 50)
     assert cutoff == other_cutoff
-    assert torch.equal(gains, other)
+    assert (gains == other).all()
 
 
 @pytest.mark.parametrize("offset", [0.0, 3.0, 950.0])
@@ -62,15 +62,15 @@ def test_a_trial_is_compared_at_its_last_report_however_far_apart_reports_are(pa
     own, dense = np.arange(1, 6) * pace, np.arange(1, 61)
     trial, other = Curve(own, 0.02 * own, 60), Curve(dense, 0.02 * dense, 60)
     seen = look(trial, [other], [], "maximize")
-    now = int(seen.cutoff) - 1
-    np.testing.assert_allclose(seen.gains[0, 0, now], seen.context.gains[0, 0, now], atol=1e-9)
+    now = seen.cutoff - 1
+    np.testing.assert_allclose(seen.gains[0, now], seen.context.gains[0, now], atol=1e-9)
 
 
 def test_no_line_is_drawn_to_what_is_no_number():
     trial = Curve([1.5, 3], [0.1, 0.2], 6)
     seen = look(trial, [], [Curve([1, 2, 4], [0.1, math.inf, 0.3], 6)], "maximize")
-    others = seen.context.gains[0, 0]
-    assert others[0] == seen.gains[0, 0, 0]  # 0.1, and not on the way to what follows
+    others = seen.context.gains[0]
+    assert others[0] == seen.gains[0, 0]  # 0.1, and not on the way to what follows
     assert others[1] == NONE
 
 
@@ -95,11 +95,11 @@ def test_the_others_are_on_the_grid_of_the_trial():
     dense = Curve(range(1, 31), np.arange(1, 31) / 100, 50)
     sparse = Curve([25, 50], [0.25, 0.5], 50)
     seen = look(trial, [sparse], [dense], "maximize")
-    assert seen.context.lengths.tolist() == [[5, 3]]
-    assert seen.context.finished.tolist() == [[True, False]]
+    assert seen.context.lengths.tolist() == [5, 3]
+    assert seen.context.finished.tolist() == [True, False]
     lowest = seen.context.gains.min()
     unit = (seen.context.gains.max() - lowest) / 0.4  # from 0.1 to 0.5
-    values = 0.1 + (seen.context.gains[0] - lowest) / unit
+    values = 0.1 + (seen.context.gains - lowest) / unit
     np.testing.assert_allclose(values[0], [0.25, 0.25, 0.3, 0.4, 0.5], atol=1e-9)
     np.testing.assert_allclose(values[1, :3], [0.1, 0.2, 0.3], atol=1e-9)
 
@@ -109,16 +109,16 @@ def test_a_smaller_loss_is_a_greater_gain():
     up = look(trial.first(5), others, [], "maximize")
     mirrored = [Curve(c.steps, -c.values, c.horizon, c.params) for c in (trial.first(5), *others)]
     down = look(mirrored[0], mirrored[1:], [], "minimize")
-    torch.testing.assert_close(up.context.gains, down.context.gains)
-    torch.testing.assert_close(up.gains, down.gains)
+    np.testing.assert_allclose(up.context.gains, down.context.gains)
+    np.testing.assert_allclose(up.gains, down.gains)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_worse_than_everything(bad):
     seen = look(Curve([1, 2, 3], [0.1, bad, 0.3], 5), [], [Curve([1, 2], [0.2, bad], 5)], "maximize")
-    assert seen.gains[0, 0, 1] == NONE
-    assert seen.context.gains[0, 0, 1] == NONE
-    assert (seen.gains[0, 0, [0, 2]] > -10).all()
+    assert seen.gains[0, 1] == NONE
+    assert seen.context.gains[0, 1] == NONE
+    assert (seen.gains[0, [0, 2]] > -10).all()
 
 
 def test_nothing_to_compare_with():
@@ -143,7 +143,7 @@ def test_whatever_trials_report_features_are_numbers(reports, direction):
         seen = look(trial, [], others, direction)
     finite = [v for values in reports for v in values if math.isfinite(v)]
     if seen is not None and max(map(abs, finite), default=0) < 1e300:
-        assert torch.isfinite(features(*seen)).all()
+        assert np.isfinite(features_seen(seen)).all()
 
 
 # --- which trials are looked at ---------------------------------------------------------------------------
@@ -167,14 +167,14 @@ def test_at_most_64_trials_the_best_finished_one_among_them(direction, n_finishe
     unfinished = [Curve(range(1, n + 1), sign * rng.uniform(size=n), horizon) for n in lengths]
     trial = Curve([1, 2], [0.5 * sign, 0.6 * sign], horizon)
     context = look(trial, finished, unfinished, direction).context
-    assert context.lengths.shape[1] == MOST_TRIALS == 64
+    assert len(context.lengths) == MOST_TRIALS == 64
     assert int(context.finished.sum()) >= min(n_finished, MOST_TRIALS // 2)
     if n_finished:
-        tops = context.gains.amax(2).masked_fill(~context.finished, NONE)
+        tops = np.where(context.finished, context.gains.max(1), NONE)
         assert tops.max() == 0  # the best value of all
-        assert (context.gains.amax(2) == 0).sum() == 1
+        assert (context.gains.max(1) == 0).sum() == 1
     longest = sorted([horizon] * n_finished + lengths.tolist(), reverse=True)[:32]
-    found = context.lengths[0].sort(descending=True).values[:32].tolist()
+    found = sorted(context.lengths.tolist(), reverse=True)[:32]
     assert found == longest
 
 
@@ -182,7 +182,7 @@ def test_the_rest_of_the_places_goes_to_the_newest():
     horizon = 10
     unfinished = [Curve([1], [float(i)], horizon) for i in range(200)]
     context = look(Curve([1], [0.5], horizon), [], unfinished, "maximize").context
-    ranks = context.gains[0, :, 0].argsort().argsort()
+    ranks = context.gains[:, 0].argsort().argsort()
     assert ranks.tolist() == list(range(64))  # in the order of the study
     assert context.gains.max() == 0  # the newest is the best of these
 
@@ -255,16 +255,18 @@ def test_names_in_any_order_and_too_many_of_them():
 def test_hyperparameters_reach_the_features():
     trial, *others = curves([0.9, 0.2, 0.85, 0.3, 0.8, 0.4, 0.1, 0.7])
     seen = look(trial.first(3), others, [], "maximize")
-    assert seen.context.known.tolist() == [True]
-    assert seen.context.numeric.tolist() == [[True]]  # the optimizer is the same everywhere
-    assert seen.params.shape == (1, 1, 1)
-    assert float(seen.params) > float(seen.context.params.max())
+    assert seen.informed
+    others_columns, own, numeric = seen.configurations()
+    assert numeric.tolist() == [True]  # the optimizer is the same everywhere
+    assert own.shape == (1, 1)
+    assert own[0, 0] > others_columns.max()
     plain = [Curve(c.steps, c.values, c.horizon) for c in (trial.first(3), *others)]
     none = look(plain[0], plain[1:], [], "maximize")
     unused = look(trial.first(3), others, [], "maximize", use_params=False)
     for seen in (none, unused):
-        assert seen.context.known.tolist() == [False]
-    assert torch.equal(features(*none), features(*unused))
+        assert not seen.informed
+        assert seen.configurations() is None
+    assert (features_seen(none) == features_seen(unused)).all()
 
 
 def test_an_integer_beyond_the_floats_is_one_category_among_others():

@@ -51,12 +51,13 @@ class Others:
         known = self._known
         roster = known.roster.resized(len(trials))
         ended = known.ended[: len(trials)] + [None] * (len(trials) - len(known.ended))
-        for at in list(compress(count(), map(is_not, trials, ended))):
-            self._put(roster, at, trials[at])
-            ended[at] = trials[at] if trials[at].state.is_finished() else None
-        self._known = _Known(roster, ended)
         at = bisect_left(trials, number, key=lambda trial: trial.number)
         judged = at if at < len(trials) and trials[at].number == number else None
+        for at in list(compress(count(), map(is_not, trials, ended))):
+            if at != judged:
+                self._put(roster, at, trials[at])
+                ended[at] = trials[at] if trials[at].state.is_finished() else None
+        self._known = _Known(roster, ended)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return roster.view("maximize" if maximize else "minimize", str(number), judged)
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lcstop.priors.broad import BroadConfig
 from lcstop.priors.study import sample_studies
-from lcstop.studies.features import NONE, Context, features
+from lcstop.studies.comparison import NONE, Context
+from lcstop.studies.configurations import Configurations
+from lcstop.studies.features import features
 from lcstop.studies.view import MOST_TRIALS
 
 N_OTHERS = 96
@@ -43,6 +47,22 @@ class Drawn(NamedTuple):
     params: Tensor
     numeric: Tensor
     known: Tensor
+
+
+class Others(NamedTuple):
+    """Those of the first trials of each study that a judgement would look at, at most ``N``.
+
+    Attributes:
+        chosen: Which they are, ``[B, N]``.
+        present: Where there is one, ``[B, N]``.
+        lengths: Steps that each has run, ``[B, N]``.
+        finished: Which ran to their end, ``[B, N]``.
+    """
+
+    chosen: Tensor
+    present: Tensor
+    lengths: Tensor
+    finished: Tensor
 
 
 class Examples(NamedTuple):
@@ -118,27 +138,37 @@ def make_examples(studies: Drawn, lengths: Tensor, generator: torch.Generator) -
         generator: Source of all randomness.
     """
     n, _, horizon = studies.gains.shape
-    judged, params = studies.gains[:, N_OTHERS:], studies.params[:, N_OTHERS:]
     tops = studies.gains.amax(2)
-    share = torch.stack([_share_behind(top)[N_OTHERS:] for top in tops])
-    ends = tops[:, N_OTHERS:]
+    shares = torch.stack([_share_behind(top)[N_OTHERS:] for top in tops])
     parts = []
     for _ in range(_MOMENTS):
         draws = torch.rand(n, generator=generator)
-        others = _context(studies, lengths, torch.exp(draws * math.log(N_OTHERS)).round().long().tolist())
+        others = _others(lengths, horizon, torch.exp(draws * math.log(N_OTHERS)).round().long().tolist())
         for _ in range(_CUTOFFS):
             draws = torch.rand(n, generator=generator)
             cutoff = torch.exp(draws * math.log(max(1.01, 0.7 * horizon))).round().long()
             cutoff = cutoff.clamp(1, horizon - 1)
-            seen = _some_running(others, cutoff, generator)
-            steps = torch.arange(horizon)
-            best = seen.gains.masked_fill(steps >= seen.lengths[..., None], NONE).amax(2)
-            of_finished = best.masked_fill(~seen.finished, NONE).amax(1)
-            incumbent = torch.where(seen.finished.any(1), of_finished, best.amax(1))[:, None]
-            so_far = judged.masked_fill(steps >= cutoff[:, None, None], NONE).amax(2)
-            row = features(seen, judged, cutoff, params), share, ends > incumbent, so_far <= incumbent
-            parts.append([part.flatten(0, 1).half() for part in row])
-    return Examples(*(torch.cat(column) for column in zip(*parts, strict=True)))
+            seen = _some_running(others, cutoff, horizon, generator)
+            for row, (step, share) in enumerate(zip(cutoff.tolist(), shares.numpy(), strict=True)):
+                made = _judged(studies, seen, row, step)
+                parts.append([part.astype(np.float16) for part in (made[0], share, *made[1:])])
+    return Examples(*(torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True)))
+
+
+def _judged(studies: Drawn, others: Others, row: int, cutoff: int) -> tuple[NDArray[np.generic], ...]:
+    """Of the fresh trials of one study: features, whether each beats the incumbent, whether it yet has to."""
+    gains, params = studies.gains[row].numpy(), studies.params[row].numpy()
+    index, lengths, finished = (
+        part[row][others.present[row]].numpy() for part in (others.chosen, others.lengths, others.finished)
+    )
+    judged = gains[N_OTHERS:]
+    context = Context(gains[index], lengths, finished)
+    known = bool(studies.known[row])
+    configurations = Configurations(params[index], params[N_OTHERS:], studies.numeric[row].numpy())
+    rows = features(context, judged, cutoff, configurations if known else None)
+    best = np.array([curve[:n].max() for curve, n in zip(context.gains, lengths, strict=True)])
+    incumbent = (best[finished] if finished.any() else best).max()
+    return rows, judged.max(1) > incumbent, judged[:, :cutoff].max(1) <= incumbent
 
 
 def _rungs(first: Tensor, ratio: Tensor, horizon: int) -> list[Tensor]:
@@ -156,10 +186,15 @@ def _share_behind(tops: Tensor) -> Tensor:
     return below / (2 * len(tops))
 
 
-def _context(studies: Drawn, lengths: Tensor, counts: list[int]) -> Context:
-    """The first trials of each study, or those that a judgement would look at if they are too many."""
-    n = len(counts)
-    index = torch.zeros(n, min(max(counts), MOST_TRIALS), dtype=torch.long)
+def _others(lengths: Tensor, horizon: int, counts: list[int]) -> Others:
+    """So many of the first trials of each study, or those of them that a judgement would look at.
+
+    Args:
+        lengths: Steps that each of the first trials runs, ``[B, N_OTHERS]``.
+        horizon: Steps of a trial that runs to its end.
+        counts: Of each study.
+    """
+    index = torch.zeros(len(counts), min(max(counts), MOST_TRIALS), dtype=torch.long)
     present = torch.zeros(index.shape, dtype=torch.bool)
     for row, count in enumerate(counts):
         chosen = torch.arange(count)
@@ -171,22 +206,13 @@ def _context(studies: Drawn, lengths: Tensor, counts: list[int]) -> Context:
             chosen = torch.cat([chosen[taken], newest]).sort().values
         index[row, : len(chosen)] = chosen
         present[row, : len(chosen)] = True
-    length = lengths.gather(1, index) * present
-    horizon = studies.gains.shape[2]
-    return Context(
-        gains=studies.gains.gather(1, index[..., None].expand(-1, -1, horizon)),
-        lengths=length,
-        finished=length == horizon,
-        params=studies.params.gather(1, index[..., None].expand(-1, -1, studies.params.shape[2])),
-        numeric=studies.numeric,
-        known=studies.known,
-    )
+    length = lengths.gather(1, index)
+    return Others(index, present, length, length == horizon)
 
 
-def _some_running(others: Context, cutoff: Tensor, generator: torch.Generator) -> Context:
+def _some_running(others: Others, cutoff: Tensor, horizon: int, generator: torch.Generator) -> Others:
     """In half of the studies the newest trials run beside the judged one, about as far as it or anywhere."""
     n, most = others.lengths.shape
-    horizon = others.gains.shape[2]
 
     def rand(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
@@ -198,5 +224,4 @@ def _some_running(others: Context, cutoff: Tensor, generator: torch.Generator) -
     newest = torch.arange(most)[None] >= others.present.sum(1, keepdim=True) - workers
     running = newest & others.present & (rand(n, 1) < 0.5)
     lengths = torch.where(running, torch.minimum(others.lengths, at), others.lengths)
-    finished = others.finished & (lengths == others.lengths)
-    return Context(others.gains, lengths, finished, others.params, others.numeric, others.known)
+    return others._replace(lengths=lengths, finished=others.finished & (lengths == others.lengths))

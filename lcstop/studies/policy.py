@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import torch
+import numpy as np
 
 from lcstop.curve import Curve, Direction
 from lcstop.curve_list import CurveList
-from lcstop.studies.features import NONE, features, with_and_without
-from lcstop.studies.network import StudyNetwork
-from lcstop.studies.view import Look, look
-from lcstop.threads import apart
+from lcstop.studies.comparison import NONE, Array, Comparison
+from lcstop.studies.features import View
+from lcstop.studies.network import QuickStudyNetwork, StudyNetwork
+from lcstop.studies.view import look
 
 MOST_UNKNOWN = 4.0
 """The most that is taken to be to come as long as no trial has finished, and with a first report."""
@@ -59,7 +59,7 @@ class StudyPolicy:
     """
 
     def __init__(self) -> None:
-        self._network = StudyNetwork.load()
+        self._network = QuickStudyNetwork(StudyNetwork.load())
 
     def verdict(
         self,
@@ -69,54 +69,64 @@ class StudyPolicy:
         direction: Direction,
         *,
         use_params: bool = True,
+        asked: Callable[[float, bool], float] | None = None,
     ) -> Verdict | None:
-        """What is to be expected of ``trial``; None where there is no other trial to compare it with."""
+        """What is to be expected of ``trial``; None where there is no other trial to compare it with.
+
+        Args:
+            trial: The trial.
+            finished: Trials that ran to their own end.
+            unfinished: Trials that are running or were stopped.
+            direction: Of the metric.
+            use_params: Whether hyperparameters are compared.
+            asked: What is asked of ``p_top``, given ``to_come`` and ``informed``. Where the network says more
+                without hyperparameters they cannot change that, and are left out to save time.
+        """
         seen = look(trial, finished, unfinished, direction, use_params=use_params)
         if seen is None:
             return None
-        found = apart(lambda: self._verdict(seen))
+        view = View(seen.context, seen.gains, seen.cutoff)
+        informed, to_come = seen.informed, _to_come(view.study)
+        found = self._network.probabilities(view.features(None))
+        if informed and (asked is None or found[0] <= asked(to_come, informed)):
+            found = np.maximum(found, self._network.probabilities(view.features(seen.configurations())))
         # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
-        return found._replace(leads=found.leads or _surpasses(trial, finished, unfinished, direction))
-
-    def _verdict(self, seen: Look) -> Verdict:
-        informed = bool(seen.context.known)
-        with torch.inference_mode():
-            rows = with_and_without(*seen)[:, 0, 0] if informed else features(*seen)[0]
-            standing = self._network(rows.float())
-            p_top, p_beat = float(standing.p_top().max()), float(standing.beats.sigmoid().max())
-            return Verdict(p_top, p_beat, informed, _leads(seen), _to_come(seen))
+        leads = _leads(view.study) or _surpasses(trial, finished, unfinished, direction)
+        return Verdict(float(found[0]), float(found[1]), informed, leads, to_come)
 
 
-def _leads(seen: Look) -> bool:
-    cutoff = int(seen.cutoff)
-    so_far = seen.context.gains[..., :cutoff].amax(2)[seen.context.lengths >= cutoff]
-    return bool(len(so_far)) and bool(seen.gains[..., :cutoff].amax() > so_far.max())
+def _leads(study: Comparison) -> bool:
+    others = study.others_best[study.reached, study.cutoff - 1]
+    return bool(len(others) and study.best[0] > others.max())
 
 
-def _to_come(seen: Look) -> float:
-    cutoff = int(seen.cutoff)
-    gains = torch.cat([seen.context.gains, seen.gains], 1)[0]
-    lengths = torch.cat([seen.context.lengths[0], seen.cutoff])
-    steps = torch.arange(gains.shape[1])
-    best = gains.masked_fill(steps >= lengths[:, None], NONE).cummax(1).values
-    ended = best[:-1][seen.context.finished[0]]
+def _to_come(study: Comparison) -> float:
+    best, cutoff, horizon = study.others_best, study.cutoff, study.gains.shape[1]
+    ended = best[study.context.finished]
     ended = ended[ended[:, cutoff - 1] > NONE]
     if len(ended):
         most, gained = math.inf, ended[:, -1] - ended[:, cutoff - 1]
     else:
         half = cutoff // 2
-        here = best[lengths >= cutoff]
+        own = np.maximum.accumulate(study.gains, axis=1)
+        here = np.concatenate([best[study.reached], own])[:, :cutoff]
         here = here[here[:, half - 1] > NONE] if half else here[:0]
         if not len(here):
             return MOST_UNKNOWN
-        doublings = math.log2(len(steps) / cutoff) / math.log2(cutoff / half)
-        most, gained = MOST_UNKNOWN, 4 * doublings * (here[:, cutoff - 1] - here[:, half - 1])
-    to_come = float(gained.quantile(0.5))
-    now = gains[lengths >= cutoff, cutoff - 1]
-    low, high = now[now > NONE].quantile(torch.tensor([0.1, 0.9], dtype=now.dtype)).tolist()
+        doublings = math.log2(horizon / cutoff) / math.log2(cutoff / half)
+        most, gained = MOST_UNKNOWN, 4 * doublings * (here[:, -1] - here[:, half - 1])
+    to_come = _quantile(gained, 0.5)
     if to_come <= 0:
         return 0.0
-    return min(most, to_come / (high - low) if high > low else math.inf)
+    now = np.concatenate([study.others_now[study.reached], study.now])
+    now = now[now > NONE]
+    spread = _quantile(now, 0.9) - _quantile(now, 0.1)
+    return min(most, to_come / spread if spread > 0 else math.inf)
+
+
+def _quantile(values: Array, share: float) -> float:
+    """As ``np.quantile``, in a tenth of the time."""
+    return float(np.interp(share * (len(values) - 1), np.arange(len(values)), np.sort(values)))
 
 
 def _surpasses(

@@ -7,8 +7,14 @@ forecasts the trials that it was fitted to, one left out at a time.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from lcstop.studies.comparison import Array
 
 _KERNELS = ((1.5, 0.0), (0.4, 0.0), (0.0, 1.0), (0.0, 6.0), (0.7, 2.0), (2.0, 0.5))
 """How fast likeness falls with the distance of configurations, and with that of ranks; 0 leaves it out."""
@@ -20,80 +26,134 @@ N_REGRESSION = 3 * len(_KERNELS)
 """Of each process: mean, standard deviation, and the share of variance explained with one left out."""
 
 
-def squared_distances(params: Tensor, others: Tensor, numeric: Tensor) -> Tensor:
-    """Squared distance in each hyperparameter, about 1 between random ones, ``[B, T, N, P]``.
+UNLIKE = 4.0
+"""Squared distance from which on configurations have nothing to tell of each other."""
+
+
+class Distances(NamedTuple):
+    """How far configurations are apart, squared.
+
+    Attributes:
+        between: The other trials from each other, ``[N, N]``.
+        to_trial: The trials from the other ones, ``[T, N]``.
+    """
+
+    between: Array
+    to_trial: Array
+
+
+class Standings(NamedTuple):
+    """Where the other trials of a study stand.
+
+    Attributes:
+        scores: Normal scores, ``[N]``.
+        ranks: Those at the cutoff, ``[N]``.
+        went_on: Trials beyond the cutoff: only they tell what a rank there is worth, ``[N]``.
+    """
+
+    scores: Array
+    ranks: Array
+    went_on: NDArray[np.bool_]
+
+
+def squared_distances(params: Array, others: Array, numeric: NDArray[np.bool_]) -> Array:
+    """Squared distance in each hyperparameter, about 1 between random ones, ``[P, T, N]``.
 
     Args:
-        params: ``[B, N, P]``, numbers as ranks in [0, 1], categories as codes.
-        others: ``[B, T, P]``.
-        numeric: ``[B, P]``; categories are alike or not.
+        params: ``[T, P]``, numbers as ranks in [0, 1], categories as codes.
+        others: ``[N, P]``.
+        numeric: ``[P]``; categories are alike or not.
 
     Example:
-        >>> params = torch.tensor([[[0.0, 1.0], [0.5, 2.0]]])
-        >>> squared_distances(params, params, torch.tensor([[True, False]]))[0, 0, 1].tolist()
+        >>> params = np.array([[0.0, 1.0], [0.5, 2.0]])
+        >>> squared_distances(params, params, np.array([True, False]))[:, 0, 1].tolist()
         [1.5, 1.0]
     """
-    difference = others[:, :, None] - params[:, None]
-    unlike = (difference.abs() >= 1e-9).to(params)
-    return torch.where(numeric[:, None, None], difference.square() * 6, unlike)
+    difference = params.T[:, :, None] - others.T[:, None]
+    distances: Array = 6 * difference * difference
+    distances[~numeric] = np.abs(difference[~numeric]) >= 1e-9
+    return distances
 
 
-def relevance(distances: Tensor, scores: Tensor, pairs: Tensor) -> Tensor:
-    """Share of variance that each hyperparameter explains alone, ``[B, P]``, at least 0.
+def relevance(distances: Array, scores: Array) -> Array:
+    """Share of variance that each hyperparameter explains alone, ``[P]``, at least 0.
 
     By kernel regression in one dimension, one trial left out at a time (Nadaraya 1964, Watson 1964).
 
     Args:
-        distances: Squared, between trials, ``[B, N, N, P]``.
-        scores: Standings, ``[B, N]``.
-        pairs: Pairs of distinct trials that are there, ``[B, N, N]``.
+        distances: Squared, between trials, ``[P, N, N]``.
+        scores: Standings, ``[N]``.
     """
-    kernel = torch.exp(-4 * distances) * pairs[..., None]
-    forecast = (kernel * scores[:, None, :, None]).sum(2) / (kernel.sum(2) + 1.0)  # shrunk towards 0
-    there = pairs.any(2).to(scores)[..., None]
-    explained = (2 * forecast * scores[..., None] - forecast.square()) * there
-    total = (scores.square() * there[..., 0]).sum(1)[:, None]
-    return (explained.sum(1) / (total + 1e-9)).clamp(0)
+    kernel = np.exp(-4 * distances)
+    diagonal = np.arange(len(scores))
+    kernel[:, diagonal, diagonal] = 0.0
+    forecast = kernel @ scores / (kernel.sum(2) + 1.0)  # shrunk towards 0
+    explained: Array = ((2 * scores - forecast) * forecast).sum(1) / (scores @ scores + 1e-9)
+    return explained.clip(min=0.0)
 
 
-def regression(
-    between: Tensor,
-    ranks: Tensor,
-    to_trial: Tensor,
-    rank: Tensor,
-    scores: Tensor,
-    present: Tensor,
-    went_on: Tensor,
-) -> Tensor:
-    """Forecasts of the standings of ``T`` trials by each process, ``[B, T, N_REGRESSION]``.
+def regression(near: Distances | None, rank: Array, others: Standings) -> Array:
+    """Forecasts of the standings of ``T`` trials by each process, ``[T, N_REGRESSION]``.
 
     Rasmussen and Williams 2006, equations 2.25, 2.26 and 5.12.
 
     Args:
-        between: Squared distances of configurations, ``[B, N, N]``.
-        ranks: Of the other trials at the cutoff, ``[B, N]``.
-        to_trial: Squared distances of configurations, ``[B, T, N]``.
-        rank: Of the trials at the cutoff, ``[B, T]``.
-        scores: Standings of the other trials, ``[B, N]``.
-        present: Where there is a trial, ``[B, N]``.
-        went_on: Those beyond the cutoff: only they tell what a rank there is worth, ``[B, N]``.
+        near: How far configurations are apart; None for all of them by :data:`UNLIKE`.
+        rank: Of the trials at the cutoff, ``[T]``.
+        others: The other trials.
     """
-    by_params, by_rank = torch.tensor(_KERNELS, dtype=scores.dtype, device=scores.device).T[..., None, None]
-    ranks_between = (ranks[:, :, None] - ranks[:, None]).square() / 2
-    ranks_to_trial = (rank[:, :, None] - ranks[:, None]).square() / 2
-    used = torch.where(by_rank[..., 0] > 0, (present & went_on)[:, None], present[:, None])  # [B, K, N]
-    both = used[..., None] & used[..., None, :]
-    covariance = torch.exp(-by_params * between[:, None] - by_rank * ranks_between[:, None])
-    noise = torch.where(used, _NOISE, 1.0).to(scores)
-    factor = torch.linalg.cholesky(_VARIANCE * covariance * both + torch.diag_embed(noise))
-    inverse = torch.cholesky_inverse(factor)
-    targets = scores[:, None] * used
-    weights = (inverse @ targets[..., None])[..., 0]
-    left_out = (weights / inverse.diagonal(dim1=-2, dim2=-1)).square() * used  # squared errors
-    explained = 1 - left_out.sum(-1) / (targets.square().sum(-1) + 1.0)
-    kernel = torch.exp(-by_params * to_trial[:, None] - by_rank * ranks_to_trial[:, None])
-    kernel = _VARIANCE * kernel * used[:, :, None]  # [B, K, T, N]
-    mean = (kernel @ weights[..., None])[..., 0]
-    deviation = (_VARIANCE - ((kernel @ inverse) * kernel).sum(-1)).clamp(min=0).sqrt()
-    forecasts = [mean, deviation, explained.clamp(-0.5, 1)[..., None].expand_as(mean)]
-    return torch.stack(forecasts, 2).flatten(1, 2).transpose(1, 2)
+    found = np.empty((len(rank), N_REGRESSION))
+    on = others.went_on
+    ranks, scores = others.ranks[on], others.scores[on]
+    by_rank = [np.square(one[:, None] - ranks) / 2 for one in (ranks, rank)]
+    by_params: tuple[Array | float, ...] = UNLIKE, UNLIKE
+    if near is not None:
+        by_params = near.between[on][:, on], near.to_trial[:, on]
+    for i, (a, b) in enumerate(_KERNELS):
+        column = found[:, 3 * i : 3 * i + 3]
+        if b:
+            between, to_trial = (a * x + b * y for x, y in zip(by_params, by_rank, strict=True))
+            _process(column, between, to_trial, scores)
+        elif near is None:
+            _process_of_unlike(column, a * UNLIKE, others.scores)
+        else:
+            _process(column, a * near.between, a * near.to_trial, others.scores)
+    return found
+
+
+def _process(found: Array, between: Array, to_trial: Array, scores: Array) -> None:
+    """Mean, deviation and explained share of one process into ``found [T, 3]``, from distances."""
+    n = len(scores)
+    if n == 0:  # LAPACK refuses nothing
+        found[:] = 0.0, math.sqrt(_VARIANCE), 1.0
+        return
+    kernel = _VARIANCE * np.exp(-to_trial)
+    covariance = _VARIANCE * np.exp(-between)
+    covariance.flat[:: n + 1] += _NOISE
+    # LAPACK itself: scipy's functions around it take longer than the work. It wants columns, and gets them,
+    # since the matrix is symmetric. For one trial among 64 it keeps to one thread.
+    factor, failed = lapack.dpotrf(covariance.T, lower=1, overwrite_a=1)
+    if failed:
+        raise FloatingPointError(f"the covariance of {n} trials has no Cholesky factor")
+    known = np.concatenate([scores[None], kernel]).T
+    solved, _ = lapack.dpotrs(factor, known, lower=1)
+    inverse, _ = lapack.dtrtri(factor, lower=1)
+    left_out = solved[:, 0] / np.square(inverse).sum(0)  # errors
+    found[:, 0] = kernel @ solved[:, 0]
+    variance = _VARIANCE - (kernel * solved[:, 1:].T).sum(1)
+    found[:, 1] = np.sqrt(np.maximum(variance, 0.0))
+    found[:, 2] = max(1 - left_out @ left_out / (scores @ scores + 1.0), -0.5)
+
+
+def _process_of_unlike(found: Array, apart: float, scores: Array) -> None:
+    """As :func:`_process` where all trials, and each from itself, are as far apart: a mean with noise.
+
+    The inverse is known then (Sherman and Morrison 1950).
+    """
+    n, likeness = len(scores), _VARIANCE * math.exp(-apart)
+    shrunk = likeness / (_NOISE + n * likeness)
+    solved = (scores - shrunk * scores.sum()) / _NOISE
+    left_out = solved * _NOISE / (1 - shrunk)
+    found[:, 0] = likeness * solved.sum()
+    found[:, 1] = math.sqrt(_VARIANCE - likeness * n * shrunk)
+    found[:, 2] = max(1 - left_out @ left_out / (scores @ scores + 1.0), -0.5)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lcstop.curve import Curve, Direction
 from lcstop.curve_list import CurveList
-from lcstop.studies.features import NONE, Context
+from lcstop.studies.comparison import NONE, Array, Context
+from lcstop.studies.configurations import Configurations
 
 MOST_TRIALS = 64
 """Other trials that one judgement looks at; more would cost time and tell little."""
@@ -27,18 +29,34 @@ _APART = 1e-6
 _WORST = -1e6
 """Least gain, in units of the median distance from the best value: keeps differences near the best exact."""
 
-Array = NDArray[np.float64]
-
 _NUMBER = (int, float, np.integer, np.floating)
 
 
-class Look(NamedTuple):
-    """One trial among others, the arguments of :func:`lcstop.studies.features.features`."""
+@dataclass(frozen=True)
+class Look:
+    """One trial among others, for :func:`lcstop.studies.features.features`.
+
+    Attributes:
+        context: The other trials.
+        gains: Values of the trial on the same grid, ``[1, H]``.
+        cutoff: Steps of the grid that it has reached.
+        params: Hyperparameters of the other trials, then its own; empty if they are not to be compared.
+    """
 
     context: Context
-    gains: Tensor
-    cutoff: Tensor
-    params: Tensor
+    gains: Array
+    cutoff: int
+    params: Sequence[Mapping[str, Any]]
+
+    @cached_property
+    def informed(self) -> bool:
+        """Whether there are hyperparameters to compare."""
+        return next(_columns(self.params), None) is not None
+
+    def configurations(self) -> Configurations | None:
+        """The hyperparameters; None if there are none to compare."""
+        columns, numeric = encode(self.params)
+        return Configurations(columns[:-1], columns[-1:], numeric) if len(numeric) else None
 
 
 def look(
@@ -65,8 +83,8 @@ def look(
         >>> trial = Curve([1, 2], [0.5, 0.6], horizon=10, params={"lr": 0.1})
         >>> others = [Curve([1, 2, 3], [0.4, 0.6, 0.7], horizon=10, params={"lr": 0.3})]
         >>> seen = look(trial, [], others, "maximize")
-        >>> seen.context.gains.shape, seen.cutoff.tolist(), seen.context.lengths.tolist()
-        (torch.Size([1, 1, 10]), [2], [[3]])
+        >>> seen.context.gains.shape, seen.cutoff, seen.context.lengths.tolist()
+        ((1, 10), 2, [3])
     """
     sign = 1.0 if direction == "maximize" else -1.0
     others, n_finished = _chosen(finished, unfinished, sign)
@@ -75,12 +93,16 @@ def look(
     grid = _grid(trial)
     curves = [*others, trial]
     longer = np.array([curve.horizon for curve in curves]) / trial.horizon
-    gains = sign * np.stack(
-        [
-            _on_grid(curve, grid if ratio == 1 else grid * ratio)
-            for curve, ratio in zip(curves, longer, strict=True)
-        ]
-    )
+    counts = bool((grid == np.arange(1, len(grid) + 1)).all())
+    gains = np.empty((len(curves), len(grid)))
+    for row, curve, ratio in zip(gains, curves, longer.tolist(), strict=True):
+        n = min(len(curve), len(grid))
+        # As nearly always, and in a tenth of the time.
+        if ratio == 1 and (curve.counts if counts else (curve.steps[:n] == grid[:n]).all()):
+            row[:n], row[n:] = curve.values[:n], curve.values[n - 1]
+        else:
+            row[:] = _on_grid(curve, grid * ratio)
+    gains *= sign
     ends = np.array([curve.cutoff for curve in curves]) * (1 + _ROUNDING)
     lengths = np.maximum(np.searchsorted(grid, ends / longer, side="right"), 1)
     seen = gains[np.arange(len(grid)) < lengths[:, None]]
@@ -90,24 +112,9 @@ def look(
     top = seen.max()
     unit = float(np.median(top - seen)) or float(top - seen.min()) or 1.0
     gains = np.where(np.isfinite(gains), np.maximum((gains - top) / unit, _WORST), NONE)
-    params, numeric = encode([curve.params or {} for curve in curves] if use_params else [])
-    known = len(numeric) > 0
-    if not known:
-        params, numeric = np.zeros((len(curves), 1)), np.array([True])
-    context = Context(
-        gains=torch.from_numpy(gains[None, :-1]),
-        lengths=torch.from_numpy(lengths[None, :-1]),
-        finished=torch.from_numpy(np.arange(len(others))[None] < n_finished),
-        params=torch.from_numpy(params[None, :-1]),
-        numeric=torch.from_numpy(numeric[None]),
-        known=torch.from_numpy(np.array([known])),
-    )
-    return Look(
-        context,
-        torch.from_numpy(gains[None, -1:]),
-        torch.from_numpy(lengths[-1:]),
-        torch.from_numpy(params[None, -1:]),
-    )
+    context = Context(gains[:-1], lengths[:-1], np.arange(len(others)) < n_finished)
+    params = [curve.params or {} for curve in curves] if use_params else []
+    return Look(context, gains[-1:], int(lengths[-1]), params)
 
 
 def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float) -> tuple[list[Curve], int]:
@@ -137,7 +144,7 @@ def _grid(trial: Curve) -> Array:
     A trial that were judged a little before its last report would be judged by the one before, against
     others that may have reported since.
     """
-    between = float(np.median(np.diff(trial.steps, prepend=0.0)))
+    between = 1.0 if trial.counts else float(np.median(np.diff(trial.steps, prepend=0.0)))
     n = round(min(_MOST_STEPS, max(2.0, trial.horizon / between)))
     now = min(max(math.floor(trial.share * n + _ROUNDING), 1), n)
     before = trial.cutoff * np.arange(1.0, now + 1) / now
@@ -150,11 +157,6 @@ def _on_grid(curve: Curve, grid: Array) -> Array:
 
     Between two reports it lies on the line between them, or is the earlier one where the later is no number.
     """
-    n = min(len(curve), len(grid))
-    if (curve.steps[:n] == grid[:n]).all():  # as nearly always; in a fifth of the time
-        values = np.empty(len(grid))
-        values[:n], values[n:] = curve.values[:n], curve.values[n - 1]
-        return values
     last = np.maximum(np.searchsorted(curve.steps, grid * (1 + _ROUNDING), side="right") - 1, 0)
     following = np.minimum(last + 1, len(curve) - 1)
     values, later, start = curve.values[last], curve.values[following], curve.steps[last]
@@ -180,8 +182,15 @@ def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[
         >>> columns.tolist(), numeric.tolist()
         ([[0.75, 1.0], [0.25, 0.0]], [True, False])
     """
-    columns: list[Array] = []
-    numeric: list[bool] = []
+    found = [*islice(_columns(configurations), _MOST_PARAMS)]
+    if not found:
+        return np.zeros((len(configurations), 0)), np.zeros(0, bool)
+    columns, numeric = zip(*found, strict=True)
+    return np.stack(columns, 1), np.array(numeric)
+
+
+def _columns(configurations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Array, bool]]:
+    """Columns of :func:`encode`, and whether each is of numbers."""
     n = len(configurations)
     for name in sorted({name for configuration in configurations for name in configuration}):
         values = [configuration.get(name) for configuration in configurations]
@@ -193,20 +202,14 @@ def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[
             column = np.full(n, 0.5)
             column[given] = ranks / (2 * len(numbers))
             if len(ordered) and ordered[0] < ordered[-1]:
-                columns.append(column)
-                numeric.append(True)
+                yield column, True
             if given.any() and not given.all():
-                columns.append(given.astype(np.float64))
-                numeric.append(False)
+                yield given.astype(np.float64), False
             continue
         words = [repr(value) for value in values]
         codes = {word: code for code, word in enumerate(sorted(set(words)))}
         if 1 < len(codes) < max(n, 3):
-            columns.append(np.array([float(codes[word]) for word in words]))
-            numeric.append(False)
-    if not columns:
-        return np.zeros((n, 0)), np.zeros(0, bool)
-    return np.stack(columns[:_MOST_PARAMS], 1), np.array(numeric[:_MOST_PARAMS])
+            yield np.array([float(codes[word]) for word in words]), False
 
 
 def _numbers(values: Sequence[Any]) -> Array | None:
