@@ -144,8 +144,9 @@ class QuickStudyNetwork:
 
     def _linear(self, name: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
         # Not with ``@``: that would share a matrix of this size among threads, and wait for them.
-        product: NDArray[np.float32] = np.einsum("ij,j->i", self._weights[f"{name}.weight"], x)
-        return product + self._weights[f"{name}.bias"]
+        found: NDArray[np.float32] = np.einsum("ij,j->i", self._weights[f"{name}.weight"], x)
+        found += self._weights[f"{name}.bias"]
+        return found
 
 
 def _normalised(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -93,15 +93,18 @@ def look(
     grid = _grid(trial)
     curves = [*others, trial]
     longer = np.array([curve.horizon for curve in curves]) / trial.horizon
-    counts = bool((grid == np.arange(1, len(grid) + 1)).all())
     gains = np.empty((len(curves), len(grid)))
-    for row, curve, ratio in zip(gains, curves, longer.tolist(), strict=True):
-        n = min(len(curve), len(grid))
-        # As nearly always, and in a tenth of the time.
-        if ratio == 1 and (curve.counts if counts else (curve.steps[:n] == grid[:n]).all()):
-            row[:n], row[n:] = curve.values[:n], curve.values[n - 1]
+    counts = bool((grid == np.arange(1, len(grid) + 1)).all())
+    others_than_that = []
+    for i, (curve, ratio) in enumerate(zip(curves, longer.tolist(), strict=True)):
+        if counts and curve.counts and ratio == 1:  # as nearly always; in a fifth of the time
+            n = min(len(curve), len(grid))
+            gains[i, :n], gains[i, n:] = curve.values[:n], curve.values[n - 1]
         else:
-            row[:] = _on_grid(curve, grid * ratio)
+            others_than_that.append(i)
+    if others_than_that:
+        some = [curves[i] for i in others_than_that]
+        gains[others_than_that] = _on_grid(some, longer[others_than_that, None] * grid)
     gains *= sign
     ends = np.array([curve.cutoff for curve in curves]) * (1 + _ROUNDING)
     lengths = np.maximum(np.searchsorted(grid, ends / longer, side="right"), 1)
@@ -152,19 +155,23 @@ def _grid(trial: Curve) -> Array:
     return np.concatenate([before, after])
 
 
-def _on_grid(curve: Curve, grid: Array) -> Array:
-    """The value at each step of the grid; the first one before the first report.
+def _on_grid(curves: Sequence[Curve], grids: Array) -> Array:
+    """The value of each curve at each step of its grid ``[n, H]``; the first one before the first report.
 
     Between two reports it lies on the line between them, or is the earlier one where the later is no number.
     """
-    last = np.maximum(np.searchsorted(curve.steps, grid * (1 + _ROUNDING), side="right") - 1, 0)
-    following = np.minimum(last + 1, len(curve) - 1)
-    values, later, start = curve.values[last], curve.values[following], curve.steps[last]
-    share = (grid - start) / np.where(following > last, curve.steps[following] - start, np.inf)
-    between = (share > _APART) & np.isfinite(values) & np.isfinite(later)
-    share = share[between]
-    values[between] = values[between] * (1 - share) + later[between] * share
-    return values
+    most = max(map(len, curves)) + 1
+    steps, values = np.full((2, len(curves), most), [[[np.inf]], [[np.nan]]])
+    last = np.empty(grids.shape, np.int64)
+    for i, (curve, until) in enumerate(zip(curves, grids * (1 + _ROUNDING), strict=True)):
+        steps[i, : len(curve)], values[i, : len(curve)] = curve.steps, curve.values
+        last[i] = np.searchsorted(curve.steps, until, side="right")
+    last = np.maximum(last - 1, 0)
+    start, earlier = (np.take_along_axis(part, last, 1) for part in (steps, values))
+    end, later = (np.take_along_axis(part, last + 1, 1) for part in (steps, values))
+    share = (grids - start) / (end - start)
+    between = (share > _APART) & np.isfinite(earlier) & np.isfinite(later)
+    return np.where(between, earlier * (1 - share) + later * share, earlier)
 
 
 def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[np.bool_]]:
