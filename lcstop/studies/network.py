@@ -151,6 +151,6 @@ class QuickStudyNetwork:
 
 def _normalised(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """As ``torch.nn.functional.layer_norm`` of ``x [width]``."""
-    x = x - x.mean()
-    found: NDArray[np.float32] = x / np.sqrt(np.square(x).mean() + np.float32(1e-5))
+    x = x - x.sum() / len(x)
+    found: NDArray[np.float32] = x / math.sqrt(x @ x / len(x) + 1e-5)
     return found

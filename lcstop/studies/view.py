@@ -108,13 +108,13 @@ def look(
     gains *= sign
     ends = np.array([curve.cutoff for curve in curves]) * (1 + _ROUNDING)
     lengths = np.maximum(np.searchsorted(grid, ends / longer, side="right"), 1)
-    seen = gains[np.arange(len(grid)) < lengths[:, None]]
-    seen = seen[np.isfinite(seen)]
+    finite = np.isfinite(gains)
+    seen = gains[finite & (np.arange(len(grid)) < lengths[:, None])]
     if not len(seen):
         return None
     top = seen.max()
     unit = float(np.median(top - seen)) or float(top - seen.min()) or 1.0
-    gains = np.where(np.isfinite(gains), np.maximum((gains - top) / unit, _WORST), NONE)
+    gains = np.where(finite, np.maximum((gains - top) / unit, _WORST), NONE)
     context = Context(gains[:-1], lengths[:-1], np.arange(len(others)) < n_finished)
     params = [curve.params or {} for curve in curves] if use_params else []
     return Look(context, gains[-1:], int(lengths[-1]), params)
