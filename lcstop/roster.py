@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lcstop.curve import N_FACTS, Curve, Direction
 from lcstop.curve_list import CurveList
@@ -36,6 +37,7 @@ class Roster:
         self._curves = np.empty(n, object)
         self._facts = np.zeros((n, N_FACTS))
         self._spared: dict[int, Spared] = {}
+        self._lists: tuple[CurveList, CurveList] | None = None  # of all, until one is put
 
     def resized(self, n: int) -> Roster:
         """A copy with more positions or fewer."""
@@ -48,6 +50,7 @@ class Roster:
     def put(self, at: int, state: State, curve: Curve | None = None, spared: Spared | None = None) -> None:
         """What there is to know of a trial by now; without a curve it is left out."""
         self._spared.pop(at, None)
+        self._lists = None
         if curve is None:
             state = "left out"
         else:
@@ -59,15 +62,18 @@ class Roster:
     def view(self, direction: Direction, judged: str | None, without: int | None) -> StudyView:
         """Every trial but the one at the position ``without``, which is called ``judged``."""
         states = self._states
-        if without is not None:
+        if without is None or states[without] == _LEFT_OUT:
+            lists = self._lists = self._lists or self._listed(states)
+        else:
             states = states.copy()
             states[without] = _LEFT_OUT
-        finished, unfinished = states == _FINISHED, states > _FINISHED
-        return StudyView(
-            direction,
-            CurveList.of(self._curves[finished], self._facts.compress(finished, axis=0)),
-            CurveList.of(self._curves[unfinished], self._facts.compress(unfinished, axis=0)),
-            judged,
-            int((states == _STOPPED).sum()),
-            [spared for at, spared in sorted(self._spared.items()) if at != without],
+            lists = self._listed(states)
+        spared = [spared for at, spared in sorted(self._spared.items()) if at != without]
+        return StudyView(direction, *lists, judged, int((states == _STOPPED).sum()), spared)
+
+    def _listed(self, states: NDArray[np.int8]) -> tuple[CurveList, CurveList]:
+        finished, unfinished = (
+            CurveList.of(self._curves[some], self._facts.compress(some, axis=0))
+            for some in (states == _FINISHED, states > _FINISHED)
         )
+        return finished, unfinished
