@@ -109,7 +109,7 @@ def decision_table() -> Table:
         goes_on, stops = trial_of(pruners[0], n), trial_of(pruners[1], n, top=0.6)
         theirs = trial_of(optuna.pruners.MedianPruner(), n)
         if goes_on.should_prune() or not stops.should_prune():
-            raise RuntimeError("neither trial is what its column says")
+            raise RuntimeError("a trial is not what its column says")
         calls = [trial.should_prune for trial in (goes_on, stops, theirs)]
         found = [1e3 * np.quantile(seconds, [0.5, 0.99]) for seconds in interleaved(calls, REPETITIONS)]
         ratio = found[0][0] / found[2][0]

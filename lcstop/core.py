@@ -63,18 +63,25 @@ class PrunerCore:
         self._told: set[float] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
-        """Judge ``trial`` if a decision is due at its last report; never raises because of a study."""
+        """Judge ``trial`` if a decision is due at its last report; never raises because of a study.
+
+        To save time hyperparameters are left out where they cannot change that the trial goes on. The
+        probabilities of such a decision are then the lower ones, those without hyperparameters.
+        """
         if not self.due(trial):
             return Decision(False, "no decision is due at this step", trial.cutoff)
-        return self.judge(trial, study)
+        return self._judge(trial, study, quick=True)
 
     def judge(self, trial: Curve, study: StudyView) -> Decision:
         """Judge ``trial`` at its last report, due or not; never raises because of a study."""
+        return self._judge(trial, study, quick=False)
+
+    def _judge(self, trial: Curve, study: StudyView, *, quick: bool) -> Decision:
         try:
             study = self._believable(study)
             # Values near the limits of float64 overflow on the way; the check of the forecast catches it.
             with np.errstate(all="ignore"):
-                decision = self._judge(trial, study)
+                decision = self._found(trial, study, quick)
             return self._spare(decision, trial, study) if decision.stop else decision
         except Exception as error:
             return self.fail_open(error, trial.cutoff)
@@ -161,7 +168,7 @@ class PrunerCore:
             )
         return audit.careful, f"; at confidence {audit.careful:.6g}, since {audit}"
 
-    def _judge(self, trial: Curve, study: StudyView) -> Decision:
+    def _found(self, trial: Curve, study: StudyView, quick: bool) -> Decision:
         config, cutoff = self.config, trial.cutoff
         if self._diverged(trial):
             reason = f"diverged: the last {config.diverged_after} reports are not finite"
@@ -186,7 +193,7 @@ class PrunerCore:
         prefixes = self._prefixes(trial)
         if not prefixes:
             return Decision(False, "too few finite reports", cutoff, incumbent=incumbent)
-        case = Case(config, trial, prefixes, study, *self._careful(study))
+        case = Case(config, trial, prefixes, study, *self._careful(study), quick)
         if config.policy == "study":
             return stop_in_study(case, incumbent, self._study_policy(), self._surrogate)
         assert incumbent is not None  # without one, ``published`` has returned

@@ -171,7 +171,8 @@ class Decision:
         reason: One line for people.
         cutoff: Last observed step of the curve that was judged.
         p_beat: Probability that the trial beats the incumbent, None where nothing was forecast.
-        p_top: Probability that it ends in the best tenth of the study's configurations; policy ``study``.
+        p_top: Probability that it ends in the best tenth of the study's configurations; policy ``study``. See
+            :meth:`lcstop.PrunerCore.decide` for trials that go on.
         incumbent: Best value so far, None if no trial has finished.
         median: Predicted median at the horizon, in the metric's units; policy ``study`` predicts it for
             trials that it stops.

@@ -19,7 +19,7 @@ from lcstop.schedule import MUCH_TO_COME, SCHEDULES
 from lcstop.surrogates import Surrogate
 
 if TYPE_CHECKING:
-    from lcstop.studies.policy import StudyPolicy
+    from lcstop.studies.policy import StudyPolicy, Verdict
 
 _MAX_QUERIES = 32
 """Later steps that one decision looks at: all of them, or this many evenly spaced up to the horizon."""
@@ -35,6 +35,7 @@ class Case(NamedTuple):
         study: The other trials.
         confidence: The confidence to decide with.
         careful: What the reason says where that is not the one of the options.
+        quick: Whether what cannot change the decision is left out.
     """
 
     config: PrunerConfig
@@ -43,6 +44,7 @@ class Case(NamedTuple):
     study: StudyView
     confidence: float
     careful: str
+    quick: bool
 
 
 def stop_in_study(
@@ -56,24 +58,22 @@ def stop_in_study(
     Raises:
         ValueError: If the forecast is not finite.
     """
-    config, trial, prefixes, study, confidence, careful = case
+    config, trial, prefixes, study, confidence, careful, quick = case
     schedule = SCHEDULES[config.preset]
     others = study.finished, study.unfinished, study.direction
 
-    def asked_of(prefix: Curve, to_come: float, informed: bool) -> float:
-        return schedule.asked(prefix.share, confidence, to_come, informed=informed)
+    def verdict(prefix: Curve) -> Verdict | None:
+        asked = partial(schedule.asked, prefix.share, confidence, informed=True) if quick else None
+        return policy.verdict(prefix, *others, use_params=config.use_params, asked=asked)
 
-    found = [
-        policy.verdict(prefix, *others, use_params=config.use_params, asked=partial(asked_of, prefix))
-        for prefix in prefixes
-    ]
+    found = [verdict(prefix) for prefix in prefixes]
     verdicts = [verdict for verdict in found if verdict is not None]
     if len(verdicts) < len(found):
         return Decision(False, "no other trial to compare with", trial.cutoff, incumbent=incumbent)
     if not all(math.isfinite(verdict.p_top + verdict.p_beat) for verdict in verdicts):
         raise ValueError("the forecast is not finite")
     asked = [
-        asked_of(prefix, verdict.to_come, verdict.informed)
+        schedule.asked(prefix.share, confidence, verdict.to_come, informed=verdict.informed)
         for prefix, verdict in zip(prefixes, verdicts, strict=True)
     ]
     low = [verdict.p_top <= least for verdict, least in zip(verdicts, asked, strict=True)]
@@ -114,7 +114,7 @@ def stop_as_published(case: Case, incumbent: float, surrogate: Surrogate) -> Dec
     Raises:
         ValueError: If the forecast is not finite.
     """
-    config, trial, prefixes, study, confidence, careful = case
+    config, trial, prefixes, study, confidence, careful, _ = case
     # Not from unfinished trials: what they show changes while they run, and one may be dead.
     scale = MetricScale.from_study(study.direction, study.finished, judged=trial)
     others = [*study.finished, *study.unfinished]

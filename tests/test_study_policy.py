@@ -1,6 +1,7 @@
 """The default rule, by the other trials of the study: what it decides, when, and whom it spares."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 
@@ -17,6 +18,7 @@ from lcstop.replay.settings import Study
 from lcstop.replay.task import Task
 from lcstop.schedule import SCHEDULES, Schedule
 from lcstop.studies.policy import StudyPolicy
+from lcstop.studies.view import Look
 
 from .replay_tasks import random_task
 from .study_trials import PRESETS, TOPS, H, core, curves, poor, view
@@ -110,6 +112,35 @@ def test_confidence_is_a_factor():
     asked = SCHEDULES["balanced"].asked(6 / H, 0.95, 0, informed=True)
     assert core(confidence=1 - 0.05 * p / asked * 1.01).judge(trial, view()).stop
     assert not core(confidence=1 - 0.05 * p / asked * 0.99).judge(trial, view()).stop
+
+
+def test_hyperparameters_are_left_out_only_where_they_change_nothing(monkeypatch):
+    """What is decided in a running study, and what is said where somebody asks."""
+    configurations, compared = Look.configurations, []
+
+    def watched(self):
+        compared.append(1)
+        return configurations(self)
+
+    monkeypatch.setattr(Look, "configurations", watched)
+    seen = Counter()
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        *others, trial = curves(rng.uniform(0.3, 0.9, 13), H, seed)
+        study = StudyView("maximize", others[:6], [curve.first(3 + i) for i, curve in enumerate(others[6:])])
+        for n in range(1, H):
+            before = len(compared)
+            quick = core().decide(trial.first(n), study)
+            asked = len(compared) > before
+            whole = core().judge(trial.first(n), study)
+            if not core().due(trial.first(n)) or whole.p_top is None:
+                continue
+            assert quick.stop == whole.stop
+            assert quick.p_top <= whole.p_top
+            assert asked or not quick.stop
+            assert quick == whole or not asked
+            seen[asked, quick.stop, quick.p_top < whole.p_top] += 1
+    assert {(False, False, True), (True, False, False), (True, True, False)} <= set(seen)
 
 
 # --- whom it never stops ------------------------------------------------------------------------------------

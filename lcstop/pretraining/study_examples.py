@@ -49,7 +49,7 @@ class Drawn(NamedTuple):
     known: Tensor
 
 
-class Others(NamedTuple):
+class Beside(NamedTuple):
     """Those of the first trials of each study that a judgement would look at, at most ``N``.
 
     Attributes:
@@ -155,7 +155,7 @@ def make_examples(studies: Drawn, lengths: Tensor, generator: torch.Generator) -
     return Examples(*(torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True)))
 
 
-def _judged(studies: Drawn, others: Others, row: int, cutoff: int) -> tuple[NDArray[np.generic], ...]:
+def _judged(studies: Drawn, others: Beside, row: int, cutoff: int) -> tuple[NDArray[np.generic], ...]:
     """Of the fresh trials of one study: features, whether each beats the incumbent, whether it yet has to."""
     gains, params = studies.gains[row].numpy(), studies.params[row].numpy()
     index, lengths, finished = (
@@ -186,7 +186,7 @@ def _share_behind(tops: Tensor) -> Tensor:
     return below / (2 * len(tops))
 
 
-def _others(lengths: Tensor, horizon: int, counts: list[int]) -> Others:
+def _others(lengths: Tensor, horizon: int, counts: list[int]) -> Beside:
     """So many of the first trials of each study, or those of them that a judgement would look at.
 
     Args:
@@ -207,10 +207,10 @@ def _others(lengths: Tensor, horizon: int, counts: list[int]) -> Others:
         index[row, : len(chosen)] = chosen
         present[row, : len(chosen)] = True
     length = lengths.gather(1, index)
-    return Others(index, present, length, length == horizon)
+    return Beside(index, present, length, length == horizon)
 
 
-def _some_running(others: Others, cutoff: Tensor, horizon: int, generator: torch.Generator) -> Others:
+def _some_running(others: Beside, cutoff: Tensor, horizon: int, generator: torch.Generator) -> Beside:
     """In half of the studies the newest trials run beside the judged one, about as far as it or anywhere."""
     n, most = others.lengths.shape
 

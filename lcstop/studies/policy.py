@@ -25,9 +25,10 @@ class Verdict(NamedTuple):
     Attributes:
         p_top: Probability that it ends in the best tenth of the study's configurations.
         p_beat: Probability that it beats the incumbent.
-        informed: Whether hyperparameters were compared. Both probabilities are then the higher of what the
-            network says with and without them, so that they may speak for a trial and never against it:
+        informed: Whether there are hyperparameters to compare. Both probabilities are then the higher of what
+            the network says with and without them, so that they may speak for a trial and never against it:
             a region whose trials were stopped early looks worse than it is, and would not be tried again.
+            Where what it says without them was enough (``asked``), they are that.
         leads: Whether it is the best at its step of all trials that have come as far, or better than any
             other trial has ever been.
         to_come: What trials that finished have still gained after this step (median), in units of how far
@@ -69,7 +70,7 @@ class StudyPolicy:
         direction: Direction,
         *,
         use_params: bool = True,
-        asked: Callable[[float, bool], float] | None = None,
+        asked: Callable[[float], float] | None = None,
     ) -> Verdict | None:
         """What is to be expected of ``trial``; None where there is no other trial to compare it with.
 
@@ -79,8 +80,8 @@ class StudyPolicy:
             unfinished: Trials that are running or were stopped.
             direction: Of the metric.
             use_params: Whether hyperparameters are compared.
-            asked: What is asked of ``p_top``, given ``to_come`` and ``informed``. Where the network says more
-                without hyperparameters they cannot change that, and are left out to save time.
+            asked: What is asked of ``p_top``, given ``to_come``, where there are hyperparameters. If the
+                network says more without them they cannot change that, and are left out to save time.
         """
         seen = look(trial, finished, unfinished, direction, use_params=use_params)
         if seen is None:
@@ -88,7 +89,7 @@ class StudyPolicy:
         view = View(seen.context, seen.gains, seen.cutoff)
         informed, to_come = seen.informed, _to_come(view.study)
         found = self._network.probabilities(view.features(None))
-        if informed and (asked is None or found[0] <= asked(to_come, informed)):
+        if informed and (asked is None or found[0] <= asked(to_come)):
             found = np.maximum(found, self._network.probabilities(view.features(seen.configurations())))
         # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
         leads = _leads(view.study) or _surpasses(trial, finished, unfinished, direction)

@@ -27,7 +27,7 @@ N_REGRESSION = 3 * len(_KERNELS)
 
 
 UNLIKE = 4.0
-"""Squared distance from which on configurations have nothing to tell of each other."""
+"""Squared distance that all configurations are taken to have where they are not compared."""
 
 
 class Distances(NamedTuple):

@@ -95,16 +95,16 @@ def look(
     longer = np.array([curve.horizon for curve in curves]) / trial.horizon
     gains = np.empty((len(curves), len(grid)))
     counts = bool((grid == np.arange(1, len(grid) + 1)).all())
-    others_than_that = []
+    elsewhere = []
     for i, (curve, ratio) in enumerate(zip(curves, longer.tolist(), strict=True)):
         if counts and curve.counts and ratio == 1:  # as nearly always; in a fifth of the time
             n = min(len(curve), len(grid))
             gains[i, :n], gains[i, n:] = curve.values[:n], curve.values[n - 1]
         else:
-            others_than_that.append(i)
-    if others_than_that:
-        some = [curves[i] for i in others_than_that]
-        gains[others_than_that] = _on_grid(some, longer[others_than_that, None] * grid)
+            elsewhere.append(i)
+    if elsewhere:
+        some = [curves[i] for i in elsewhere]
+        gains[elsewhere] = _on_grid(some, longer[elsewhere, None] * grid)
     gains *= sign
     ends = np.array([curve.cutoff for curve in curves]) * (1 + _ROUNDING)
     lengths = np.maximum(np.searchsorted(grid, ends / longer, side="right"), 1)
@@ -160,16 +160,13 @@ def _on_grid(curves: Sequence[Curve], grids: Array) -> Array:
 
     Between two reports it lies on the line between them, or is the earlier one where the later is no number.
     """
-    most = max(map(len, curves)) + 1
-    steps, values = np.full((2, len(curves), most), [[[np.inf]], [[np.nan]]])
-    last = np.empty(grids.shape, np.int64)
+    start, earlier, end, later = (np.empty(grids.shape) for _ in range(4))
     for i, (curve, until) in enumerate(zip(curves, grids * (1 + _ROUNDING), strict=True)):
-        steps[i, : len(curve)], values[i, : len(curve)] = curve.steps, curve.values
-        last[i] = np.searchsorted(curve.steps, until, side="right")
-    last = np.maximum(last - 1, 0)
-    start, earlier = (np.take_along_axis(part, last, 1) for part in (steps, values))
-    end, later = (np.take_along_axis(part, last + 1, 1) for part in (steps, values))
-    share = (grids - start) / (end - start)
+        last = np.maximum(np.searchsorted(curve.steps, until, side="right") - 1, 0)
+        following = np.minimum(last + 1, len(curve) - 1)
+        start[i], earlier[i] = curve.steps[last], curve.values[last]
+        end[i], later[i] = curve.steps[following], curve.values[following]
+    share = (grids - start) / np.where(end > start, end - start, np.inf)
     between = (share > _APART) & np.isfinite(earlier) & np.isfinite(later)
     return np.where(between, earlier * (1 - share) + later * share, earlier)
 

@@ -1,0 +1,62 @@
+"""What the pruner remembers of other trials is what a pruner sees that remembers nothing."""
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from lcstop import StudyView
+from lcstop.curve_list import CurveList
+from lcstop_optuna.trials import Others
+
+
+def content(view: StudyView) -> tuple:
+    lists = [CurveList(curves) for curves in (view.finished, view.unfinished)]
+    curves = [[(c.steps.tolist(), c.values.tolist()) for c in some] for some in lists]
+    facts = [np.nan_to_num(some.facts, nan=-1).tolist() for some in lists]
+    return curves, facts, view.n_stopped, view.judged, view.direction
+
+
+def new_study() -> optuna.Study:
+    return optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_between_two_looks(seed):
+    """Several trials at a time of two studies, judged, ended, failed and explained in any order."""
+    rng, others = np.random.default_rng(seed), Others(20)
+    studies = [new_study() for _ in range(2)]
+    running: list[list[optuna.Trial]] = [[], []]
+    for _ in range(300):
+        i = int(rng.random() < 0.3)
+        study, trials = studies[i], running[i]
+        what = rng.choice(["ask", "report", "tell", "view", "explain"], p=[0.15, 0.35, 0.1, 0.3, 0.1])
+        if what == "ask":
+            trials.append(study.ask())
+        elif what == "report" and trials:
+            trial = trials[rng.integers(len(trials))]
+            trial.report(rng.random(), len(study.get_trials()[trial.number].intermediate_values) + 1)
+        elif what == "tell" and trials:
+            trial = trials.pop(rng.integers(len(trials)))
+            state = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)[rng.integers(3)]
+            study.tell(trial, rng.random() if state == TrialState.COMPLETE else None, state)
+        elif what in ("view", "explain"):
+            known = len(study.trials)
+            number = trials[-1].number if what == "view" and trials else int(rng.integers(known + 1))
+            assert content(others.view(study, number)) == content(Others(20).view(study, number))
+
+
+def test_two_studies_of_equal_trials_that_hold_arrays():
+    """Equality of trials would look into their attributes, and arrays have none."""
+    studies = []
+    for value in (0.5, 0.6):
+        study = new_study()
+        for _ in range(3):
+            trial = study.ask()
+            trial.set_user_attr("what it saw", np.array([value, 1.0]))
+            trial.report(0.5, 1)
+            study.tell(trial, 0.5)
+        studies.append(study)
+    others = Others(20)
+    for study in studies * 2:
+        assert content(others.view(study, 3)) == content(Others(20).view(study, 3))
