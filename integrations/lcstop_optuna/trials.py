@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import chain, compress, count, repeat
-from operator import is_not
+from collections.abc import Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
 import optuna
@@ -32,6 +32,10 @@ The one of the same name of a study says what has come of these trials, as of th
 """
 
 
+_AT_ONCE = 512
+"""Trials that are compared in one go with those that were listed last."""
+
+
 class Others:
     """The trials beside a judged one; each that has ended is looked at once.
 
@@ -48,17 +52,15 @@ class Others:
         trials = study.get_trials(deepcopy=False)
         at = bisect_left(trials, number, key=lambda trial: trial.number)
         judged = at if at < len(trials) and trials[at].number == number else None
-        # Optuna's storages hand out the same object each time for a trial that has ended.
         roster, ended = self._known
-        known = chain(ended, repeat(None))
-        changed = [i for i in compress(count(), map(is_not, trials, known)) if i != judged]
+        changed = [i for i in _changed(trials, ended) if i != judged]
         if changed or len(trials) != len(ended):
             # Threads judge side by side: each changes a copy.
             roster, ended = roster.resized(len(trials)), ended[: len(trials)]
             ended += [None] * (len(trials) - len(ended))
             for i in changed:
                 self._put(roster, i, trials[i])
-                ended[i] = trials[i]
+                ended[i] = trials[i] if trials[i].state.is_finished() else None
             self._known = _Known(roster, ended)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return roster.view("maximize" if maximize else "minimize", str(number), judged)
@@ -91,6 +93,23 @@ class _Known(NamedTuple):
 
     roster: Roster
     ended: list[FrozenTrial | None]
+
+
+def _changed(trials: list[FrozenTrial], ended: list[FrozenTrial | None]) -> Iterator[int]:
+    """Positions of trials that are not those that had ended.
+
+    Optuna's storages hand out the same object each time for a trial that has ended, and a list needs no look
+    into them to know that objects are the same.
+    """
+    for start in range(0, len(trials), _AT_ONCE):
+        now, before = (some[start : start + _AT_ONCE] for some in (trials, ended))
+        try:
+            if now == before:
+                continue
+        except Exception:  # noqa: S110 - other objects hold what cannot be compared, such as arrays
+            pass
+        pairs = zip_longest(now, before[: len(now)])
+        yield from (i for i, (trial, known) in enumerate(pairs, start) if trial is not known)
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
