@@ -129,7 +129,7 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
         if seen in nameless:
             continue
         finished, unfinished = ([curve(*key) for key in seen[name]] for name in ("finished", "unfinished"))
-        again = core.judge(curve(*seen["trial"]), StudyView("maximize", finished, unfinished))
+        again = core.decide(curve(*seen["trial"]), StudyView("maximize", finished, unfinished))
         assert (again.stop, again.reason) == (seen["stop"], seen["reason"])
     assert len({seen["worker"] for seen in decisions}) >= n_workers
     print(f"{dict(states)}, {len(decisions)} decisions, {n_without} reasons not stored")
