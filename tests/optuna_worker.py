@@ -59,12 +59,17 @@ def open_study(url: str, seed: int = 0) -> optuna.Study:
     )
 
 
+EPOCH = 0.01
+"""Seconds of an epoch: what is over at once is over before anything happens to it."""
+
+
 def objective(trial: optuna.Trial) -> float:
     top = persist(lambda: trial.suggest_float("top", 0.1, 0.9))
     value = 0.0
     for epoch in range(H):
         if os.environ.get("KILL_AT") == f"{trial.number}:{epoch}":
             os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(EPOCH)
         value = value_at(top, epoch)
         persist(lambda value=value, epoch=epoch: trial.report(value, epoch))
         if trial.should_prune():
@@ -131,6 +136,7 @@ def main() -> None:
     study = persist(lambda: open_study(url, seed))
     with Path(os.environ.get("LOG", os.devnull)).open("w", encoding="utf-8") as log:
         log_decisions(study.pruner, log)
+        study.pruner._core.warm_up()  # or the first to have loaded all is through before the others begin
         write(log, {"ready": os.getpid()})
         while "BEGIN" in os.environ and not Path(os.environ["BEGIN"]).exists():
             time.sleep(0.01)
