@@ -104,12 +104,12 @@ def _changed(trials: list[FrozenTrial], ended: list[FrozenTrial | None]) -> Iter
     for start in range(0, len(trials), _AT_ONCE):
         now, before = (some[start : start + _AT_ONCE] for some in (trials, ended))
         try:
-            if now == before:
-                continue
-        except Exception:  # noqa: S110 - other objects hold what cannot be compared, such as arrays
-            pass
-        pairs = zip_longest(now, before[: len(now)])
-        yield from (i for i, (trial, known) in enumerate(pairs, start) if trial is not known)
+            same = now == before
+        except Exception:  # other objects may hold what cannot be compared, such as arrays
+            same = False
+        if not same:
+            pairs = zip_longest(now, before[: len(now)])
+            yield from (i for i, (trial, known) in enumerate(pairs, start) if trial is not known)
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
