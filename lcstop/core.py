@@ -92,7 +92,7 @@ class PrunerCore:
         One that was stopped after all because it had diverged counts, since nothing was to come of it.
         """
         config = self.config
-        believed = [one for one in study.spared if self._within_bounds([one.curve])]
+        believed = [one for one in study.spared if self._possible(one.curve)]
         ended = [one for one in believed if one.finished or self._diverged(one.curve)]
         won = sum(one.won(study.direction, config.target) for one in ended)
         return Audit(len(ended), won, config.confidence)
@@ -174,9 +174,9 @@ class PrunerCore:
             reason = f"diverged: the last {config.diverged_after} reports are not finite"
             return Decision(True, reason, cutoff)
         self._check_bounds(trial)
-        n_started = int((~np.isnan(CurveList(study.finished).high)).sum())
+        n_started = CurveList.known(study.finished).n_finite
         if config.policy == "study" and n_started < config.n_startup_trials:
-            n_started += int((CurveList(study.unfinished).share >= trial.share).sum())
+            n_started += int((CurveList.known(study.unfinished).share >= trial.share).sum())
         if n_started < config.n_startup_trials:
             reason = f"{n_started} of {config.n_startup_trials} startup trials finished"
             return Decision(False, reason, cutoff)
@@ -206,7 +206,7 @@ class PrunerCore:
             if len(found) == self.config.patience:
                 break
             if i == len(trial) - 1 or is_due(self.config, trial, i):
-                prefix = trial.first(i + 1).finite()
+                prefix = (trial if i == len(trial) - 1 else trial.first(i + 1)).finite()
                 # A diverged point adds no evidence, and so no vote.
                 grown = not found or len(prefix) < len(found[-1])
                 if grown and len(prefix) >= (1 if self.config.min_steps == 1 else 2):
@@ -214,7 +214,7 @@ class PrunerCore:
         return found[::-1]
 
     def _check_bounds(self, trial: Curve) -> None:
-        if not self._within_bounds([trial]):
+        if not self._possible(trial):
             bounds = self.config.lower, self.config.upper
             raise ValueError(f"a trial reported a value outside the bounds {list(bounds)}")
 
@@ -224,15 +224,25 @@ class PrunerCore:
             study,
             finished=self._within_bounds(study.finished),
             unfinished=self._within_bounds(study.unfinished),
-            spared=[one for one in study.spared if self._within_bounds([one.curve])],
+            spared=[one for one in study.spared if self._possible(one.curve)],
         )
 
     def _within_bounds(self, curves: Sequence[Curve]) -> CurveList:
-        """Those whose every finite value is possible; a percentage among fractions is a mistake."""
-        low = -math.inf if self.config.lower is None else self.config.lower - _SLACK
-        high = math.inf if self.config.upper is None else self.config.upper + _SLACK
-        known = CurveList(curves)
-        return known.where(~((known.low < low) | (known.high > high)))
+        """Those whose every finite value is possible."""
+        known, (low, high) = CurveList.known(curves), self._bounds
+        if known.least < low or known.greatest > high:
+            return known.where(~((known.low < low) | (known.high > high)))
+        return known
+
+    def _possible(self, curve: Curve) -> bool:
+        """Whether every finite value of one is possible; a percentage among fractions is a mistake."""
+        low, high = self._bounds
+        return curve.extent is None or (low <= curve.extent.low and curve.extent.high <= high)
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        lower, upper = self.config.lower, self.config.upper
+        return -math.inf if lower is None else lower - _SLACK, math.inf if upper is None else upper + _SLACK
 
     # Threads that come here together each load the weights, and one of them is kept: a lock would be left
     # locked for ever in a process that is forked meanwhile.

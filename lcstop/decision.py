@@ -132,7 +132,7 @@ class StudyView:
             >>> study.incumbent("best"), study.incumbent("final")
             (0.9, 0.6)
         """
-        return _best(CurveList(self.finished), self.direction, target)
+        return _best(CurveList.known(self.finished), self.direction, target)
 
     def to_beat(self, trial: Curve, target: Target) -> float | None:
         """What ``trial`` has to go beyond for its stop to be wrong, as the benchmark counts wrong stops.
@@ -149,17 +149,19 @@ class StudyView:
         """
         if target == "final":
             return self.incumbent(target)
-        everyone = CurveList(self.finished) + CurveList(self.unfinished) + CurveList([trial])
-        return _best(everyone, self.direction, target)
+        everyone = *map(CurveList.known, (self.finished, self.unfinished)), CurveList([trial])
+        values = (_best(curves, self.direction, target) for curves in everyone)
+        known = [value for value in values if value is not None]
+        return (max if self.direction == "maximize" else min)(known, default=None)
 
 
 def _best(curves: CurveList, direction: Direction, target: Target) -> float | None:
     maximize = direction == "maximize"
-    values = curves.last if target == "final" else curves.high if maximize else curves.low
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return None
-    return float(values.max() if maximize else values.min())
+    if target == "final":
+        best = float((np.fmax if maximize else np.fmin).reduce(curves.last, initial=math.nan))
+    else:
+        best = curves.greatest if maximize else curves.least
+    return None if math.isnan(best) else best
 
 
 @dataclass(frozen=True)

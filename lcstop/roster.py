@@ -69,7 +69,7 @@ class Roster:
             states[without] = _LEFT_OUT
             lists = self._listed(states)
         spared = [spared for at, spared in sorted(self._spared.items()) if at != without]
-        return StudyView(direction, *lists, judged, int((states == _STOPPED).sum()), spared)
+        return StudyView(direction, *lists, judged, int(np.count_nonzero(states == _STOPPED)), spared)
 
     def _listed(self, states: NDArray[np.int8]) -> tuple[CurveList, CurveList]:
         finished, unfinished = (

@@ -93,7 +93,7 @@ class MetricScale:
             (0.9, 2.3)
         """
         own = None if judged is None else judged.extent
-        seen = CurveList(curves) + CurveList([] if judged is None else [judged])
+        seen = CurveList.known(curves) + CurveList([] if judged is None else [judged])
         seen = seen.where(~np.isnan(seen.first))
         if not len(seen):
             raise ValueError("no curve has a finite value")

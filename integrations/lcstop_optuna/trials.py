@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from itertools import zip_longest
 from typing import NamedTuple
 
 import optuna
@@ -32,10 +30,6 @@ The one of the same name of a study says what has come of these trials, as of th
 """
 
 
-_AT_ONCE = 512
-"""Trials that are compared in one go with those that were listed last."""
-
-
 class Others:
     """The trials beside a judged one; each that has ended is looked at once.
 
@@ -45,23 +39,30 @@ class Others:
 
     def __init__(self, horizon: float | str) -> None:
         self._horizon = horizon
-        self._known = _Known(Roster(), [])
+        self._known = _Known(Roster(), [], [])
 
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
         trials = study.get_trials(deepcopy=False)
         at = bisect_left(trials, number, key=lambda trial: trial.number)
         judged = at if at < len(trials) and trials[at].number == number else None
-        roster, ended = self._known
-        changed = [i for i in _changed(trials, ended) if i != judged]
-        if changed or len(trials) != len(ended):
+        roster, listed, running = self._known
+        n, known = len(trials), len(listed)
+        if n < known:  # another study
+            roster, listed, running, known = Roster(), [], [], 0
+        if n > known:
+            listed, running = listed + trials[known:], [*running, *range(known, n)]
+        # Those that were running are looked at again anyway: only for the comparison are they the same.
+        for i in running:
+            listed[i] = trials[i]
+        different = {*running, *_different(trials, listed)}
+        if n > known or different - {judged}:
             # Threads judge side by side: each changes a copy.
-            roster, ended = roster.resized(len(trials)), ended[: len(trials)]
-            ended += [None] * (len(trials) - len(ended))
-            for i in changed:
+            roster = roster.resized(n)
+            for i in different - {judged}:
                 self._put(roster, i, trials[i])
-                ended[i] = trials[i] if trials[i].state.is_finished() else None
-            self._known = _Known(roster, ended)
+            running = [i for i in different if i == judged or not trials[i].state.is_finished()]
+            self._known = _Known(roster, trials.copy(), running)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return roster.view("maximize" if maximize else "minimize", str(number), judged)
 
@@ -88,28 +89,27 @@ class _Known(NamedTuple):
 
     Attributes:
         roster: What was made of the trials.
-        ended: Those that had ended, None for every other one.
+        listed: The trials.
+        running: Positions of those to be looked at again: they had not ended, or were judged.
     """
 
     roster: Roster
-    ended: list[FrozenTrial | None]
+    listed: list[FrozenTrial]
+    running: list[int]
 
 
-def _changed(trials: list[FrozenTrial], ended: list[FrozenTrial | None]) -> Iterator[int]:
-    """Positions of trials that are not those that had ended.
+def _different(trials: list[FrozenTrial], listed: list[FrozenTrial]) -> list[int]:
+    """Positions at which the two lists hold different trials.
 
     Optuna's storages hand out the same object each time for a trial that has ended, and a list needs no look
     into them to know that objects are the same.
     """
-    for start in range(0, len(trials), _AT_ONCE):
-        now, before = (some[start : start + _AT_ONCE] for some in (trials, ended))
-        try:
-            same = now == before
-        except Exception:  # other objects may hold what cannot be compared, such as arrays
-            same = False
-        if not same:
-            pairs = zip_longest(now, before[: len(now)])
-            yield from (i for i, (trial, known) in enumerate(pairs, start) if trial is not known)
+    try:
+        same = trials == listed
+    except Exception:  # other objects may hold what cannot be compared, such as arrays
+        same = False
+    pairs = () if same else zip(trials, listed, strict=True)
+    return [i for i, (trial, known) in enumerate(pairs) if trial is not known]
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:

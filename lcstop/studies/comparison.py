@@ -48,19 +48,24 @@ def ahead(values: Array, others: Array) -> Array:
     return order
 
 
-def share_beaten(values: Array, others: Array, among: NDArray[np.bool_]) -> Array:
-    """Share of ``others [N]`` that each of ``values``, ``[T, 1]`` or one for each of them, beats, ``[T]``.
+def share_beaten(leads: Array, among: Array) -> Array:
+    """Share of the others that are beaten, ``[R, T]``: in ``R`` rankings of ``T`` trials among ``N`` others.
 
     One more, half of which it beats, keeps a rank among few near the middle.
+
+    Args:
+        leads: How far each trial is :func:`ahead` of each other one, ``[R, T, N]``; only the sign counts.
+        among: 1 for the others that count, 0 for the rest, ``[R, N]``.
     """
-    n = np.count_nonzero(among)
-    share: Array = (ahead(values, others) @ among.astype(np.float64) + (n + 1)) / (2 * (n + 1))
+    n = among.sum(1)[:, None]
+    share: Array = (np.einsum("rtn,rn->rt", np.sign(leads), among) + (n + 1)) / (2 * (n + 1))
     return share
 
 
 def median(values: Array) -> float:
     """The middle one of ``values [n]``, the lower of two; 0 of none."""
-    return float(np.sort(values)[(len(values) - 1) // 2]) if len(values) else 0.0
+    middle = (len(values) - 1) // 2
+    return float(np.partition(values, middle)[middle]) if len(values) else 0.0
 
 
 class Comparison:
@@ -109,6 +114,6 @@ class Comparison:
         self.others_rank = np.where(self.reached, normal_score(share), 0.0)
 
         last = np.minimum(lengths[:, None], lengths)
-        values = np.take_along_axis(self.others, last - 1, 1)
+        values = self.others[np.arange(self.n)[:, None], last - 1]
         self.order = ahead(values, values.T)
         self.others_score = normal_score((self.order.sum(1) + self.n) / (2 * self.n))

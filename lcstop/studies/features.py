@@ -81,20 +81,24 @@ def _standing(study: Comparison) -> list[Array]:
     """Ranks: at the cutoff and before, among those that finished, and at the last step shared with each."""
     lengths, finished = study.context.lengths, study.context.finished
     cutoff, now, best = study.cutoff, study.now[:, None], study.best[:, None]
-    rows = np.arange(study.n)
-    shares, rose = [share_beaten(now, study.others_now, study.reached)], []
-    for step in ((cutoff + 1) // 2, (cutoff + 3) // 4):
-        before = study.gains[:, step - 1]
-        shares.append(share_beaten(before[:, None], study.others[:, step - 1], lengths >= step))
-        rose.append(np.tanh((study.now - before) / study.span * 3))
+    half, quarter = (cutoff + 1) // 2 - 1, (cutoff + 3) // 4 - 1
     shared = np.minimum(cutoff, lengths) - 1
-    shares += [
-        share_beaten(best, study.others_best[:, cutoff - 1], study.reached),
-        share_beaten(now, study.others_now, finished & study.reached),
-        share_beaten(best, study.ends, finished),
-        share_beaten(study.gains[:, shared], study.others[rows, shared], lengths > 0),
+    rankings = [
+        (now, study.others_now, study.reached),
+        (study.gains[:, half, None], study.others[:, half], lengths > half),
+        (study.gains[:, quarter, None], study.others[:, quarter], lengths > quarter),
+        (best, study.others_best[:, cutoff - 1], study.reached),
+        (now, study.others_now, finished & study.reached),
+        (best, study.ends, finished),
+        (study.gains[:, shared], study.others[np.arange(study.n), shared], lengths > 0),
     ]
-    scores = normal_score(np.stack(shares))
+    leads = np.empty((len(rankings), len(now), study.n))
+    among = np.empty((len(rankings), study.n))
+    for i, (values, others, counted) in enumerate(rankings):
+        np.subtract(values, others, out=leads[i])
+        among[i] = counted
+    scores = normal_score(share_beaten(leads, among))
+    rose = np.tanh((study.now - study.gains[:, [half, quarter]].T) / study.span * 3)
     return [scores[0], scores[1], rose[0], scores[2], rose[1], *scores[3:]]
 
 
@@ -131,7 +135,7 @@ def _spread(study: Comparison) -> list[Array | float]:
 def _shape(study: Comparison) -> list[Array]:
     """The trial's own curve: how much it has moved of late, how much of that upwards, how old its best is."""
     seen = study.gains[:, : study.cutoff]
-    difference = np.diff(seen[:, -7:], axis=1)
+    difference = seen[:, 1:][:, -6:] - seen[:, :-1][:, -6:]
     moved = np.abs(difference).sum(1)
     upwards = np.maximum(difference, 0).sum(1)
     return [
@@ -147,13 +151,13 @@ def _agreement(study: Comparison) -> list[float]:
     same = study.order_now * study.order  # 1 for a pair in the same order, -1 in the other one, 0 for a tie
     kept = float(went_on @ same @ went_on)
     pairs = float(went_on @ np.abs(same) @ went_on)
-    finished = np.flatnonzero(study.context.finished)
-    best = finished[np.argsort(-study.ends[finished], kind="stable")[:3]]
+    finished = study.context.finished.nonzero()[0]
+    best = finished[(-study.ends[finished]).argsort(kind="stable")[:3]]
     return [
         (kept + 8 * 0.5) / (pairs + 8),  # as if three quarters were kept, until there is evidence
         math.log1p(pairs) / 5,
         float(rank[study.holder]) if len(best) else 0.0,
-        float(rank[best].mean()) if len(best) else 0.0,
+        float(rank[best].sum()) / max(len(best), 1),
     ]
 
 
@@ -163,7 +167,7 @@ def _counts(study: Comparison) -> list[float]:
     time = study.cutoff / horizon
     return [
         math.log1p(study.n_reached) / 3,
-        float(study.context.lengths.mean()) / horizon,
+        int(study.context.lengths.sum()) / study.n / horizon,
         2 * time - 1,
         math.log(time) / 2,
         math.log(horizon / 50) / 2,

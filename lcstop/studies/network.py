@@ -125,7 +125,10 @@ class QuickStudyNetwork:
     """
 
     def __init__(self, network: StudyNetwork) -> None:
-        self._weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+        # By inputs, so that a product is a sum of rows.
+        self._weights = {
+            name: np.ascontiguousarray(tensor.numpy().T) for name, tensor in network.state_dict().items()
+        }
         self._layers = network.config.layers
 
     def probabilities(self, row: Array) -> Array:
@@ -144,7 +147,7 @@ class QuickStudyNetwork:
 
     def _linear(self, name: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
         # Not with ``@``: that would share a matrix of this size among threads, and wait for them.
-        found: NDArray[np.float32] = np.einsum("ij,j->i", self._weights[f"{name}.weight"], x)
+        found: NDArray[np.float32] = np.einsum("j,ji->i", x, self._weights[f"{name}.weight"])
         found += self._weights[f"{name}.bias"]
         return found
 

@@ -116,18 +116,20 @@ def _to_come(study: Comparison) -> float:
             return MOST_UNKNOWN
         doublings = math.log2(horizon / cutoff) / math.log2(cutoff / half)
         most, gained = MOST_UNKNOWN, 4 * doublings * (here[:, -1] - here[:, half - 1])
-    to_come = _quantile(gained, 0.5)
+    to_come = float(_quantiles(gained, [0.5])[0])
     if to_come <= 0:
         return 0.0
     now = np.concatenate([study.others_now[study.reached], study.now])
     now = now[now > NONE]
-    spread = _quantile(now, 0.9) - _quantile(now, 0.1)
+    low, high = _quantiles(now, [0.1, 0.9]).tolist()
+    spread = high - low
     return min(most, to_come / spread if spread > 0 else math.inf)
 
 
-def _quantile(values: Array, share: float) -> float:
+def _quantiles(values: Array, shares: list[float]) -> Array:
     """As ``np.quantile``, in a tenth of the time."""
-    return float(np.interp(share * (len(values) - 1), np.arange(len(values)), np.sort(values)))
+    last = len(values) - 1
+    return np.interp([share * last for share in shares], np.arange(last + 1), np.sort(values))
 
 
 def _surpasses(
@@ -136,7 +138,7 @@ def _surpasses(
     own = trial.best(direction)
     if own is None:
         return False
-    others = CurveList(finished), CurveList(unfinished)
+    others = CurveList.known(finished), CurveList.known(unfinished)
     if direction == "maximize":
-        return not any((curves.high >= own).any() for curves in others)
-    return not any((curves.low <= own).any() for curves in others)
+        return not any(curves.greatest >= own for curves in others)
+    return not any(curves.least <= own for curves in others)

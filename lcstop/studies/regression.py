@@ -17,7 +17,10 @@ from scipy.linalg import lapack
 from lcstop.studies.comparison import Array
 
 _KERNELS = ((1.5, 0.0), (0.4, 0.0), (0.0, 1.0), (0.0, 6.0), (0.7, 2.0), (2.0, 0.5))
-"""How fast likeness falls with the distance of configurations, and with that of ranks; 0 leaves it out."""
+"""How fast likeness falls with the distance of configurations, and with that of ranks; 0 leaves it out.
+
+Those of ranks are powers of one another, see :func:`_by_rank`.
+"""
 
 _VARIANCE = 0.8
 _NOISE = 0.35
@@ -105,43 +108,56 @@ def regression(near: Distances | None, rank: Array, others: Standings) -> Array:
     found = np.empty((len(rank), N_REGRESSION))
     on = others.went_on
     ranks, scores = others.ranks[on], others.scores[on]
-    by_rank = [np.square(one[:, None] - ranks) / 2 for one in (ranks, rank)]
-    by_params: tuple[Array | float, ...] = UNLIKE, UNLIKE
+    by_rank = [_by_rank(one, ranks) for one in (ranks, rank)]
+    apart: tuple[Array | float, ...] = UNLIKE, UNLIKE
     if near is not None:
-        by_params = near.between[on][:, on], near.to_trial[:, on]
+        apart = near.between[on][:, on], near.to_trial[:, on]
     for i, (a, b) in enumerate(_KERNELS):
         column = found[:, 3 * i : 3 * i + 3]
         if b:
-            between, to_trial = (a * x + b * y for x, y in zip(by_params, by_rank, strict=True))
+            between, to_trial = (np.exp(-a * x) * y[b] for x, y in zip(apart, by_rank, strict=True))
             _process(column, between, to_trial, scores)
         elif near is None:
             _process_of_unlike(column, a * UNLIKE, others.scores)
         else:
-            _process(column, a * near.between, a * near.to_trial, others.scores)
+            _process(column, np.exp(-a * near.between), np.exp(-a * near.to_trial), others.scores)
     return found
 
 
+def _by_rank(ranks: Array, others: Array) -> dict[float, Array]:
+    """Likeness of ``ranks [T]`` to ``others [N]``, ``[T, N]``, by how fast it falls with their distance."""
+    half = np.exp(-np.square(ranks[:, None] - others) / 4)
+    one = half * half
+    two = one * one
+    return {0.5: half, 1.0: one, 2.0: two, 6.0: two * two * two}
+
+
 def _process(found: Array, between: Array, to_trial: Array, scores: Array) -> None:
-    """Mean, deviation and explained share of one process into ``found [T, 3]``, from distances."""
+    """Mean, deviation and explained share of one process into ``found [T, 3]``.
+
+    Args:
+        found: What is filled in.
+        between: Likeness of the other trials to each other, ``[N, N]``.
+        to_trial: Likeness of the trials to the other ones, ``[T, N]``.
+        scores: Standings of the other trials, ``[N]``.
+    """
     n = len(scores)
     if n == 0:  # LAPACK refuses nothing
         found[:] = 0.0, math.sqrt(_VARIANCE), 1.0
         return
-    kernel = _VARIANCE * np.exp(-to_trial)
-    covariance = _VARIANCE * np.exp(-between)
-    covariance.flat[:: n + 1] += _NOISE
+    kernel, covariance = _VARIANCE * to_trial, _VARIANCE * between
+    covariance.reshape(-1)[:: n + 1] += _NOISE
     # LAPACK itself: scipy's functions around it take longer than the work. It wants columns, and gets them,
     # since the matrix is symmetric. For one trial among 64 it keeps to one thread.
     factor, failed = lapack.dpotrf(covariance.T, lower=1, overwrite_a=1)
     if failed:
         raise FloatingPointError(f"the covariance of {n} trials has no Cholesky factor")
-    known = np.concatenate([scores[None], kernel]).T
-    solved, _ = lapack.dpotrs(factor, known, lower=1)
-    inverse, _ = lapack.dtrtri(factor, lower=1)
-    left_out = solved[:, 0] / np.square(inverse).sum(0)  # errors
-    found[:, 0] = kernel @ solved[:, 0]
-    variance = _VARIANCE - (kernel * solved[:, 1:].T).sum(1)
-    found[:, 1] = np.sqrt(np.maximum(variance, 0.0))
+    inverse, _ = lapack.dtrtri(factor, lower=1, overwrite_c=1)  # of the factor
+    solved = (inverse @ scores) @ inverse
+    left_out = solved / np.einsum("ij,ij->j", inverse, inverse)  # errors
+    found[:, 0] = kernel @ solved
+    explained = np.einsum("ti,ti->t", *[kernel @ inverse.T] * 2)
+    found[:, 1] = np.sqrt(np.maximum(_VARIANCE - explained, 0.0))
     found[:, 2] = max(1 - left_out @ left_out / (scores @ scores + 1.0), -0.5)
 
 
