@@ -37,43 +37,44 @@ class Roster:
         self._curves = np.empty(n, object)
         self._facts = np.zeros((n, N_FACTS))
         self._spared: dict[int, Spared] = {}
-        self._lists: tuple[CurveList, CurveList] | None = None  # of all, until one is put
+        self._lists: dict[bool, CurveList] = {}  # of those that finished, and of the rest, until one changes
 
     def resized(self, n: int) -> Roster:
-        """A copy with more positions or fewer."""
-        kept, other = slice(min(n, len(self._states))), Roster(n)
-        other._states[kept], other._curves[kept] = self._states[kept], self._curves[kept]
-        other._facts[kept] = self._facts[kept]
-        other._spared = {at: spared for at, spared in self._spared.items() if at < n}
+        """A copy with as many positions or more."""
+        kept, other = slice(len(self._states)), Roster(n)
+        other._states[kept], other._curves[kept], other._facts[kept] = self._states, self._curves, self._facts
+        other._spared, other._lists = {**self._spared}, {**self._lists}
         return other
 
     def put(self, at: int, state: State, curve: Curve | None = None, spared: Spared | None = None) -> None:
         """What there is to know of a trial by now; without a curve it is left out."""
         self._spared.pop(at, None)
-        self._lists = None
-        if curve is None:
-            state = "left out"
-        else:
+        if curve is not None:
             self._facts[at] = curve.facts
             if spared:
                 self._spared[at] = spared
-        self._states[at], self._curves[at] = _CODES[state], curve
+        before, now = self._states[at], _LEFT_OUT if curve is None else _CODES[state]
+        for code in {before, now} - {_LEFT_OUT}:
+            self._lists.pop(code == _FINISHED, None)
+        self._states[at], self._curves[at] = now, curve
 
     def view(self, direction: Direction, judged: str | None, without: int | None) -> StudyView:
         """Every trial but the one at the position ``without``, which is called ``judged``."""
-        states = self._states
-        if without is None or states[without] == _LEFT_OUT:
-            lists = self._lists = self._lists or self._listed(states)
-        else:
-            states = states.copy()
-            states[without] = _LEFT_OUT
-            lists = self._listed(states)
+        finished, unfinished = (self._listed(is_finished, without) for is_finished in (True, False))
+        n_stopped = int(np.count_nonzero(self._states == _STOPPED))
+        if without is not None and self._states[without] == _STOPPED:
+            n_stopped -= 1
         spared = [spared for at, spared in sorted(self._spared.items()) if at != without]
-        return StudyView(direction, *lists, judged, int(np.count_nonzero(states == _STOPPED)), spared)
+        return StudyView(direction, finished, unfinished, judged, n_stopped, spared)
 
-    def _listed(self, states: NDArray[np.int8]) -> tuple[CurveList, CurveList]:
-        finished, unfinished = (
-            CurveList.of(self._curves[some], self._facts.compress(some, axis=0))
-            for some in (states == _FINISHED, states > _FINISHED)
-        )
-        return finished, unfinished
+    def _listed(self, is_finished: bool, without: int | None) -> CurveList:
+        some = self._states == _FINISHED if is_finished else self._states > _FINISHED
+        if without is not None and some[without]:
+            some[without] = False
+            return self._of(some)
+        if is_finished not in self._lists:
+            self._lists[is_finished] = self._of(some)
+        return self._lists[is_finished]
+
+    def _of(self, some: NDArray[np.bool_]) -> CurveList:
+        return CurveList.of(self._curves[some], self._facts.compress(some, axis=0))

@@ -36,8 +36,23 @@ def test_one_that_is_judged_is_left_out_and_is_there_again():
         assert seen(roster) == ([0.5], [0.6], 1)
 
 
-def test_a_copy_with_other_positions_knows_the_same():
+def test_a_copy_with_more_positions_knows_the_same_and_goes_its_own_way():
     roster = Roster(1)
     roster.put(0, "finished", curve(0.5))
-    assert seen(roster) == seen(roster.resized(3)) == ([0.5], [], 0)
-    assert seen(roster.resized(0)) == ([], [], 0)
+    copy = roster.resized(3)
+    assert seen(roster) == seen(copy) == ([0.5], [], 0)
+    copy.put(2, "finished", curve(0.6))
+    copy.put(1, "stopped", curve(0.7))
+    assert seen(copy) == ([0.5, 0.6], [0.7], 1)
+    assert seen(roster) == ([0.5], [], 0)
+
+
+def test_a_list_in_which_nothing_has_changed_is_kept_with_what_was_computed_of_it():
+    roster = Roster(3)
+    roster.put(0, "finished", curve(0.5))
+    roster.put(1, "running", curve(0.6))
+    before = roster.view("maximize", None, without=2)
+    roster.put(1, "running", curve(0.7))
+    after = roster.resized(4).view("maximize", None, without=3)
+    assert after.finished is before.finished
+    assert after.unfinished is not before.unfinished

@@ -61,8 +61,11 @@ class Others:
             roster = roster.resized(n)
             for i in different - {judged}:
                 self._put(roster, i, trials[i])
-            running = [i for i in different if i == judged or not trials[i].state.is_finished()]
-            self._known = _Known(roster, trials.copy(), running)
+            still = [i for i in sorted(different) if i == judged or not trials[i].state.is_finished()]
+            # A list belongs to those that were running when it was made.
+            if len(different) > len(running) or still != running:
+                listed, running = trials.copy(), still
+            self._known = _Known(roster, listed, running)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return roster.view("maximize" if maximize else "minimize", str(number), judged)
 
