@@ -72,7 +72,8 @@ def squared_distances(params: Array, others: Array, numeric: NDArray[np.bool_]) 
         >>> squared_distances(params, params, np.array([True, False]))[:, 0, 1].tolist()
         [1.5, 1.0]
     """
-    difference = params.T[:, :, None] - others.T[:, None]
+    rows, columns = (np.ascontiguousarray(each.T) for each in (params, others))
+    difference = rows[:, :, None] - columns[:, None]
     distances: Array = 6 * difference * difference
     distances[~numeric] = np.abs(difference[~numeric]) >= 1e-9
     return distances
@@ -87,7 +88,8 @@ def relevance(distances: Array, scores: Array) -> Array:
         distances: Squared, between trials, ``[P, N, N]``.
         scores: Standings, ``[N]``.
     """
-    kernel = np.exp(-4 * distances)
+    kernel = -4 * distances
+    np.exp(kernel, out=kernel)
     diagonal = np.arange(len(scores))
     kernel[:, diagonal, diagonal] = 0.0
     forecast = kernel @ scores / (kernel.sum(2) + 1.0)  # shrunk towards 0

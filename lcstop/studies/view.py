@@ -208,16 +208,19 @@ def _columns(configurations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Arra
     n = len(configurations)
     for name in sorted(set().union(*configurations)):
         values = [configuration.get(name) for configuration in configurations]
-        given = np.array([value is not None for value in values])
-        numbers = _numbers([value for value in values if value is not None])
+        known = [value for value in values if value is not None]
+        numbers = _numbers(known)
         if numbers is not None:
             ordered = np.sort(numbers)
             ranks = np.searchsorted(ordered, numbers, "left") + np.searchsorted(ordered, numbers, "right")
-            column = np.full(n, 0.5)
-            column[given] = ranks / (2 * len(numbers))
+            column = ranks / (2 * len(numbers))
+            given = np.array([value is not None for value in values]) if 0 < len(known) < n else None
+            if given is not None:
+                found, column = column, np.full(n, 0.5)
+                column[given] = found
             if len(ordered) and ordered[0] < ordered[-1]:
                 yield column, True
-            if given.any() and not given.all():
+            if given is not None:
                 yield given.astype(np.float64), False
             continue
         words = [repr(value) for value in values]
@@ -228,7 +231,7 @@ def _columns(configurations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Arra
 
 def _numbers(values: Sequence[Any]) -> Array | None:
     """The values as finite floats, or None if one of them is none."""
-    if not all(issubclass(kind, _NUMBER) and kind is not bool for kind in {type(value) for value in values}):
+    if not all(issubclass(kind, _NUMBER) and kind is not bool for kind in set(map(type, values))):
         return None
     try:
         found = np.array(values, np.float64)
