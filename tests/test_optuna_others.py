@@ -46,7 +46,8 @@ def test_whatever_happens_between_two_looks(seed):
             assert content(others.view(study, number)) == content(Others(20).view(study, number))
 
 
-def test_two_studies_of_equal_trials_that_hold_arrays():
+@pytest.mark.parametrize("last", [0.5, 0.6])
+def test_two_studies_of_equal_trials_that_hold_arrays(last):
     """To compare them would raise, since two arrays are neither equal nor unequal."""
     one, other = new_study(), new_study()
     for _ in range(3):
@@ -54,7 +55,9 @@ def test_two_studies_of_equal_trials_that_hold_arrays():
         trial.set_user_attr("what it saw", np.array([0.5, 1.0]))
         trial.report(0.5, 1)
         one.tell(trial, 0.5)
-    other.add_trials(one.get_trials())
+    trials = one.get_trials()
+    trials[-1].intermediate_values = {1: last}
+    other.add_trials(trials)
     others = Others(20)
     for study in (one, other, one, other):
         assert content(others.view(study, 3)) == content(Others(20).view(study, 3))

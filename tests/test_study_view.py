@@ -178,6 +178,36 @@ def test_at_most_64_trials_the_best_finished_one_among_them(direction, n_finishe
     assert found == longest
 
 
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+@pytest.mark.parametrize("seed", range(20))
+def test_the_best_the_longest_and_the_newest_are_looked_at(direction, seed):
+    """Against a choice that is made trial by trial; several are of one length, and some hold no number."""
+    rng, horizon = np.random.default_rng(seed), 10
+    n_finished, n = rng.integers(1, 100), 150
+    sign = 1 if direction == "maximize" else -1
+
+    def curve(i: int) -> Curve:
+        length = int(rng.integers(5, horizon + 1) if i < n_finished else rng.integers(0, horizon))
+        values = np.full(length, math.nan) if rng.random() < 0.1 else sign * rng.uniform(size=length)
+        return Curve(range(1, length + 1), values, horizon, {"i": i})
+
+    everyone = [curve(i) for i in range(n)]
+    finished, unfinished = everyone[:n_finished], everyone[n_finished:]
+    known = [c for c in finished if np.isfinite(c.values).any()] + [c for c in unfinished if len(c)]
+    found = look(Curve([1, 2], [0.5, 0.6], horizon), finished, unfinished, direction)
+
+    by_length = sorted(range(len(known)), key=lambda at: (len(known[at]), at))
+    chosen = set(by_length[-32:])
+    numbers = [c for c in known if c in finished]
+    if numbers:
+        best = max(numbers, key=lambda c: np.nanmax(sign * c.values))
+        chosen.add(known.index(best))
+    for at in reversed(range(len(known))):
+        if len(chosen) < MOST_TRIALS:
+            chosen.add(at)
+    assert [params["i"] for params in found.params[:-1]] == [known[at].params["i"] for at in sorted(chosen)]
+
+
 def test_the_rest_of_the_places_goes_to_the_newest():
     horizon = 10
     unfinished = [Curve([1], [float(i)], horizon) for i in range(200)]
