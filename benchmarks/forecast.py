@@ -27,7 +27,8 @@ from lcstop.evaluation.cases import prior_values
 from lcstop.evaluation.specs import load
 from lcstop.surrogates.inference import CHUNK
 from lcstop.surrogates.mcmc import MCMC
-from lcstop.surrogates.weights import SHIPPED, load_network
+from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.weights import SHIPPED
 
 OBSERVED, HORIZON = 50, 100
 REPETITIONS = {1: 1000, 10: 200, 1000: 10}
@@ -52,7 +53,7 @@ def main(spec: str) -> None:
     """Print the tables."""
     torch.set_num_threads(1)  # of the peers, which would wait for each other beside the threads of ours
     console, path = Console(), Path(spec.partition(":")[2] or SHIPPED / "lcpfn.safetensors")
-    size = sum(parameter.numel() for parameter in load_network(path).parameters())
+    size = sum(parameter.numel() for parameter in LCPFNNetwork.load(path).parameters())
     console.print(machine())
     console.print(f"{size / 1e6:.2f} M parameters, {path.stat().st_size / 1e6:.1f} MB on disk")
     console.print(

@@ -98,7 +98,7 @@ class BarDistribution:
     def cdf(self, y: ArrayLike) -> Array:
         """P(Y <= y); ``y`` broadcasts with the batch shape."""
         y, index = self._locate(y)
-        below, above = self._between(self._cumulative(), index)
+        below, above = self._between(self._cumulative, index)
         share = np.clip((y - self.borders[index]) / self._width[index], 0.0, 1.0)
         if self.tails:
             z = self._depth(y, index) / self._width[index] * (HALF_NORMAL_MEDIAN / math.sqrt(2))
@@ -115,7 +115,7 @@ class BarDistribution:
         if not ((q >= 0) & (q <= 1)).all():
             raise ValueError(f"q must be in [0, 1], got {q.tolist()}")
         q = np.broadcast_to(q, np.broadcast_shapes(q.shape, self.shape))
-        cumulative = self._cumulative()
+        cumulative = self._cumulative
         index = _first_reaching(cumulative[..., 1:-1], q)
         below, above = self._between(cumulative, index)
         mass = above - below
@@ -149,6 +149,7 @@ class BarDistribution:
         lower, upper = (np.take_along_axis(cumulative, (index + i)[..., None], -1)[..., 0] for i in (0, 1))
         return lower, upper
 
+    @cached_property
     def _cumulative(self) -> Array:
         """Mass below each border, ``[..., n_bins + 1]``, the last exactly 1."""
         cumulative = np.zeros((*self.shape, len(self.borders)))
@@ -212,12 +213,13 @@ class Forecast:
         """``quantile(0.5)``."""
         return self.quantile(0.5)
 
-    def quantile(self, q: float) -> Array:
-        """Value below which the metric ends with probability ``q``: ``[n_curves, n_at]``.
+    def quantile(self, q: ArrayLike) -> Array:
+        """Value below which the metric ends with probability ``q``: ``[n_curves, n_at]``, broadcast with ``q``.
 
         Raises:
             ValueError: If ``q`` is outside [0, 1].
         """
+        q = np.asarray(q, np.float64)
         return self.scale.from_unit(self.bars.quantile(q if self._increasing else 1 - q))
 
     def cdf(self, y: ArrayLike) -> Array:

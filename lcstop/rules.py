@@ -147,7 +147,6 @@ def predicted(at_horizon: Forecast, config: PrunerConfig) -> tuple[float, tuple[
     """Median and 90 % interval at the horizon, within the bounds of the metric."""
     lower = -math.inf if config.lower is None else config.lower
     upper = math.inf if config.upper is None else config.upper
-    median, low, high = (
-        min(max(float(at_horizon.quantile(q)[0, 0]), lower), upper) for q in (0.5, 0.05, 0.95)
-    )
+    found = at_horizon.quantile([[[0.5]], [[0.05]], [[0.95]]])[:, 0, 0]
+    median, low, high = np.clip(found, lower, upper).tolist()
     return median, (low, high)

@@ -65,7 +65,12 @@ def poor(n: int = 11) -> Curve:
     return curves([0.1], H, seed=1)[0].first(n)
 
 
-def decide(n: int = 11) -> tuple[bool, float | None, float | None, str]:
+def decide(**options) -> tuple[bool, float | None, float | None, str]:
     """For other processes."""
-    found = core().judge(poor(n), view())
+    found = core(**options).judge(poor(), view())
     return found.stop, found.p_top, found.p_beat, found.reason
+
+
+def decide_of_several() -> tuple[bool, float | None, float | None, str]:
+    """Likewise, by a forecast of more than one curve: that needs torch."""
+    return decide(policy="published", patience=2)

@@ -9,7 +9,8 @@ import torch
 from lcstop import Curve
 from lcstop.pretraining.batch import MAX_HORIZON, MIN_HORIZON, forecast_batch, sample_batch, to_steps
 from lcstop.pretraining.config import TrainConfig
-from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
+from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.size import NetworkConfig
 from lcstop.surrogates.time import to_time
 
 CPU = torch.device("cpu")

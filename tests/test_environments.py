@@ -16,7 +16,7 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from lcstop.surrogates.lcpfn import LCPFN
+from lcstop.surrogates.inference import Inference
 from lcstop.threads import apart
 from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
@@ -24,6 +24,9 @@ from lcstop_ray import LCPFNScheduler
 from .ray_trials import STOP, H, feed, new_trial, results
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+OF_SEVERAL = {"policy": "published", "patience": 2}
+"""Options with which a forecast is of more than one curve: torch makes it."""
 
 TOPS = (0.9, 0.8, 0.85, 0.7, 0.75, 0.1)
 
@@ -88,7 +91,7 @@ def in_a_new_thread(work):
 @pytest.fixture(scope="module", autouse=True)
 def everything_imported():
     """Libraries set variables and filters of their own when they are imported."""
-    stops_in_optuna(policy="study")
+    stops_in_optuna(**OF_SEVERAL)
     stops_in_ray(policy="published", surrogate="powerlaw")
 
 
@@ -115,6 +118,7 @@ def odd():
 
 SURROGATES = [
     {"policy": "study"},
+    OF_SEVERAL,
     {"policy": "study", "use_params": True},
     {"policy": "published"},
     {"policy": "published", "surrogate": "lcpfn-published"},
@@ -135,7 +139,7 @@ def test_what_belongs_to_the_user_is_untouched(set_by_the_user, stops, options):
 
 
 def test_a_thread_that_meets_torch_during_a_decision_keeps_the_users_number_of_threads():
-    logits, found = LCPFN._logits, []
+    logits, found = Inference.logits, []
 
     def meanwhile(self, *args):
         found.append((torch.get_num_threads(), in_a_new_thread(torch.get_num_threads)))
@@ -144,8 +148,8 @@ def test_a_thread_that_meets_torch_during_a_decision_keeps_the_users_number_of_t
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with mock.patch.object(LCPFN, "_logits", meanwhile):
-            assert stops_in_optuna()
+        with mock.patch.object(Inference, "logits", meanwhile):
+            assert stops_in_optuna(**OF_SEVERAL)
     finally:
         torch.set_num_threads(before)
     assert found
@@ -189,39 +193,38 @@ PROCESSES = """
 import multiprocessing, os, signal, threading, time
 import joblib, torch
 from lcstop import threads
-from lcstop.surrogates.lcpfn import LCPFN
-from tests.study_trials import core, decide, poor, view
+from lcstop.surrogates.inference import Inference
+from tests.study_trials import decide, decide_of_several
 
 torch.set_num_threads(2)
 torch.rand(500, 500) @ torch.rand(500, 500)  # torch's own threads are there before the fork
-here = decide()
-assert here[0]
-for method in ("fork", "spawn"):
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        assert pool.map(decide, [11, 11, 11]) == [here] * 3, method
-found = joblib.Parallel(n_jobs=2)(joblib.delayed(decide)(11) for _ in range(3))
-assert found == [here] * 3
+for work in (decide, decide_of_several):
+    here = work()
+    assert here[0]
+    for method in ("fork", "spawn"):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            assert [pool.apply(work) for _ in range(3)] == [here] * 3, method
+    found = joblib.Parallel(n_jobs=2)(joblib.delayed(work)() for _ in range(3))
+    assert found == [here] * 3
 
 # A process that is forked while another thread is in the middle of a decision.
-logits, inside, go_on = LCPFN._logits, threading.Event(), threading.Event()
+logits, inside, go_on = Inference.logits, threading.Event(), threading.Event()
 
 def wait(self, *args):
     inside.set()
     go_on.wait()
     return logits(self, *args)
 
-LCPFN._logits = wait
-judged = core()
-thread = threading.Thread(target=lambda: judged.judge(poor(), view()))
+Inference.logits = wait
+thread = threading.Thread(target=decide_of_several)
 thread.start()
 inside.wait()
 with threads._lock:
     child = os.fork()
     if child == 0:
         signal.alarm(60)
-        LCPFN._logits = logits
-        again = judged.judge(poor(), view())
-        same = (again.stop, again.reason) == (here[0], here[3])
+        Inference.logits = logits
+        same = decide_of_several() == here
         os._exit(0 if same and torch.get_num_threads() == 2 else 1)
 go_on.set()
 thread.join()

@@ -15,7 +15,7 @@ import optuna
 import pytest
 
 from lcstop.forecast import BarDistribution
-from lcstop.studies.network import QuickStudyNetwork
+from lcstop.studies.quick import QuickStudyNetwork
 from lcstop.surrogates.lcpfn import LCPFN
 from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler

@@ -1,4 +1,4 @@
-"""The forward pass for forecasts computes what the network does."""
+"""The forward passes for forecasts, of many curves and of one, compute what the network does."""
 
 from unittest import mock
 
@@ -11,7 +11,9 @@ from lcstop.priors.lcpfn import sample_curves
 from lcstop.surrogates import inference
 from lcstop.surrogates.inference import Inference
 from lcstop.surrogates.lcpfn import LCPFN
-from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
+from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.quick import QuickNetwork
+from lcstop.surrogates.size import NetworkConfig
 
 
 def arguments(n_curves: int, lengths: list[int], patch: int):
@@ -45,6 +47,7 @@ def test_the_logits_are_those_of_the_network(patch, lengths, prior):
         for parameter in network.parameters():  # norms and biases are not ones and zeros
             parameter.add_(0.3 * torch.randn(parameter.shape))
         inputs, curves = arguments(len(lengths), lengths, patch)
+        quick = QuickNetwork(network.config, {name: x.numpy() for name, x in network.state_dict().items()})
         found = Inference(network).logits(prior, *inputs)
         assert found.shape == (len(lengths), 3, 50)
         for row, (step, value) in enumerate(curves):
@@ -52,6 +55,8 @@ def test_the_logits_are_those_of_the_network(patch, lengths, prior):
             query = inputs[5][row : row + 1, None]
             expected = network.predict(state, inputs[4][row : row + 1], query)[:, 0]
             assert torch.allclose(found[row : row + 1], expected, atol=1e-4, rtol=1e-4)
+            alone = quick.logits(prior, step[0].numpy(), value[0].numpy(), inputs[5][row].numpy())
+            assert alone == pytest.approx(expected[0].numpy(), abs=1e-4, rel=1e-4)
 
 
 def test_many_curves_at_once_give_what_single_curves_give():

@@ -14,8 +14,9 @@ from lcstop import Curve, MetricScale, load_surrogate
 from lcstop.pretraining.evaluate import evaluate_prior
 from lcstop.priors.lcpfn import sample_curves
 from lcstop.surrogates.lcpfn import LCPFN
-from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
-from lcstop.surrogates.weights import SHIPPED, WeightsError, load_network, save_weights
+from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.size import NetworkConfig
+from lcstop.surrogates.weights import SHIPPED, WeightsError
 
 UNIT = MetricScale("maximize", 0.0, 1.0)
 SMALL = NetworkConfig(width=16, layers=1, heads=2, n_bins=20)
@@ -28,7 +29,7 @@ def saturating(horizon: int, n: int, top: float = 0.8) -> Curve:
 
 def test_shipped_weights_score_on_fresh_curves_what_their_card_says():
     card = json.loads((SHIPPED / "lcpfn.json").read_text())
-    fresh = evaluate_prior(load_network(SHIPPED / "lcpfn.safetensors"), 500, 7)
+    fresh = evaluate_prior(LCPFNNetwork.load(SHIPPED / "lcpfn.safetensors"), 500, 7)
     for score, row in zip(fresh, card["evaluation"], strict=True):
         error = np.hypot(score.standard_error, row["standard_error"])
         assert abs(score.log_likelihood - row["log_likelihood"]) < 4 * error
@@ -42,7 +43,7 @@ def test_the_shipped_weights_are_not_behind_the_published_network_by_more_than_c
         assert row["log_likelihood"] >= published - 2 * row["standard_error"]
     assert card["training"]["evaluation_curves"] >= 100_000
     assert set(card["versions"]) == {"python", "torch", "numpy", "safetensors"}
-    network = load_network(SHIPPED / "lcpfn.safetensors")
+    network = LCPFNNetwork.load(SHIPPED / "lcpfn.safetensors")
     assert sum(parameter.numel() for parameter in network.parameters()) <= 4_000_000
     assert (SHIPPED / "lcpfn.safetensors").stat().st_size <= 16e6
 
@@ -119,12 +120,12 @@ def weights(tmp_path):
     path = tmp_path / "w.safetensors"
     network = LCPFNNetwork(SMALL)
     network.borders.copy_(torch.arange(-1, 20) / 10)  # 0 and 1 among them
-    save_weights(network, path, {})
+    network.save(path, {})
     return path
 
 
 def test_weights_round_trip(weights):
-    network = load_network(weights)
+    network = LCPFNNetwork.load(weights)
     assert network.config == SMALL
     assert LCPFN(weights).forecast([saturating(50, 3)], at=[50], scale=UNIT).median().shape == (1, 1)
 
@@ -143,7 +144,7 @@ def test_weights_round_trip(weights):
 def test_damaged_weights_are_refused(weights, damage, message):
     damage(weights)
     with pytest.raises(WeightsError, match=message):
-        load_network(weights)
+        LCPFNNetwork.load(weights)
 
 
 def test_loading_draws_no_random_numbers():
@@ -151,7 +152,7 @@ def test_loading_draws_no_random_numbers():
     generator = torch.default_generator
     before = generator.get_state()
     with mock.patch.object(torch, "set_rng_state", side_effect=AssertionError):
-        load_network(SHIPPED / "lcpfn.safetensors")
+        LCPFNNetwork.load(SHIPPED / "lcpfn.safetensors")
     assert torch.equal(before, generator.get_state())
 
 

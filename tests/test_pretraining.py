@@ -14,8 +14,9 @@ from lcstop.pretraining.config import TrainConfig
 from lcstop.pretraining.evaluate import evaluate_prior
 from lcstop.priors.lcpfn import sample_curves
 from lcstop.surrogates.lcpfn import LCPFN
-from lcstop.surrogates.network import NetworkConfig
-from lcstop.surrogates.weights import SHIPPED, load_network
+from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.size import NetworkConfig
+from lcstop.surrogates.weights import SHIPPED
 
 SMALL = TrainConfig(
     steps=12,
@@ -103,7 +104,7 @@ def test_rounds_may_be_added_to_a_run_that_has_ended(tmp_path):
 
 def test_the_table_scores_what_the_surrogate_forecasts():
     """One curve, through the table's path and through the public one."""
-    table = evaluate_prior(load_network(SHIPPED / "lcpfn.safetensors"), 1, seed=5)
+    table = evaluate_prior(LCPFNNetwork.load(SHIPPED / "lcpfn.safetensors"), 1, seed=5)
     values = sample_curves(1, generator=torch.Generator().manual_seed(5))[0].double().numpy()
     steps = np.arange(1, 101)
     for score in table:
@@ -172,7 +173,7 @@ def test_the_train_command_writes_weights_and_what_they_are(tmp_path):
     assert card["evaluation"] == table
     assert card["training"]["steps"] == 3
     assert card["commit"]
-    assert load_network(tmp_path / "out" / "lcpfn.safetensors").config.width == 16
+    assert LCPFNNetwork.load(tmp_path / "out" / "lcpfn.safetensors").config.width == 16
     plain = CliRunner().invoke(app, ["train", str(config), "--out", str(tmp_path / "out")])
     assert "80 %" in plain.stdout
 

@@ -19,7 +19,7 @@ from lcstop.cli import app
 from lcstop.evaluation.packs import read_pack
 from lcstop.pretraining.loop import _load_checkpoint
 from lcstop.replay.readers import read_packs
-from lcstop.studies.network import WEIGHTS
+from lcstop.studies.quick import WEIGHTS
 from lcstop.surrogates.weights import SHIPPED, WeightsError
 
 from .study_trials import poor, view
@@ -167,7 +167,7 @@ def damaged(tmp_path, monkeypatch):
         (tmp_path / path.name).write_bytes(content)
     monkeypatch.setattr("lcstop.surrogates.lcpfn.SHIPPED", tmp_path)
     monkeypatch.setattr(
-        "lcstop.studies.network.StudyNetwork.load.__func__.__defaults__", (tmp_path / WEIGHTS.name,)
+        "lcstop.studies.quick.QuickStudyNetwork.load.__func__.__defaults__", (tmp_path / WEIGHTS.name,)
     )
 
 

@@ -116,7 +116,8 @@ def test_a_process_without_hyperparameters_is_that_of_unlike_ones():
         standings = regression.Standings(*np.random.default_rng(seed).normal(size=(2, n)), np.arange(n) > 3)
         unlike = regression.Distances(np.full((n, n), regression.UNLIKE), np.full((1, n), regression.UNLIKE))
         rank = np.array([0.3])
-        found = [regression.regression(near, rank, standings) for near in (unlike, None)]
+        processes = regression.Regression(rank, standings)
+        found = [processes.forecasts(near) for near in (unlike, None)]
         np.testing.assert_allclose(*found, atol=1e-12, rtol=0)
 
 

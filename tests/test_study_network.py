@@ -10,14 +10,8 @@ from torch.nn import functional
 from lcstop.pretraining.study_examples import N_JUDGED, Examples, draw_studies, make_examples, stop_by_rank
 from lcstop.priors.broad import BroadConfig
 from lcstop.studies.features import N_FEATURES, features
-from lcstop.studies.network import (
-    QUANTILES,
-    TOP,
-    WEIGHTS,
-    QuickStudyNetwork,
-    StudyNetwork,
-    StudyNetworkConfig,
-)
+from lcstop.studies.network import StudyNetwork
+from lcstop.studies.quick import QUANTILES, TOP, WEIGHTS, QuickStudyNetwork, StudyNetworkConfig
 from lcstop.surrogates.weights import WeightsError
 
 from .study_trials import random_look
@@ -110,7 +104,7 @@ def test_rows_do_not_depend_on_their_company():
 def test_the_network_in_numpy_says_the_same(config):
     torch.manual_seed(0)
     network = StudyNetwork(config).requires_grad_(False) if config else StudyNetwork.load()
-    quick = QuickStudyNetwork(network)
+    quick = QuickStudyNetwork(network.config, {name: x.numpy() for name, x in network.state_dict().items()})
     for seed in range(20):
         row = features(*random_look(seed)) * (1 + seed)  # to where probabilities are 0 and 1
         standing = network(torch.from_numpy(row).float())

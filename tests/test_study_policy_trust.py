@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
-from lcstop.studies.network import QuickStudyNetwork, StudyNetwork
 from lcstop.studies.policy import StudyPolicy, Verdict
+from lcstop.studies.quick import QuickStudyNetwork
 
 from .study_trials import H, core, curves, poor, view
 
@@ -101,7 +101,7 @@ class NotANumber(QuickStudyNetwork):
         return super().probabilities(row) * [math.nan, 1]
 
 
-class Missing(StudyNetwork):
+class Missing(QuickStudyNetwork):
     @classmethod
     def load(cls, path=None):
         return super().load(Path("nowhere", "study.safetensors"))
@@ -122,7 +122,7 @@ def test_a_failing_network_lets_the_trial_go_on_and_is_logged_once(network, caus
 
 
 def test_missing_weights_let_trials_go_on(caplog, monkeypatch):
-    monkeypatch.setattr("lcstop.studies.policy.StudyNetwork", Missing)
+    monkeypatch.setattr("lcstop.studies.policy.QuickStudyNetwork", Missing)
     c = core()
     with caplog.at_level(logging.WARNING, "lcstop"):
         c.warm_up()

@@ -18,7 +18,8 @@ from lcstop.pretraining.study_examples import (
 from lcstop.pretraining.study_run import StudyTrainConfig, run
 from lcstop.priors.broad import BroadConfig
 from lcstop.studies.features import N_FEATURES
-from lcstop.studies.network import StudyNetwork, StudyNetworkConfig
+from lcstop.studies.network import StudyNetwork
+from lcstop.studies.quick import StudyNetworkConfig
 
 TINY = StudyTrainConfig(studies=30, steps=20, batch_size=64, network=StudyNetworkConfig(width=16, layers=1))
 

@@ -11,7 +11,8 @@ from lcstop.pretraining.config import TrainConfig
 from lcstop.priors.broad import sample_broad
 from lcstop.priors.curves import Curves
 from lcstop.priors.lcpfn import sample_published
-from lcstop.surrogates.network import PRIORS, LCPFNNetwork
+from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.size import PRIORS
 from lcstop.surrogates.time import RESOLUTION
 
 MAX_HORIZON = 1000

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lcstop.priors.broad import BroadConfig
-from lcstop.surrogates.network import NetworkConfig
+from lcstop.surrogates.size import NetworkConfig
 from lcstop.yaml_file import read_yaml
 
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from lcstop.pretraining.batch import to_steps
 from lcstop.pretraining.loss import bar_log_prob
 from lcstop.priors.lcpfn import sample_curves
-from lcstop.surrogates.network import PRIORS, LCPFNNetwork
+from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.size import PRIORS
 from lcstop.surrogates.time import RESOLUTION
 
 CUTOFFS = (10, 20, 40, 80)

@@ -12,7 +12,7 @@ from typing import Any
 from lcstop.pretraining.config import TrainConfig
 from lcstop.pretraining.evaluate import Score, evaluate_prior
 from lcstop.pretraining.loop import Progress, train
-from lcstop.surrogates.weights import load_network, save_weights
+from lcstop.surrogates.network import LCPFNNetwork
 
 _EVALUATION_SEED = 2**60  # plus the run's seed: far from the seeds of the training batches
 
@@ -28,10 +28,10 @@ def run(config: TrainConfig, folder: Path, report: Callable[[Progress], None]) -
     path = folder / "lcpfn.safetensors"
     network = train(config, folder, report)
     card: dict[str, Any] = {"training": config.model_dump(), "commit": commit(), "versions": versions()}
-    save_weights(network, path, card)
-    table = evaluate_prior(load_network(path), config.evaluation_curves, _EVALUATION_SEED + config.seed)
+    network.save(path, card)
+    table = evaluate_prior(LCPFNNetwork.load(path), config.evaluation_curves, _EVALUATION_SEED + config.seed)
     card["evaluation"] = [score.model_dump() for score in table]
-    save_weights(network, path, card)
+    network.save(path, card)
     return table
 
 

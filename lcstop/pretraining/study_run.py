@@ -21,7 +21,8 @@ from lcstop.pretraining.study_examples import (
     stop_by_rank,
 )
 from lcstop.priors.broad import BroadConfig
-from lcstop.studies.network import QUANTILES, StudyNetwork, StudyNetworkConfig
+from lcstop.studies.network import StudyNetwork
+from lcstop.studies.quick import QUANTILES, StudyNetworkConfig
 from lcstop.yaml_file import read_yaml
 
 _PER_PIECE = 24

@@ -17,6 +17,7 @@ from lcstop.evaluation.run import loaded
 from lcstop.evaluation.specs import fingerprint as surrogate_print
 from lcstop.replay.loop import Action, InOrder, Policy
 from lcstop.replay.settings import Setting, Study, interval
+from lcstop.studies.quick import WEIGHTS
 
 SETTINGS = (Setting("lcstop", default=True, by_target=True),)
 
@@ -50,8 +51,6 @@ def fingerprint(setting: Setting) -> str:
     Raises:
         ValueError: If an option is not allowed, or a file is not what it should be.
     """
-    from lcstop.studies.network import WEIGHTS  # torch is slow to import
-
     options, surrogate = _options(setting.options)
     study = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     horizon = setting.options.get("horizon")

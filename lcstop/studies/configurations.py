@@ -12,8 +12,7 @@ from lcstop.studies.regression import (
     N_REGRESSION,
     UNLIKE,
     Distances,
-    Standings,
-    regression,
+    Regression,
     relevance,
     squared_distances,
 )
@@ -35,15 +34,17 @@ class Configurations(NamedTuple):
     numeric: NDArray[np.bool_]
 
 
-def of_configurations(study: Comparison, rank: Array, configurations: Configurations | None) -> Array:
+def of_configurations(
+    study: Comparison, processes: Regression, configurations: Configurations | None
+) -> Array:
     """What configurations tell, alone and with the rank at the cutoff, ``[T, N_CONFIGURATIONS]``.
 
     Args:
         study: The trials and their context.
-        rank: Normal scores of the trials at the cutoff, ``[T]``.
+        processes: Of their standings.
         configurations: The hyperparameters; None if they are not to be compared.
     """
-    found = np.empty((len(rank), N_CONFIGURATIONS))
+    found = np.empty((len(study.gains), N_CONFIGURATIONS))
     if configurations is None:
         near = None
         found[:, :4] = 0.0, 0.0, 0.0, UNLIKE / 2
@@ -53,8 +54,7 @@ def of_configurations(study: Comparison, rank: Array, configurations: Configurat
         found[:, 1] = min(explained.sum(), 2.0)
         found[:, 2] = 1.0
         found[:, 3] = np.minimum(near.to_trial.min(1), UNLIKE) / 2
-    standings = Standings(study.others_score, study.others_rank, study.went_on)
-    found[:, 4:] = regression(near, rank, standings)
+    found[:, 4:] = processes.forecasts(near)
     return found
 
 

@@ -21,6 +21,7 @@ from lcstop.studies.comparison import (
     share_beaten,
 )
 from lcstop.studies.configurations import N_CONFIGURATIONS, Configurations, of_configurations
+from lcstop.studies.regression import Regression, Standings
 
 N_FEATURES = 33 + N_CONFIGURATIONS
 
@@ -58,7 +59,8 @@ class View:
     def __init__(self, context: Context, gains: Array, cutoff: int) -> None:
         self.study = study = Comparison(context, gains, cutoff)
         standing = _standing(study)
-        self._rank = standing[0]
+        others = Standings(study.others_score, study.others_rank, study.went_on)
+        self._processes = Regression(standing[0], others)
         parts: list[Array | float] = [
             *standing,
             *_against_incumbent(study),
@@ -73,7 +75,7 @@ class View:
 
     def features(self, configurations: Configurations | None) -> Array:
         """Features as of :func:`features`."""
-        told = of_configurations(self.study, self._rank, configurations)
+        told = of_configurations(self.study, self._processes, configurations)
         return np.concatenate([self._of_curves, told], 1)
 
 

@@ -12,7 +12,7 @@ from lcstop.curve import Curve, Direction
 from lcstop.curve_list import CurveList
 from lcstop.studies.comparison import NONE, Array, Comparison
 from lcstop.studies.features import View
-from lcstop.studies.network import QuickStudyNetwork, StudyNetwork
+from lcstop.studies.quick import QuickStudyNetwork
 from lcstop.studies.view import look
 
 MOST_UNKNOWN = 4.0
@@ -60,7 +60,7 @@ class StudyPolicy:
     """
 
     def __init__(self) -> None:
-        self._network = QuickStudyNetwork(StudyNetwork.load())
+        self._network = QuickStudyNetwork.load()
 
     def verdict(
         self,

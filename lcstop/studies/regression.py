@@ -16,8 +16,8 @@ from scipy.linalg import lapack
 
 from lcstop.studies.comparison import Array
 
-_KERNELS = ((1.5, 0.0), (0.4, 0.0), (0.0, 1.0), (0.0, 6.0), (0.7, 2.0), (2.0, 0.5))
-"""How fast likeness falls with the distance of configurations, and with that of ranks; 0 leaves it out.
+_CONFIGURATION, _RANK, _BOTH = (1.5, 0.4), (1.0, 6.0), ((0.7, 2.0), (2.0, 0.5))
+"""Kernels: how fast likeness falls with the distance of configurations, with that of ranks, and with both.
 
 Those of ranks are powers of one another, see :func:`_by_rank`.
 """
@@ -25,7 +25,7 @@ Those of ranks are powers of one another, see :func:`_by_rank`.
 _VARIANCE = 0.8
 _NOISE = 0.35
 
-N_REGRESSION = 3 * len(_KERNELS)
+N_REGRESSION = 3 * (len(_CONFIGURATION) + len(_RANK) + len(_BOTH))
 """Of each process: mean, standard deviation, and the share of variance explained with one left out."""
 
 
@@ -97,33 +97,44 @@ def relevance(distances: Array, scores: Array) -> Array:
     return explained.clip(min=0.0)
 
 
-def regression(near: Distances | None, rank: Array, others: Standings) -> Array:
-    """Forecasts of the standings of ``T`` trials by each process, ``[T, N_REGRESSION]``.
+class Regression:
+    """Forecasts of the standings of ``T`` trials; what ranks alone say is computed once.
 
     Rasmussen and Williams 2006, equations 2.25, 2.26 and 5.12.
 
     Args:
-        near: How far configurations are apart; None for all of them by :data:`UNLIKE`.
         rank: Of the trials at the cutoff, ``[T]``.
         others: The other trials.
     """
-    found = np.empty((len(rank), N_REGRESSION))
-    on = others.went_on
-    ranks, scores = others.ranks[on], others.scores[on]
-    by_rank = [_by_rank(one, ranks) for one in (ranks, rank)]
-    apart: tuple[Array | float, ...] = UNLIKE, UNLIKE
-    if near is not None:
-        apart = near.between[on][:, on], near.to_trial[:, on]
-    for i, (a, b) in enumerate(_KERNELS):
-        column = found[:, 3 * i : 3 * i + 3]
-        if b:
-            between, to_trial = (np.exp(-a * x) * y[b] for x, y in zip(apart, by_rank, strict=True))
-            _process(column, between, to_trial, scores)
-        elif near is None:
-            _process_of_unlike(column, a * UNLIKE, others.scores)
+
+    def __init__(self, rank: Array, others: Standings) -> None:
+        self._on, self._all = others.went_on, others.scores
+        ranks, self._scores = others.ranks[self._on], others.scores[self._on]
+        self._between, self._to_trial = (_by_rank(one, ranks) for one in (ranks, rank))
+        between, to_trial = ([likeness[b] for b in _RANK] for likeness in (self._between, self._to_trial))
+        self._by_rank = _processes(np.array(between), np.array(to_trial), self._scores)
+
+    def forecasts(self, near: Distances | None) -> Array:
+        """Those of each process, ``[T, N_REGRESSION]``.
+
+        Args:
+            near: How far configurations are apart; None for all of them by :data:`UNLIKE`.
+        """
+        n_trials, on = len(self._by_rank), self._on
+        if near is None:
+            of_one = [_process_of_unlike(a * UNLIKE, self._all) for a in _CONFIGURATION]
+            by_configuration = np.broadcast_to(of_one, (n_trials, len(of_one), 3))
+            apart: tuple[Array | float, ...] = UNLIKE, UNLIKE
         else:
-            _process(column, np.exp(-a * near.between), np.exp(-a * near.to_trial), others.scores)
-    return found
+            between, to_trial = (np.array([np.exp(-a * x) for a in _CONFIGURATION]) for x in near)
+            by_configuration = _processes(between, to_trial, self._all)
+            apart = near.between[on][:, on], near.to_trial[:, on]
+        between, to_trial = (
+            np.array([np.exp(-a * x) * likeness[b] for a, b in _BOTH])
+            for x, likeness in zip(apart, (self._between, self._to_trial), strict=True)
+        )
+        by_both = _processes(between, to_trial, self._scores)
+        return np.concatenate([by_configuration, self._by_rank, by_both], 1).reshape(n_trials, N_REGRESSION)
 
 
 def _by_rank(ranks: Array, others: Array) -> dict[float, Array]:
@@ -134,37 +145,40 @@ def _by_rank(ranks: Array, others: Array) -> dict[float, Array]:
     return {0.5: half, 1.0: one, 2.0: two, 6.0: two * two * two}
 
 
-def _process(found: Array, between: Array, to_trial: Array, scores: Array) -> None:
-    """Mean, deviation and explained share of one process into ``found [T, 3]``.
+def _processes(between: Array, to_trial: Array, scores: Array) -> Array:
+    """Mean, deviation and explained share of ``K`` processes, ``[T, K, 3]``.
 
     Args:
-        found: What is filled in.
-        between: Likeness of the other trials to each other, ``[N, N]``.
-        to_trial: Likeness of the trials to the other ones, ``[T, N]``.
+        between: Likeness of the other trials to each other, ``[K, N, N]``.
+        to_trial: Likeness of the trials to the other ones, ``[K, T, N]``.
         scores: Standings of the other trials, ``[N]``.
     """
-    n = len(scores)
+    found, n = np.empty((to_trial.shape[1], len(between), 3)), len(scores)
     if n == 0:  # LAPACK refuses nothing
         found[:] = 0.0, math.sqrt(_VARIANCE), 1.0
-        return
+        return found
     kernel, covariance = _VARIANCE * to_trial, _VARIANCE * between
-    covariance.reshape(-1)[:: n + 1] += _NOISE
-    # LAPACK itself: scipy's functions around it take longer than the work. It wants columns, and gets them,
-    # since the matrix is symmetric. For one trial among 64 it keeps to one thread.
-    factor, failed = lapack.dpotrf(covariance.T, lower=1, overwrite_a=1)
-    if failed:
-        raise FloatingPointError(f"the covariance of {n} trials has no Cholesky factor")
-    inverse, _ = lapack.dtrtri(factor, lower=1, overwrite_c=1)  # of the factor
-    solved = (inverse @ scores) @ inverse
-    left_out = solved / np.einsum("ij,ij->j", inverse, inverse)  # errors
-    found[:, 0] = kernel @ solved
-    explained = np.einsum("ti,ti->t", *[kernel @ inverse.T] * 2)
-    found[:, 1] = np.sqrt(np.maximum(_VARIANCE - explained, 0.0))
-    found[:, 2] = max(1 - left_out @ left_out / (scores @ scores + 1.0), -0.5)
+    covariance.reshape(len(between), -1)[:, :: n + 1] += _NOISE
+    inverse = np.empty_like(covariance)  # of the transposed Cholesky factors
+    for matrix, factor in zip(covariance, inverse, strict=True):
+        # LAPACK itself: scipy's functions around it take longer than the work. It wants columns, and gets them,
+        # since the matrix is symmetric. For one trial among 64 it keeps to one thread.
+        lower, failed = lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
+        if failed:
+            raise FloatingPointError(f"the covariance of {n} trials has no Cholesky factor")
+        factor.T[:], _ = lapack.dtrtri(lower, lower=1, overwrite_c=1)
+    solved = (inverse @ (scores @ inverse)[..., None])[..., 0]
+    left_out = solved / np.einsum("kij,kij->ki", inverse, inverse)  # errors
+    found[..., 0] = np.einsum("ktn,kn->tk", kernel, solved)
+    explained = np.einsum("ktn,ktn->tk", *[kernel @ inverse] * 2)
+    found[..., 1] = np.sqrt(np.maximum(_VARIANCE - explained, 0.0))
+    errors = np.einsum("kn,kn->k", left_out, left_out)
+    found[..., 2] = np.maximum(1 - errors / (scores @ scores + 1.0), -0.5)
+    return found
 
 
-def _process_of_unlike(found: Array, apart: float, scores: Array) -> None:
-    """As :func:`_process` where all trials, and each from itself, are as far apart: a mean with noise.
+def _process_of_unlike(apart: float, scores: Array) -> tuple[float, float, float]:
+    """As :func:`_processes` where all trials, and each from itself, are as far apart: a mean with noise.
 
     The inverse is known then (Sherman and Morrison 1950).
     """
@@ -172,6 +186,5 @@ def _process_of_unlike(found: Array, apart: float, scores: Array) -> None:
     shrunk = likeness / (_NOISE + n * likeness)
     solved = (scores - shrunk * scores.sum()) / _NOISE
     left_out = solved * _NOISE / (1 - shrunk)
-    found[:, 0] = likeness * solved.sum()
-    found[:, 1] = math.sqrt(_VARIANCE - likeness * n * shrunk)
-    found[:, 2] = max(1 - left_out @ left_out / (scores @ scores + 1.0), -0.5)
+    explained = max(1 - left_out @ left_out / (scores @ scores + 1.0), -0.5)
+    return likeness * solved.sum(), math.sqrt(_VARIANCE - likeness * n * shrunk), explained

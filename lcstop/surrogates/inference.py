@@ -1,23 +1,23 @@
-"""The forward pass of LC-PFN for forecasts: the arithmetic of the network and nothing around it.
+"""The forward pass of LC-PFN for many curves: the arithmetic of the network and nothing around it.
 
-One curve is a few hundred small operations, and as modules they take as long again as what they compute. A
-test holds the logits to those of :class:`lcstop.surrogates.network.LCPFNNetwork`.
+That is a few hundred small operations, and of a few curves they take as long again as modules. A test holds
+the logits to those of :class:`lcstop.surrogates.network.LCPFNNetwork`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_attention
 
 from lcstop.surrogates.network import LCPFNNetwork, point_features, query_features
-
-CHUNK = 100
-"""Curves taken at once: of fewer, each pays more for small operations; of more, what lies between two layers
-does not stay in the cache."""
+from lcstop.threads import apart, apart_each
 
 _MANY = 16
 """Curves from which on bf16 is worth its conversions, on a CPU that multiplies in it."""
@@ -89,6 +89,21 @@ class Inference:
         self._fast = self._exact
         if cpu_has_bf16():
             self._fast = _Weights(state, network.config.layers, torch.bfloat16)
+
+    @classmethod
+    def load(cls, path: Path) -> Inference:
+        """Of the network at ``path``; see :func:`lcstop.surrogates.module.load_module`."""
+        network = LCPFNNetwork.load(path)
+        return apart(lambda: cls(network))
+
+    def each(self, prior: int, batches: Sequence[Sequence[NDArray[Any]]]) -> list[NDArray[Any]]:
+        """:meth:`logits` of several batches, from arrays to arrays."""
+        return apart_each([partial(self._of_arrays, prior, batch) for batch in batches])
+
+    def _of_arrays(self, prior: int, batch: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        with torch.inference_mode():
+            found: NDArray[Any] = self.logits(prior, *map(torch.from_numpy, batch)).numpy()
+        return found
 
     def logits(
         self,

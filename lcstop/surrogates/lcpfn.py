@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lcstop.curve import Curve
 from lcstop.forecast import BarDistribution
-from lcstop.surrogates.inference import CHUNK, Inference
-from lcstop.surrogates.network import PRIORS
+from lcstop.surrogates.quick import QuickNetwork
+from lcstop.surrogates.size import PRIORS, NetworkConfig
 from lcstop.surrogates.time import thin, to_time
 from lcstop.surrogates.unit import UnitSurrogate
-from lcstop.surrogates.weights import SHIPPED, load_network
-from lcstop.threads import apart, apart_each
+from lcstop.surrogates.weights import SHIPPED, read_weights
+
+if TYPE_CHECKING:
+    from lcstop.surrogates.inference import Inference
 
 Array = NDArray[Any]
+
+_CHUNK = 100
+"""Curves taken at once: of fewer, each pays more for small operations; of more, what lies between two layers
+does not stay in the cache."""
 
 
 class LCPFN(UnitSurrogate):
@@ -48,21 +53,37 @@ class LCPFN(UnitSurrogate):
         if prior not in PRIORS:
             raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
         self._prior = PRIORS.index(prior)
-        # A default device or dtype that the user has set is theirs; this network lives on the CPU.
-        with torch.device("cpu"):
-            network = load_network(weights or SHIPPED / "lcpfn.safetensors")
-            self._inference = apart(lambda: Inference(network))
-        self._borders = network.borders.double().numpy()
+        self._path = weights or SHIPPED / "lcpfn.safetensors"
+        config, tensors = read_weights(self._path, NetworkConfig)
+        self._patch = config.patch
+        self._quick = QuickNetwork(config, tensors)
+        self._borders = tensors["borders"].astype(np.float64)
+
+    @cached_property
+    def _inference(self) -> Inference:
+        from lcstop.surrogates.inference import Inference  # torch is slow to import
+
+        return Inference.load(self._path)
 
     def unit_forecast(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> BarDistribution:
         """See :class:`lcstop.surrogates.unit.UnitSurrogate`."""
-        chunks = [curves[i : i + CHUNK] for i in range(0, len(curves), CHUNK)]
-        logits = apart_each([partial(self._logits, chunk, at) for chunk in chunks])
-        return BarDistribution(self._borders, np.concatenate(logits))
+        if len(curves) == 1:
+            logits = self._of_one(curves[0], at)[None]
+        else:
+            inputs = [self._inputs(curves[i : i + _CHUNK], at) for i in range(0, len(curves), _CHUNK)]
+            logits = np.concatenate(self._inference.each(self._prior, inputs))
+        return BarDistribution(self._borders, logits)
+
+    def _of_one(self, curve: Curve, at: NDArray[np.float64]) -> Array:
+        """Logits of the bins ``[n_at, n_bins]``."""
+        seen = thin(curve)
+        steps, n = np.concatenate([seen.steps, at]), len(seen)
+        times = np.stack([to_time([curve], steps[None])[0], steps / curve.horizon], -1).astype(np.float32)
+        return self._quick.logits(self._prior, times[:n], seen.values.astype(np.float32), times[n:])
 
     def _inputs(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> list[Array]:
         """What :meth:`lcstop.surrogates.inference.Inference.logits` takes."""
-        points, patch = [thin(curve) for curve in curves], self._inference.patch
+        points, patch = [thin(curve) for curve in curves], self._patch
         lengths = np.array([len(curve) for curve in points])
         longest = int(lengths.max())
         length = longest + -longest % patch
@@ -81,10 +102,3 @@ class LCPFN(UnitSurrogate):
         times[lengths == 0, length] = 0.0
         step, cutoff, query = np.split(times, [length, length + 1], 1)
         return [step, value, there, -(-lengths // patch), cutoff, query]
-
-    def _logits(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> Array:
-        """Of the bins ``[n_curves, n_at, n_bins]``."""
-        with torch.inference_mode():
-            arrays = map(torch.from_numpy, self._inputs(curves, at))
-            found: Array = self._inference.logits(self._prior, *arrays).numpy()
-        return found

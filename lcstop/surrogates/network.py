@@ -8,25 +8,14 @@ every curve; and a token is a patch of a few points, which makes training and pr
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-PRIORS = ("published", "broad")
-"""Priors that the network is trained on; its first token says which one a curve is taken to come from."""
-
-
-class NetworkConfig(BaseModel):
-    """Size of the network; stored with the weights."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    width: int = Field(128, ge=8)
-    layers: int = Field(6, ge=1)
-    heads: int = Field(4, ge=1)
-    n_bins: int = Field(1000, ge=3)
-    patch: int = Field(4, ge=1, description="points in a token")
+from lcstop.surrogates.module import load_module, save_module
+from lcstop.surrogates.size import FREQUENCIES, PRIORS, NetworkConfig
 
 
 class CausalBlock(nn.Module):
@@ -145,8 +134,17 @@ class LCPFNNetwork(nn.Module):
         logits: Tensor = self.head(hidden + asked)
         return logits
 
+    def save(self, path: Path, card: dict[str, Any]) -> str:
+        """See :func:`lcstop.surrogates.module.save_module`."""
+        return save_module(self, self.config, path, card)
 
-_FREQUENCIES = torch.tensor([math.pi * 2**k for k in range(1, 8)], dtype=torch.float32, device="cpu")
+    @classmethod
+    def load(cls, path: Path) -> LCPFNNetwork:
+        """See :func:`lcstop.surrogates.module.load_module`."""
+        return load_module(cls, NetworkConfig, path)
+
+
+_FREQUENCIES = torch.tensor(FREQUENCIES, dtype=torch.float32, device="cpu")
 _N_POINT_FEATURES = 7 + 2 * len(_FREQUENCIES)
 _N_QUERY_FEATURES = 10
 

@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
-from safetensors.torch import load, save
-from torch import Tensor
-
-from lcstop.surrogates.network import LCPFNNetwork, NetworkConfig
-from lcstop.threads import apart
+from safetensors.numpy import load, save
 
 SHIPPED = Path(__file__).parent / "weights"
+
+Array = NDArray[np.float32]
 
 Size = TypeVar("Size", bound=BaseModel)
 
@@ -28,19 +27,14 @@ class WeightsError(ValueError):
     """A weights file is missing, damaged, or not the one its JSON file speaks of."""
 
 
-def save_weights(network: LCPFNNetwork, path: Path, card: dict[str, Any]) -> str:
-    """:func:`write_weights` of a surrogate's network."""
-    return write_weights(network.state_dict(), path, {"network": network.config.model_dump(), **card})
-
-
-def write_weights(tensors: Mapping[str, Tensor], path: Path, card: dict[str, Any]) -> str:
+def write_weights(tensors: Mapping[str, Array], path: Path, card: dict[str, Any]) -> str:
     """Write ``path`` (``.safetensors``) and the JSON file beside it; return the SHA-256.
 
     Weights are stored in half precision; the borders of the bins keep float32, since a rounded border
     would move a forecast.
     """
     stored = {
-        name: tensor.detach().cpu().to(torch.float32 if name == "borders" else torch.float16).contiguous()
+        name: np.ascontiguousarray(tensor, np.float32 if name == "borders" else np.float16)
         for name, tensor in tensors.items()
     }
     content = save(stored)
@@ -52,7 +46,7 @@ def write_weights(tensors: Mapping[str, Tensor], path: Path, card: dict[str, Any
     return digest
 
 
-def read_weights(path: Path, size: type[Size]) -> tuple[Size, dict[str, Tensor]]:
+def read_weights(path: Path, size: type[Size]) -> tuple[Size, dict[str, Array]]:
     """The network's size and its tensors in float32, from ``path`` (``.safetensors``).
 
     Raises:
@@ -74,23 +68,4 @@ def read_weights(path: Path, size: type[Size]) -> tuple[Size, dict[str, Tensor]]
             f"{path} is damaged or was replaced: SHA-256 {found} in {len(content)} bytes, "
             f"{card_path.name} says {expected}; reinstall lcstop"
         )
-    return config, {name: tensor.float() for name, tensor in load(content).items()}
-
-
-def load_network(path: Path) -> LCPFNNetwork:
-    """The surrogate's network at ``path``, ready to predict; see :func:`read_weights` for what it raises."""
-    return apart(lambda: _load_network(path))
-
-
-def _load_network(path: Path) -> LCPFNNetwork:
-    config, tensors = read_weights(path, NetworkConfig)
-    # On the meta device nothing is drawn for initial weights: the random state is the user's, and other
-    # threads may be using it.
-    with torch.device("meta"):
-        network = LCPFNNetwork(config)
-    network.load_state_dict(tensors, assign=True)
-    for module in network.modules():
-        if isinstance(module, torch.nn.Linear):
-            # For the few rows of one curve MKL multiplies 1.6 times faster by a matrix that lies this way.
-            module.weight.data = module.weight.data.t().contiguous().t()
-    return network.eval().requires_grad_(False)
+    return config, {name: tensor.astype(np.float32) for name, tensor in load(content).items()}
