@@ -22,6 +22,9 @@ MOST_TRIALS = 64
 """Other trials that one judgement looks at; more would cost time and tell little."""
 
 _MOST_STEPS = 128
+_WHOLE = range(2, _MOST_STEPS + 1)
+"""Horizons up to which each step is one of the grid."""
+
 _MOST_PARAMS = 32
 _ROUNDING = 1e-9
 _APART = 1e-6
@@ -148,6 +151,8 @@ def _grid(trial: Curve) -> Array:
     A trial that were judged a little before its last report would be judged by the one before, against
     others that may have reported since.
     """
+    if trial.counts and trial.horizon in _WHOLE:
+        return np.arange(1.0, trial.horizon + 1)
     between = 1.0 if trial.counts else float(np.median(np.diff(trial.steps, prepend=0.0)))
     n = round(min(_MOST_STEPS, max(2.0, trial.horizon / between)))
     now = min(max(math.floor(trial.share * n + _ROUNDING), 1), n)

@@ -76,7 +76,8 @@ class QuickNetwork:
             ``[n_queries, n_bins]``.
         """
         x = self._tokens(prior, step, value)  # a column is a token
-        past = np.triu(np.full((x.shape[1],) * 2, True))
+        token = np.arange(x.shape[1])
+        past = token[:, None] <= token
         for block in self._blocks[:-1]:
             x = _block(x, block, past)
         x = _block(x, self._blocks[-1], past[:, -1:])
