@@ -214,7 +214,7 @@ class Forecast:
         return self.quantile(0.5)
 
     def quantile(self, q: ArrayLike) -> Array:
-        """Value below which the metric ends with probability ``q``: ``[n_curves, n_at]``, broadcast with ``q``.
+        """Value below which the metric ends with probability ``q``, which broadcasts as that of :meth:`cdf`.
 
         Raises:
             ValueError: If ``q`` is outside [0, 1].

@@ -161,8 +161,8 @@ def _processes(between: Array, to_trial: Array, scores: Array) -> Array:
     covariance.reshape(len(between), -1)[:, :: n + 1] += _NOISE
     inverse = np.empty_like(covariance)  # of the transposed Cholesky factors
     for matrix, factor in zip(covariance, inverse, strict=True):
-        # LAPACK itself: scipy's functions around it take longer than the work. It wants columns, and gets them,
-        # since the matrix is symmetric. For one trial among 64 it keeps to one thread.
+        # LAPACK itself: scipy's functions around it take longer than the work. It wants columns, and gets
+        # them, since the matrix is symmetric. For one trial among 64 it keeps to one thread.
         lower, failed = lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
         if failed:
             raise FloatingPointError(f"the covariance of {n} trials has no Cholesky factor")
