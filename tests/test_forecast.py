@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -26,12 +26,16 @@ logits = st.lists(
     st.floats(-30, 30), min_size=len(BORDERS) - 1, max_size=len(BORDERS) - 1
 ).map(np.array)  # fmt: skip
 
+few = settings(max_examples=30)
+"""An integral by small steps takes a while."""
+
 
 def forecast(values: np.ndarray, scale: MetricScale) -> Forecast:
     return Forecast(BarDistribution(BORDERS, values[None, None]).restrict(0, 1), scale)
 
 
 @given(logits)
+@few
 def test_density_integrates_to_one(values):
     bars = BarDistribution(BORDERS, values)
     far = BORDERS[0] - 5, BORDERS[-1] + 6  # beyond ten scales of either tail
@@ -57,6 +61,7 @@ def test_quantile_inverts_cdf(values, q):
 
 
 @given(logits)
+@few
 def test_mean_is_the_integral_of_the_survival_function(values):
     bars = BarDistribution(BORDERS, values)
     grid = np.linspace(-6, 8, 200_001)
@@ -111,6 +116,7 @@ def test_bin_borders_hold_about_equal_mass_and_the_unit_interval():
 
 @pytest.mark.parametrize("scale", SCALES, ids=str)
 @given(values=logits)
+@few
 def test_forecast_density_integrates_to_one_in_the_metrics_units(scale, values):
     f = forecast(values, scale)
     edges = scale.from_unit(BORDERS[1:-1])

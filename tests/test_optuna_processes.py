@@ -15,7 +15,7 @@ from .optuna_worker import objective, open_study, value_at
 WORKER = Path(__file__).with_name("optuna_worker.py")
 
 
-@pytest.fixture(params=["sqlite:///", "journal:"])
+@pytest.fixture(params=["sqlite:///", pytest.param("journal:", marks=pytest.mark.slow)])
 def url(request, tmp_path) -> str:
     return f"{request.param}{tmp_path / 'study.storage'}"
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 TRIALS, EPOCHS = 6, 5
 
@@ -17,6 +18,7 @@ def curves(storage: Path, study: str) -> list[list[float]]:
     return [pd.read_csv(table)["accuracy"].tolist() for table in tables]
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_stored_results(tmp_path: Path) -> None:
     storage = tmp_path / "results"
     options = ["--engine", "ray", "--trials", str(TRIALS), "--epochs", str(EPOCHS), "--json"]

@@ -73,9 +73,9 @@ def fit(trainable, scheduler, folder, **tune_config) -> tune.ResultGrid:
 @pytest.mark.parametrize(
     ("trainable", "tune_config", "metric"),
     [
-        (ray_worker.function, {"metric": "accuracy", "mode": "max"}, "accuracy"),
+        (ray_worker.function, {"metric": "accuracy", "mode": "max", "reuse_actors": True}, "accuracy"),
         (ray_worker.Class, {"metric": "accuracy", "mode": "max"}, "accuracy"),
-        (anonymous, {"mode": "max"}, DEFAULT_METRIC),
+        (anonymous, {"mode": "max", "reuse_actors": True}, DEFAULT_METRIC),
     ],
 )
 def test_a_search_stops_what_cannot_win(

@@ -24,7 +24,7 @@ def write(folder: Path, **changes) -> Path:
         "storage": str(folder / "runs"),
         "metric": "accuracy",
         "direction": "maximize",
-        "n_trials": 6,
+        "n_trials": 4,
         "sampler": "random",
         "seed": 1,
         "space": {
@@ -59,28 +59,29 @@ def test_a_killed_search_goes_on_to_the_full_number_with_the_same_configuration(
     path = write(tmp_path, arguments={"pause": 0.2})
     with subprocess.Popen(command(path), cwd=ROOT, env=ENV, stdout=subprocess.DEVNULL) as first:  # noqa: S603
         deadline = time.monotonic() + 120
-        while len(lengths(tmp_path)) < 3 and time.monotonic() < deadline:
+        while len(lengths(tmp_path)) < 2 and time.monotonic() < deadline:
             time.sleep(0.2)
         time.sleep(1)
         first.send_signal(signal.SIGKILL)
     before = lengths(tmp_path)
     stored = (tmp_path / "runs" / "s" / "lcstop_search.json").read_text()
-    assert 3 <= len(before) < 6
+    assert 2 <= len(before) < 4
     done = subprocess.run(command(path), cwd=ROOT, env=ENV, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert (found["n_trials"], found["n_failed"]) == (6, 0)
-    assert len(lengths(tmp_path)) == 6
+    assert (found["n_trials"], found["n_failed"]) == (4, 0)
+    assert len(lengths(tmp_path)) == 4
     assert (tmp_path / "runs" / "s" / "lcstop_search.json").read_text() == stored
     assert 0.1 < found["best"] <= 0.91
     assert set(found["best_params"]) == {"level", "kind"}
     assert found["n_stopped"] == len(list((tmp_path / "runs" / "s").glob("*/lcstop_stopped.json")))
-    write(tmp_path, n_trials=7)
+    write(tmp_path, n_trials=5)
     refused = subprocess.run(command(path), cwd=ROOT, env=ENV, capture_output=True, text=True, check=False)  # noqa: S603
     assert refused.returncode == 2
-    assert "n_trials was 6, is 7" in refused.stderr
+    assert "n_trials was 4, is 5" in refused.stderr
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_says_that_it_goes_on(tmp_path):
     path = write(tmp_path, arguments={"pause": 0.2})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -113,6 +114,7 @@ def test_mistakes_are_told_before_ray_starts(changes, line, tmp_path, monkeypatc
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_an_objective_that_fails_in_every_trial_is_told(tmp_path):
     path = write(tmp_path, objective="tests.objectives:fails_at_first", n_trials=2, sampler="tpe")
     done = subprocess.run(command(path), cwd=ROOT, env=ENV, capture_output=True, text=True, check=False)  # noqa: S603
