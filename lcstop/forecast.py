@@ -145,9 +145,9 @@ class BarDistribution:
 
     def _between(self, cumulative: Array, index: NDArray[np.intp]) -> tuple[Array, Array]:
         """Mass below the lower and below the upper border of the bins ``index``."""
-        cumulative = np.broadcast_to(cumulative, (*index.shape, len(self.borders)))
-        lower, upper = (np.take_along_axis(cumulative, (index + i)[..., None], -1)[..., 0] for i in (0, 1))
-        return lower, upper
+        rows = cumulative.reshape(-1, len(self.borders))
+        row = np.arange(len(rows)).reshape(self.shape)
+        return rows[row, index], rows[row, index + 1]
 
     @cached_property
     def _cumulative(self) -> Array:
