@@ -25,7 +25,7 @@ from speed import interleaved, machine
 from lcstop import Curve, MetricScale, Surrogate, threads
 from lcstop.evaluation.cases import prior_values
 from lcstop.evaluation.specs import load
-from lcstop.surrogates.inference import CHUNK
+from lcstop.surrogates.lcpfn import CHUNK
 from lcstop.surrogates.mcmc import MCMC
 from lcstop.surrogates.network import LCPFNNetwork
 from lcstop.surrogates.weights import SHIPPED

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-_CHUNK = 100
+CHUNK = 100
 """Curves taken at once: of fewer, each pays more for small operations; of more, what lies between two layers
 does not stay in the cache."""
 
@@ -70,7 +70,7 @@ class LCPFN(UnitSurrogate):
         if len(curves) == 1:
             logits = self._of_one(curves[0], at)[None]
         else:
-            inputs = [self._inputs(curves[i : i + _CHUNK], at) for i in range(0, len(curves), _CHUNK)]
+            inputs = [self._inputs(curves[i : i + CHUNK], at) for i in range(0, len(curves), CHUNK)]
             logits = np.concatenate(self._inference.each(self._prior, inputs))
         return BarDistribution(self._borders, logits)
 
