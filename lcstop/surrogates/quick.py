@@ -45,10 +45,8 @@ class QuickNetwork:
         self._embed, self._hidden, self._bins = (
             layer(tensors, name) for name in ("embed", "head.1", "head.3")
         )
-        self._from_state, self._from_query = (
-            layer(tensors, "from_state", "norm"),
-            tensors["from_query.weight"],
-        )
+        self._from_query = tensors["from_query.weight"]
+        self._from_state = layer(tensors, "from_state", "norm")
         size = config.width // config.heads
         self._blocks = [
             _Block(
