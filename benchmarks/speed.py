@@ -5,6 +5,7 @@ python benchmarks/speed.py
 
 from __future__ import annotations
 
+import logging
 import platform
 import sys
 import time
@@ -15,12 +16,13 @@ import numpy as np
 import optuna
 import torch
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 from rich.console import Console
 from rich.table import Table
 
 from lcstop.priors.lcpfn import sample_curves
 from lcstop_optuna import LCPFNPruner
+from lcstop_optuna.trials import to_curve
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.test_prior import numpy_curve  # the independent reference, curve by curve
@@ -132,6 +134,41 @@ def decision_table() -> Table:
     return table
 
 
+def search_table() -> Table:
+    """Milliseconds of every decision on 100 more trials of such studies, those that stop one among them."""
+    torch.set_num_threads(1)
+    logging.getLogger("lcstop").setLevel(logging.ERROR)
+    table = Table(title="The decisions on 100 more trials, ms, median, 1 thread, in-memory storage")
+    for title in ("finished trials", "decisions", "of them stops", "all", "go on", "stop"):
+        table.add_column(title, justify="right")
+    for n in (10, 100, 1000, 10_000):
+        pruner = LCPFNPruner(horizon=H, lower=0, upper=1, audit=0)
+        study = trial_of(pruner, n).study
+        rng, seconds, stops = np.random.default_rng(1), [], []
+        for end in rng.uniform(0.5, 0.9, 100):
+            trial, stop = study.ask(SPACE), False
+            for epoch in range(H):
+                value = end * (1 - np.exp(-(epoch + 1) / 8)) + rng.normal(0, 0.005)
+                trial.report(value, epoch)
+                due = pruner._core.due(to_curve(trial.storage.get_trial(trial._trial_id), H))
+                start = time.perf_counter()
+                stop = trial.should_prune()
+                if due:
+                    seconds.append(time.perf_counter() - start)
+                    stops.append(stop)
+                if stop:
+                    break
+            if stop:
+                study.tell(trial, state=TrialState.PRUNED)
+            else:
+                study.tell(trial, value)
+        ms, stopped = 1e3 * np.array(seconds), np.array(stops)
+        medians = [np.median(part) for part in (ms, ms[~stopped], ms[stopped])]
+        share = f"{stopped.mean():.0%}"
+        table.add_row(f"{n:,}", str(len(ms)), share, *(f"{median:.2f}" for median in medians))
+    return table
+
+
 def interleaved(
     calls: list[Callable[[], object]], repetitions: int, between: Callable[[int], object] = lambda _: None
 ) -> np.ndarray:
@@ -154,3 +191,4 @@ if __name__ == "__main__":
     console.print(machine())
     console.print(prior_table())
     console.print(decision_table())
+    console.print(search_table())
