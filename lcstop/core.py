@@ -249,7 +249,7 @@ class PrunerCore:
 
     def _study_policy(self) -> StudyPolicy:
         if self._policy is None:
-            from lcstop.studies.policy import StudyPolicy  # torch is slow to import
+            from lcstop.studies.policy import StudyPolicy  # for the policy `study` alone
 
             self._policy = StudyPolicy()
         return self._policy

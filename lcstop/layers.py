@@ -69,7 +69,7 @@ def layer(tensors: Tensors, name: str, norm: str = "", size: int = 0) -> Layer:
     if norm:
         bias = bias + weight @ tensors[f"{norm}.bias"]
         weight = weight * tensors[f"{norm}.weight"]
-    size = size or _ENTRIES // weight.shape[1]
+    size = size or max(_ENTRIES // weight.shape[1], 1)
     return Layer(_cut(weight, size), _cut(bias[:, None], size), len(bias))
 
 

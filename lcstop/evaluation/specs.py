@@ -8,6 +8,7 @@ from pathlib import Path
 
 import lcstop
 from lcstop.surrogates import Surrogate, load_surrogate
+from lcstop.surrogates.weights import SHIPPED
 
 
 def load(spec: str) -> Surrogate:
@@ -51,8 +52,6 @@ def fingerprint(spec: str) -> str:
     name, _, argument = spec.partition(":")
     parts = {"spec": spec, "version": lcstop.__version__}
     if name in ("lcpfn", "lcpfn-published"):
-        from lcstop.surrogates.weights import SHIPPED
-
         path = Path(argument) if argument else SHIPPED / "lcpfn.safetensors"
         parts["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
         parts["spec"] = name  # the same weights elsewhere are the same surrogate
