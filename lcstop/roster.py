@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lcstop.curve import N_FACTS, Curve, Direction
 from lcstop.curve_list import CurveList
@@ -13,18 +12,21 @@ from lcstop.decision import Spared, StudyView
 
 State = Literal["finished", "stopped", "running", "left out"]
 
-_LEFT_OUT, _FINISHED, _STOPPED, _RUNNING = range(4)
-_CODES = {"left out": _LEFT_OUT, "finished": _FINISHED, "stopped": _STOPPED, "running": _RUNNING}
+_EMPTY, _FINISHED, _STOPPED, _RUNNING = range(4)
+_CODES = {"left out": _EMPTY, "finished": _FINISHED, "stopped": _STOPPED, "running": _RUNNING}
+
+_SIZE = 512
+"""Positions of a piece: of more, to make one anew takes longer, and of less, to join all."""
 
 
 class Roster:
     """The trials of a study by position, of which only those that have changed are looked at again.
 
-    Args:
-        n: Positions; a trial that was never put into one is left out.
+    Ten thousand others cost a decision next to nothing: they are kept in pieces, of which a copy makes those
+    anew in which a trial changes, and shares the rest.
 
     Example:
-        >>> roster = Roster(3)
+        >>> roster = Roster()
         >>> roster.put(0, "finished", Curve([1, 2], [0.5, 0.6], horizon=2))
         >>> roster.put(1, "running", Curve([1], [0.4], horizon=2))
         >>> view = roster.view("maximize", "trial 1", without=1)
@@ -32,49 +34,88 @@ class Roster:
         (1, 0, 0)
     """
 
-    def __init__(self, n: int = 0) -> None:
-        self._states = np.full(n, _LEFT_OUT, np.int8)
-        self._curves = np.empty(n, object)
-        self._facts = np.zeros((n, N_FACTS))
+    def __init__(self) -> None:
+        self._pieces: list[_Piece] = []
+        self._own: set[int] = set()  # pieces that no copy knows
+        self._n_stopped = 0
         self._spared: dict[int, Spared] = {}
         self._lists: dict[bool, CurveList] = {}  # of those that finished, and of the rest, until one changes
 
-    def resized(self, n: int) -> Roster:
-        """A copy with as many positions or more."""
-        kept, other = slice(len(self._states)), Roster(n)
-        other._states[kept], other._curves[kept], other._facts[kept] = self._states, self._curves, self._facts
+    def copy(self) -> Roster:
+        """One that knows the same, and goes its own way."""
+        other = Roster()
+        other._pieces, other._n_stopped = [*self._pieces], self._n_stopped
         other._spared, other._lists = {**self._spared}, {**self._lists}
+        self._own = set()
         return other
 
     def put(self, at: int, state: State, curve: Curve | None = None, spared: Spared | None = None) -> None:
         """What there is to know of a trial by now; without a curve it is left out."""
         self._spared.pop(at, None)
-        if curve is not None:
-            self._facts[at] = curve.facts
-            if spared:
-                self._spared[at] = spared
-        before, now = self._states[at], _LEFT_OUT if curve is None else _CODES[state]
-        for code in {before, now} - {_LEFT_OUT}:
+        if curve is not None and spared:
+            self._spared[at] = spared
+        piece, place = divmod(at, _SIZE)
+        while len(self._pieces) <= piece:
+            self._own.add(len(self._pieces))
+            self._pieces.append(_Piece())
+        if piece not in self._own:
+            self._own.add(piece)
+            self._pieces[piece] = self._pieces[piece].copy()
+        before, now = self._pieces[piece].states[place], _EMPTY if curve is None else _CODES[state]
+        self._pieces[piece].put(place, now, curve)
+        self._n_stopped += int(now == _STOPPED) - int(before == _STOPPED)
+        for code in {before, now} - {_EMPTY}:
             self._lists.pop(code == _FINISHED, None)
-        self._states[at], self._curves[at] = now, curve
 
     def view(self, direction: Direction, judged: str | None, without: int | None) -> StudyView:
-        """Every trial but the one at the position ``without``, which is called ``judged``."""
-        finished, unfinished = (self._listed(is_finished, without) for is_finished in (True, False))
-        n_stopped = int(np.count_nonzero(self._states == _STOPPED))
-        if without is not None and self._states[without] == _STOPPED:
-            n_stopped -= 1
-        spared = [spared for at, spared in sorted(self._spared.items()) if at != without]
-        return StudyView(direction, finished, unfinished, judged, n_stopped, spared)
+        """Every trial but the one at the position ``without``, which is called ``judged``.
 
-    def _listed(self, is_finished: bool, without: int | None) -> CurveList:
-        some = self._states == _FINISHED if is_finished else self._states > _FINISHED
-        if without is not None and some[without]:
-            some[without] = False
-            return self._of(some)
+        One that has not reported tells nothing, and is not listed either.
+        """
+        if without is not None and self._knows(without):
+            others = self.copy()
+            others.put(without, "left out")
+            return others.view(direction, judged, None)
+        for is_finished in (True, False):
+            if is_finished not in self._lists:
+                pieces = (piece.listed(is_finished) for piece in self._pieces)
+                self._lists[is_finished] = CurveList.joined(pieces)
+        finished, unfinished = self._lists[True], self._lists[False]
+        spared = [spared for _, spared in sorted(self._spared.items())]
+        return StudyView(direction, finished, unfinished, judged, self._n_stopped, spared)
+
+    def _knows(self, at: int) -> bool:
+        piece, place = divmod(at, _SIZE)
+        return 0 <= piece < len(self._pieces) and self._pieces[piece].states[place] != _EMPTY
+
+
+class _Piece:
+    """Trials at some positions in a row."""
+
+    def __init__(self) -> None:
+        self.states = np.full(_SIZE, _EMPTY, np.int8)
+        self._curves = np.empty(_SIZE, object)
+        self._facts = np.zeros((_SIZE, N_FACTS))
+        self._lists: dict[bool, CurveList] = {}
+
+    def copy(self) -> _Piece:
+        other = _Piece.__new__(_Piece)
+        other.states, other._curves = self.states.copy(), self._curves.copy()
+        other._facts, other._lists = self._facts.copy(), {**self._lists}
+        return other
+
+    def put(self, place: int, state: int, curve: Curve | None) -> None:
+        for code in {self.states[place], state} - {_EMPTY}:
+            self._lists.pop(code == _FINISHED, None)
+        self.states[place], self._curves[place] = state, curve
+        if curve is not None:
+            self._facts[place] = curve.facts
+
+    def listed(self, is_finished: bool) -> CurveList:
+        """Those that finished, or the rest."""
         if is_finished not in self._lists:
-            self._lists[is_finished] = self._of(some)
+            some = self.states == _FINISHED if is_finished else self.states > _FINISHED
+            some &= self._facts[:, -1] > 0
+            found = CurveList.of(self._curves[some], self._facts.compress(some, axis=0))
+            self._lists[is_finished] = found
         return self._lists[is_finished]
-
-    def _of(self, some: NDArray[np.bool_]) -> CurveList:
-        return CurveList.of(self._curves[some], self._facts.compress(some, axis=0))

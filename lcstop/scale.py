@@ -94,12 +94,14 @@ class MetricScale:
         """
         own = None if judged is None else judged.extent
         seen = CurveList.known(curves) + CurveList([] if judged is None else [judged])
-        seen = seen.where(~np.isnan(seen.first))
-        if not len(seen):
+        starts = seen.first[~np.isnan(seen.first)]
+        if not len(starts):
             raise ValueError("no curve has a finite value")
-        better_of_two = (len(seen) - 1) // 2
-        start = float(np.sort(seen.first)[better_of_two if direction == "minimize" else ~better_of_two])
-        top = float(seen.high.max() if direction == "maximize" else seen.low.min())
+        better_of_two = (len(starts) - 1) // 2
+        if direction == "maximize":
+            better_of_two = ~better_of_two
+        start = float(np.partition(starts, better_of_two)[better_of_two])
+        top = seen.greatest if direction == "maximize" else seen.least
         low, high = sorted((start, top))
         if own:
             low, high = min(low, own.first), max(high, own.first)

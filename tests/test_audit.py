@@ -297,5 +297,6 @@ def test_a_replay_in_shadow_mode_runs_everything(surrogate):
         Study(task, task.order(0).tolist(), "best", "shadow"),
     )
     outcome = replay(task, 0, 0, policy, 1, 300)
-    assert (outcome.killed, outcome.epochs, len(policy._finished)) == (0, 300, 30)
-    assert len(policy._spared) > 5
+    seen = policy._view(-1)
+    assert (outcome.killed, outcome.epochs, len(seen.finished)) == (0, 300, 30)
+    assert len(seen.spared) > 5

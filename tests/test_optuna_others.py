@@ -61,3 +61,19 @@ def test_two_studies_of_equal_trials_that_hold_arrays(last):
     others = Others(20)
     for study in (one, other, one, other):
         assert content(others.view(study, 3)) == content(Others(20).view(study, 3))
+
+
+def test_a_study_that_takes_over_the_number_of_a_deleted_one(tmp_path):
+    """SQLite gives the number of the last study to the next one, and so do its trials."""
+    storage, others, ids = f"sqlite:///{tmp_path / 'study.db'}", Others(20), set()
+    storage = optuna.storages.get_storage(storage)
+    for last in (0.5, 0.6):
+        study = optuna.create_study(study_name="same", direction="maximize", storage=storage)
+        for _ in range(3):
+            trial = study.ask()
+            trial.report(last, 1)
+            study.tell(trial, last)
+        ids.add(study._study_id)
+        assert content(others.view(study, 3)) == content(Others(20).view(study, 3))
+        optuna.delete_study(study_name="same", storage=storage)
+    assert len(ids) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import optuna
 from optuna.study import StudyDirection
@@ -39,33 +39,29 @@ class Others:
 
     def __init__(self, horizon: float | str) -> None:
         self._horizon = horizon
-        self._known = _Known(Roster(), [], [])
+        self._known = _Known(Roster(), (), 0, [])
 
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
+        known = self._known  # before the trials are listed, of which other threads may soon know more
         trials = study.get_trials(deepcopy=False)
+        n = len(trials)
         at = bisect_left(trials, number, key=lambda trial: trial.number)
-        judged = at if at < len(trials) and trials[at].number == number else None
-        roster, listed, running = self._known
-        n, known = len(trials), len(listed)
-        if n < known:  # another study
-            roster, listed, running, known = Roster(), [], [], 0
-        if n > known:
-            listed, running = listed + trials[known:], [*running, *range(known, n)]
-        # Those that were running are looked at again anyway: only for the comparison are they the same.
-        for i in running:
-            listed[i] = trials[i]
-        different = {*running, *_different(trials, listed)}
-        if n > known or different - {judged}:
-            # Threads judge side by side: each changes a copy.
-            roster = roster.resized(n)
-            for i in different - {judged}:
-                self._put(roster, i, trials[i])
-            still = [i for i in sorted(different) if i == judged or not trials[i].state.is_finished()]
-            # A list belongs to those that were running when it was made.
-            if len(different) > len(running) or still != running:
-                listed, running = trials.copy(), still
-            self._known = _Known(roster, listed, running)
+        judged = at if at < n and trials[at].number == number else None
+        # A database may give the number of a deleted study to another one.
+        which = study._storage, study._study_id, trials[0].datetime_start if trials else None
+        if which != known.study or n < known.n:
+            known = _Known(Roster(), which, 0, [])
+        # Optuna does not let a trial change that has ended.
+        looked_at = [*known.running, *range(known.n, n)]
+        roster = known.roster
+        if n > known.n or any(i != judged for i in looked_at):
+            roster = roster.copy()  # threads judge side by side
+            for i in looked_at:
+                if i != judged:
+                    self._put(roster, i, trials[i])
+            running = [i for i in looked_at if i == judged or not trials[i].state.is_finished()]
+            self._known = _Known(roster, which, n, running)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return roster.view("maximize" if maximize else "minimize", str(number), judged)
 
@@ -88,31 +84,19 @@ _STATES: dict[TrialState, State] = {
 
 
 class _Known(NamedTuple):
-    """What was listed last.
+    """What was seen last.
 
     Attributes:
         roster: What was made of the trials.
-        listed: The trials.
+        study: What tells their study from others.
+        n: How many trials there were.
         running: Positions of those to be looked at again: they had not ended, or were judged.
     """
 
     roster: Roster
-    listed: list[FrozenTrial]
+    study: tuple[Any, ...]
+    n: int
     running: list[int]
-
-
-def _different(trials: list[FrozenTrial], listed: list[FrozenTrial]) -> list[int]:
-    """Positions at which the two lists hold different trials.
-
-    Optuna's storages hand out the same object each time for a trial that has ended, and a list needs no look
-    into them to know that objects are the same.
-    """
-    try:
-        same = trials == listed
-    except Exception:  # other objects may hold what cannot be compared, such as arrays
-        same = False
-    pairs = () if same else zip(trials, listed, strict=True)
-    return [i for i, (trial, known) in enumerate(pairs) if trial is not known]
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:

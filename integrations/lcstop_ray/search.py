@@ -183,7 +183,6 @@ class Search:
     def view(self, judged: str | None = None) -> StudyView:
         """The trials but the one of the id ``judged``; failed ones gave no result and are left out."""
         if len(self.histories) > len(self._places):
-            self._roster = self._roster.resized(len(self.histories))
             for trial_id in islice(self.histories, len(self._places), None):
                 self._places[trial_id] = len(self._places)
                 self._changed.add(trial_id)

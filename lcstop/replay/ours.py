@@ -17,11 +17,14 @@ from lcstop.evaluation.run import loaded
 from lcstop.evaluation.specs import fingerprint as surrogate_print
 from lcstop.replay.loop import Action, InOrder, Policy
 from lcstop.replay.settings import Setting, Study, interval
+from lcstop.roster import Roster, State
 from lcstop.studies.quick import WEIGHTS
 
 SETTINGS = (Setting("lcstop", default=True, by_target=True),)
 
 _LONGEST = "longest"
+
+_STATES: dict[bool | None, State] = {True: "finished", False: "stopped", None: "left out"}
 
 
 def build(setting: Setting, study: Study) -> Policy:
@@ -80,15 +83,14 @@ class CorePolicy(InOrder):
         self._steps = np.arange(1.0, study.task.horizon + 1)
         self._values: dict[int, list[float]] = {}
         self._ended: dict[int, Curve] = {}
-        self._finished: set[int] = set()
-        self._n_stopped = 0
         self._marks: dict[int, Mark] = {}
-        self._spared: list[Spared] = []
+        self._roster = Roster()
 
     def report(self, trial: int, step: int, value: float) -> Action:
         """See :class:`lcstop.replay.loop.Policy`."""
         self._values.setdefault(trial, []).append(value)
         curve = self._curve(trial)
+        self._roster.put(trial, "running", curve)
         if not self._core.due(curve):
             return Action.GO
         decision = self.decide(trial, curve)
@@ -96,21 +98,14 @@ class CorePolicy(InOrder):
             self._marks.setdefault(trial, decision.mark)
         if not decision.stop:
             return Action.GO
-        self._n_stopped += 1
-        self._close(trial, curve, finished=False)
+        self._close(trial, curve, "stopped")
         return Action.STOP
 
     def end(self, trial: int) -> None:
         """See :class:`lcstop.replay.loop.Policy`."""
         if trial in self._ended:
             return
-        curve, finished = self._curve(trial), self.has_finished(trial)
-        if finished is None:
-            self._ended[trial] = curve
-            del self._values[trial]
-        else:
-            self._n_stopped += not finished
-            self._close(trial, curve, finished)
+        self._close(trial, self._curve(trial), _STATES[self.has_finished(trial)])
 
     def decide(self, trial: int, curve: Curve) -> Decision:
         """The decision on a trial at a report at which one is due."""
@@ -124,12 +119,11 @@ class CorePolicy(InOrder):
         """What the trial is called, no other of any replay alike."""
         return f"{self._study.name} {trial}"
 
-    def _close(self, trial: int, curve: Curve, finished: bool) -> None:
+    def _close(self, trial: int, curve: Curve, state: State) -> None:
         self._ended[trial] = curve
-        if finished:
-            self._finished.add(trial)
-        if trial in self._marks:
-            self._spared.append(Spared(curve, self._marks[trial], finished))
+        mark = self._marks.get(trial)
+        spared = Spared(curve, mark, state == "finished") if mark else None
+        self._roster.put(trial, state, None if state == "left out" else curve, spared)
 
     def _curve(self, trial: int) -> Curve:
         task, values, row = self._study.task, self._values[trial], self._study.order[trial]
@@ -138,17 +132,4 @@ class CorePolicy(InOrder):
         return Curve(self._steps[: len(values)], values, horizon, params)
 
     def _view(self, judged: int) -> StudyView:
-        finished, unfinished = list[Curve](), list[Curve]()
-        for trial in self._values:
-            if trial == judged:
-                continue
-            curve = self._ended.get(trial)
-            (finished if trial in self._finished else unfinished).append(curve or self._curve(trial))
-        return StudyView(
-            self._study.task.direction,
-            finished,
-            unfinished,
-            judged=self.name(judged),
-            n_stopped=self._n_stopped,
-            spared=[*self._spared],
-        )
+        return self._roster.view(self._study.task.direction, self.name(judged), judged)

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcstop.curve import Curve, Direction
-from lcstop.curve_list import CurveList
+from lcstop.curve_list import N_LONGEST, CurveList
 from lcstop.studies.comparison import NONE, Array, Context, median
 from lcstop.studies.configurations import Configurations
 
-MOST_TRIALS = 64
+MOST_TRIALS = 2 * N_LONGEST
 """Other trials that one judgement looks at; more would cost time and tell little."""
 
 _MOST_STEPS = 128
@@ -127,22 +127,19 @@ def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float)
     ended, others = CurveList.known(finished), CurveList.known(unfinished)
     if ended.n_finite < len(ended):
         ended = ended.where(~np.isnan(ended.high))
-    others = others.where(others.share > 0)
-    n, most = len(ended), MOST_TRIALS // 2
-    if n + len(others) <= MOST_TRIALS:
-        return [*ended, *others], n
-    longest = np.concatenate([ended.longest[:most], n + others.longest[:most]])
-    shares = np.concatenate([ended.share[ended.longest[:most]], others.share[others.longest[:most]]])
-    taken = set(longest[np.lexsort((longest, shares))[::-1][:most]].tolist())
+    if others.n_started < len(others):
+        others = others.where(others.share > 0)
+    everyone = ended + others
+    if len(everyone) <= MOST_TRIALS:
+        return [*everyone], len(ended)
+    taken = set(everyone.longest.tolist())
     best = ended.highest if sign > 0 else ended.lowest
     if best is not None:
         taken.add(best)
-    newest = (at for at in reversed(range(n + len(others))) if at not in taken)
+    newest = (at for at in reversed(range(len(everyone))) if at not in taken)
     taken.update([*islice(newest, MOST_TRIALS - len(taken))])
     order = sorted(taken)
-    n_finished = bisect_left(order, n)
-    chosen = ended.at(order[:n_finished]) + others.at([at - n for at in order[n_finished:]])
-    return chosen, n_finished
+    return everyone.at(order), bisect_left(order, len(ended))
 
 
 def _grid(trial: Curve) -> Array:
