@@ -5,6 +5,7 @@ python benchmarks/speed.py
 
 from __future__ import annotations
 
+import itertools
 import logging
 import platform
 import sys
@@ -69,10 +70,13 @@ SPACE = {
 }
 
 
-def trial_of(pruner: optuna.pruners.BasePruner, n_trials: int, top: float = 0.89) -> optuna.Trial:
-    """A trial with half of its reports, on the way to ``top``, beside ``n_trials`` finished ones.
+def trial_of(
+    pruner: optuna.pruners.BasePruner, n_trials: int, top: float = 0.89, stopped: float = 0.0
+) -> optuna.Trial:
+    """A trial with half of its reports, on the way to ``top``, beside ``n_trials`` that have ended.
 
-    There are six hyperparameters, of which nothing depends.
+    A share of these was ``stopped``, the rest has finished. There are six hyperparameters, of which nothing
+    depends.
     """
     rng = np.random.default_rng(0)
     sampler = optuna.samplers.RandomSampler(seed=0)
@@ -80,7 +84,9 @@ def trial_of(pruner: optuna.pruners.BasePruner, n_trials: int, top: float = 0.89
     epochs = np.arange(1, H + 1)
     for end in rng.uniform(0.5, 0.9, n_trials):
         values = end * (1 - np.exp(-epochs / 8)) + rng.normal(0, 0.005, H)
-        reports = dict(enumerate(values.tolist()))
+        is_stopped = rng.random() < stopped
+        n = int(rng.integers(3, 40)) if is_stopped else H
+        reports = dict(enumerate(values[:n].tolist()))
         params = {
             "lr": float(np.exp(rng.uniform(-11.5, -2.4))),
             "weight_decay": float(np.exp(rng.uniform(-13.8, -2.4))),
@@ -89,8 +95,9 @@ def trial_of(pruner: optuna.pruners.BasePruner, n_trials: int, top: float = 0.89
             "width": int(rng.integers(8, 513)),
             "optimizer": str(rng.choice(["sgd", "adam", "lion"])),
         }
-        told = {"params": params, "distributions": SPACE}
-        study.add_trial(create_trial(value=values[-1], intermediate_values=reports, **told))
+        told = {"params": params, "distributions": SPACE, "intermediate_values": reports}
+        state = TrialState.PRUNED if is_stopped else TrialState.COMPLETE
+        study.add_trial(create_trial(state=state, value=reports[n - 1], **told))
     trial = study.ask(SPACE)
     for epoch in range(JUDGED_AT):
         trial.report(top * (1 - np.exp(-(epoch + 1) / 8)) + rng.normal(0, 0.005), epoch)
@@ -139,11 +146,11 @@ def search_table() -> Table:
     torch.set_num_threads(1)
     logging.getLogger("lcstop").setLevel(logging.ERROR)
     table = Table(title="The decisions on 100 more trials, ms, median, 1 thread, in-memory storage")
-    for title in ("finished trials", "decisions", "of them stops", "all", "go on", "stop"):
+    for title in ("ended trials", "of them stopped", "decisions", "of them stops", "all", "go on", "stop"):
         table.add_column(title, justify="right")
-    for n in (10, 100, 1000, 10_000):
+    for n, stopped in itertools.product((10, 100, 1000, 10_000), (0.0, 0.75)):
         pruner = LCPFNPruner(horizon=H, lower=0, upper=1, audit=0)
-        study = trial_of(pruner, n).study
+        study = trial_of(pruner, n, stopped=stopped).study
         rng, seconds, stops = np.random.default_rng(1), [], []
         for end in rng.uniform(0.5, 0.9, 100):
             trial, stop = study.ask(SPACE), False
@@ -162,10 +169,10 @@ def search_table() -> Table:
                 study.tell(trial, state=TrialState.PRUNED)
             else:
                 study.tell(trial, value)
-        ms, stopped = 1e3 * np.array(seconds), np.array(stops)
-        medians = [np.median(part) for part in (ms, ms[~stopped], ms[stopped])]
-        share = f"{stopped.mean():.0%}"
-        table.add_row(f"{n:,}", str(len(ms)), share, *(f"{median:.2f}" for median in medians))
+        ms, stop_made = 1e3 * np.array(seconds), np.array(stops)
+        medians = [np.median(part) for part in (ms, ms[~stop_made], ms[stop_made])]
+        shares = f"{stopped:.0%}", str(len(ms)), f"{stop_made.mean():.0%}"
+        table.add_row(f"{n:,}", *shares, *(f"{median:.2f}" for median in medians))
     return table
 
 
