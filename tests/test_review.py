@@ -205,6 +205,7 @@ def test_trials_that_another_rule_stopped_never_hold_the_incumbent(surrogate):
     assert [run.wrong for run in found.stopped] == [None, False]
     assert found.runs[3].stop.incumbent == 0.7
     assert found.as_dict()["unknown"] == 1
+    assert found.as_dict()["stopped_on_record"] == 2
     assert found.as_dict()["best"] == 0.7
 
 

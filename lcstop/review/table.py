@@ -102,7 +102,8 @@ def show_what_if(found: Mapping[str, Any], console: Console) -> None:
     table.add_row("epochs with lcstop", f"{found['epochs']:,g}")
     table.add_row("saved", f"{found['epochs_saved']:,g} ({found['share_saved']:.1%})")
     table.add_row("time saved", duration(found["seconds_saved"]))
-    table.add_row("trials stopped", f"{found['stopped']} of {found['trials']}")
+    for title, n in (("on record", "stopped_on_record"), ("before their last report", "stopped")):
+        table.add_row(f"trials stopped {title}", f"{found[n]} of {found['trials']}")
     table.add_row("of those, would have beaten the incumbent", str(found["wrong"]))
     table.add_row("of those, not known", str(found["unknown"]))
     table.add_row("best value on record", _number(found["best_recorded"], ".5g"))

@@ -79,7 +79,7 @@ class WhatIf:
 
     @property
     def stopped(self) -> list[Run]:
-        """The trials that are stopped before their end."""
+        """The trials that are stopped before their last report on record."""
         return [run for run in self.runs if run.stop]
 
     def as_dict(self) -> dict[str, Any]:
@@ -94,6 +94,7 @@ class WhatIf:
             "epochs_saved": study.epochs - self.epochs,
             "share_saved": 1 - self.epochs / study.epochs,
             "seconds_saved": sum(run.seconds_saved for run in self.runs),
+            "stopped_on_record": sum(trial.state == "stopped" for trial in study.trials),
             "stopped": len(stopped),
             "wrong": sum(run.wrong is True for run in stopped),
             "unknown": sum(run.wrong is None for run in stopped),
