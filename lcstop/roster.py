@@ -55,15 +55,17 @@ class Roster:
         if curve is not None and spared:
             self._spared[at] = spared
         piece, place = divmod(at, _SIZE)
+        before, now = self._state(at), _EMPTY if curve is None else _CODES[state]
+        if before == now == _EMPTY:
+            return
         while len(self._pieces) <= piece:
             self._own.add(len(self._pieces))
             self._pieces.append(_Piece())
         if piece not in self._own:
             self._own.add(piece)
             self._pieces[piece] = self._pieces[piece].copy()
-        before, now = self._pieces[piece].states[place], _EMPTY if curve is None else _CODES[state]
         self._pieces[piece].put(place, now, curve)
-        self._n_stopped += int(now == _STOPPED) - int(before == _STOPPED)
+        self._n_stopped += (now == _STOPPED) - (before == _STOPPED)
         for code in {before, now} - {_EMPTY}:
             self._lists.pop(code == _FINISHED, None)
 
@@ -72,21 +74,21 @@ class Roster:
 
         One that has not reported tells nothing, and is not listed either.
         """
-        if without is not None and self._knows(without):
-            others = self.copy()
-            others.put(without, "left out")
-            return others.view(direction, judged, None)
         for is_finished in (True, False):
             if is_finished not in self._lists:
                 pieces = (piece.listed(is_finished) for piece in self._pieces)
                 self._lists[is_finished] = CurveList.joined(pieces)
+        if without is not None and self._state(without) != _EMPTY:
+            others = self.copy()
+            others.put(without, "left out")
+            return others.view(direction, judged, None)
         finished, unfinished = self._lists[True], self._lists[False]
         spared = [spared for _, spared in sorted(self._spared.items())]
         return StudyView(direction, finished, unfinished, judged, self._n_stopped, spared)
 
-    def _knows(self, at: int) -> bool:
+    def _state(self, at: int) -> int:
         piece, place = divmod(at, _SIZE)
-        return 0 <= piece < len(self._pieces) and self._pieces[piece].states[place] != _EMPTY
+        return int(self._pieces[piece].states[place]) if 0 <= piece < len(self._pieces) else _EMPTY
 
 
 class _Piece:

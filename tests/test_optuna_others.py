@@ -63,17 +63,37 @@ def test_two_studies_of_equal_trials_that_hold_arrays(last):
         assert content(others.view(study, 3)) == content(Others(20).view(study, 3))
 
 
-def test_a_study_that_takes_over_the_number_of_a_deleted_one(tmp_path):
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_study_that_takes_over_the_number_of_a_deleted_one(tmp_path, copied):
     """SQLite gives the number of the last study to the next one, and so do its trials."""
-    storage, others, ids = f"sqlite:///{tmp_path / 'study.db'}", Others(20), set()
-    storage = optuna.storages.get_storage(storage)
+    url, others, ids, trials = f"sqlite:///{tmp_path / 'study.db'}", Others(20), set(), []
+    storage = optuna.storages.get_storage(url)
     for last in (0.5, 0.6):
         study = optuna.create_study(study_name="same", direction="maximize", storage=storage)
-        for _ in range(3):
+        for _ in range(3 if not trials or not copied else 0):
             trial = study.ask()
             trial.report(last, 1)
             study.tell(trial, last)
+        study.add_trials(trials if copied else [])
         ids.add(study._study_id)
         assert content(others.view(study, 3)) == content(Others(20).view(study, 3))
+        trials = study.trials
+        for trial in trials:
+            trial.intermediate_values = {1: -last}
         optuna.delete_study(study_name="same", storage=storage)
     assert len(ids) == 1
+
+
+@pytest.mark.parametrize("state", [TrialState.COMPLETE, TrialState.RUNNING])
+def test_a_trial_that_is_listed_after_later_ones(state, monkeypatch):
+    """As a database may that is being written to; the trials after it are then at other positions."""
+    study, others, number = new_study(), Others(20), 2
+    for _ in range(5):
+        trial = study.ask()
+        trial.report(0.1 * trial.number, 1)
+        if trial.number != number or state != TrialState.RUNNING:
+            study.tell(trial, 0.5)
+    everyone = study.get_trials()
+    for listed in ([t for t in everyone if t.number != number], everyone):
+        monkeypatch.setattr(study, "get_trials", lambda deepcopy, listed=listed: listed)
+        assert content(others.view(study, 9)) == content(Others(20).view(study, 9))

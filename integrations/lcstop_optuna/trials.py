@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import optuna
 from optuna.study import StudyDirection
@@ -39,7 +40,7 @@ class Others:
 
     def __init__(self, horizon: float | str) -> None:
         self._horizon = horizon
-        self._known = _Known(Roster(), (), 0, [])
+        self._known = _Known(Roster())
 
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
@@ -48,20 +49,21 @@ class Others:
         n = len(trials)
         at = bisect_left(trials, number, key=lambda trial: trial.number)
         judged = at if at < n and trials[at].number == number else None
-        # A database may give the number of a deleted study to another one.
-        which = study._storage, study._study_id, trials[0].datetime_start if trials else None
-        if which != known.study or n < known.n:
-            known = _Known(Roster(), which, 0, [])
-        # Optuna does not let a trial change that has ended.
+        if not known.come_first_in(trials):
+            known = _Known(Roster())
         looked_at = [*known.running, *range(known.n, n)]
-        roster = known.roster
+        roster, running = known.roster, list[int]()
         if n > known.n or any(i != judged for i in looked_at):
             roster = roster.copy()  # threads judge side by side
             for i in looked_at:
-                if i != judged:
-                    self._put(roster, i, trials[i])
-            running = [i for i in looked_at if i == judged or not trials[i].state.is_finished()]
-            self._known = _Known(roster, which, n, running)
+                trial = trials[i]
+                if i != judged and trial.state != TrialState.WAITING:
+                    self._put(roster, i, trial)
+                if i == judged or not trial.state.is_finished():
+                    running.append(i)
+            again = {*running}
+            last = next(((i, trials[i]) for i in reversed(range(n)) if i not in again), None)
+            self._known = _Known(roster, n, running, last)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return roster.view("maximize" if maximize else "minimize", str(number), judged)
 
@@ -88,15 +90,26 @@ class _Known(NamedTuple):
 
     Attributes:
         roster: What was made of the trials.
-        study: What tells their study from others.
         n: How many trials there were.
         running: Positions of those to be looked at again: they had not ended, or were judged.
+        last: The last one that is not looked at again, and its position.
     """
 
     roster: Roster
-    study: tuple[Any, ...]
-    n: int
-    running: list[int]
+    n: int = 0
+    running: Sequence[int] = ()
+    last: tuple[int, FrozenTrial] | None = None
+
+    def come_first_in(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether these trials go on from those that were seen, and are not of another study.
+
+        Optuna's storages hand out the same object each time for a trial that has ended. If a trial turns up
+        before others, as it may where another process adds it meanwhile, the last one is elsewhere.
+        """
+        if len(trials) < self.n or self.last is None:
+            return len(trials) >= self.n
+        at, trial = self.last
+        return trials[at] is trial
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
