@@ -202,6 +202,10 @@ class Search:
         """Best value of the finished trials, None if there is none."""
         return self.view().incumbent(self.core.config.target)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The roster is made anew of the histories: Ray stores schedulers often.
+        return {**self.__dict__, "_roster": Roster(), "_places": {}}
+
     def __str__(self) -> str:
         stopped = [history for history in self.histories.values() if history.state == "stopped"]
         converged = [history for history in self.histories.values() if history.state == "converged"]
