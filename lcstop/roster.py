@@ -74,17 +74,23 @@ class Roster:
 
         One that has not reported tells nothing, and is not listed either.
         """
-        for is_finished in (True, False):
-            if is_finished not in self._lists:
-                pieces = (piece.listed(is_finished) for piece in self._pieces)
-                self._lists[is_finished] = CurveList.joined(pieces)
-        if without is not None and self._state(without) != _EMPTY:
-            others = self.copy()
-            others.put(without, "left out")
-            return others.view(direction, judged, None)
-        finished, unfinished = self._lists[True], self._lists[False]
-        spared = [spared for _, spared in sorted(self._spared.items())]
-        return StudyView(direction, finished, unfinished, judged, self._n_stopped, spared)
+        left_out = _EMPTY if without is None else self._state(without)
+        finished = self._listed(True, without if left_out == _FINISHED else None)
+        unfinished = self._listed(False, without if left_out > _FINISHED else None)
+        n_stopped = self._n_stopped - (left_out == _STOPPED)
+        spared = [spared for at, spared in sorted(self._spared.items()) if at != without]
+        return StudyView(direction, finished, unfinished, judged, n_stopped, spared)
+
+    def _listed(self, is_finished: bool, without: int | None) -> CurveList:
+        if without is None and is_finished in self._lists:
+            return self._lists[is_finished]
+        piece, place = divmod(-1 if without is None else without, _SIZE)
+        found = CurveList.joined(
+            some.listed(is_finished, place if i == piece else None) for i, some in enumerate(self._pieces)
+        )
+        if without is None:
+            self._lists[is_finished] = found
+        return found
 
     def _state(self, at: int) -> int:
         piece, place = divmod(at, _SIZE)
@@ -103,21 +109,24 @@ class _Piece:
     def copy(self) -> _Piece:
         other = _Piece.__new__(_Piece)
         other.states, other._curves = self.states.copy(), self._curves.copy()
-        other._facts, other._lists = self._facts.copy(), {**self._lists}
+        other._facts, other._lists = self._facts.copy(), {}
         return other
 
     def put(self, place: int, state: int, curve: Curve | None) -> None:
-        for code in {self.states[place], state} - {_EMPTY}:
-            self._lists.pop(code == _FINISHED, None)
+        self._lists = {}
         self.states[place], self._curves[place] = state, curve
         if curve is not None:
             self._facts[place] = curve.facts
 
-    def listed(self, is_finished: bool) -> CurveList:
-        """Those that finished, or the rest."""
-        if is_finished not in self._lists:
-            some = self.states == _FINISHED if is_finished else self.states > _FINISHED
-            some &= self._facts[:, -1] > 0
-            found = CurveList.of(self._curves[some], self._facts.compress(some, axis=0))
+    def listed(self, is_finished: bool, without: int | None) -> CurveList:
+        """Those that finished, or the rest; but for the one at a place."""
+        if without is None and is_finished in self._lists:
+            return self._lists[is_finished]
+        some = self.states == _FINISHED if is_finished else self.states > _FINISHED
+        some &= self._facts[:, -1] > 0
+        if without is not None:
+            some[without] = False
+        found = CurveList.of(self._curves[some], self._facts.compress(some, axis=0))
+        if without is None:
             self._lists[is_finished] = found
-        return self._lists[is_finished]
+        return found
