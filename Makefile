@@ -18,7 +18,7 @@ test: $(READY)
 
 # Every example of the table in examples/README.md, with what it saved.
 examples: $(EXAMPLES)/.ready
-	$(EXAMPLES)/bin/python -m pytest tests/test_examples.py -m "examples or slow" -s
+	$(EXAMPLES)/bin/python -m pytest tests/project/test_examples.py -m "examples or slow" -s
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ def minimum(session: nox.Session) -> None:
     names = "core config yaml optuna reference study_reference ray_scheduler ray_records cli predict report"
     files = [f"tests/test_{name}.py" for name in names.split()]
     # An empty line more before a result, with rich of that age.
-    looks = "--deselect=tests/test_report.py::test_the_command_writes_the_page_and_says_where"
+    looks = "--deselect=tests/plots/test_report.py::test_the_command_writes_the_page_and_says_where"
     ignored = ("-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning")
     session.run("python", "-m", "pytest", *ignored, looks, *files, *session.posargs)
 
@@ -47,7 +47,7 @@ def examples(session: nox.Session) -> None:
     """Every example with its own libraries."""
     install(session, "--editable", ".[examples]", "pytest", "pytest-timeout")
     session.run(
-        "python", "-m", "pytest", "tests/test_examples.py", "-m", "examples or slow", *session.posargs
+        "python", "-m", "pytest", "tests/project/test_examples.py", "-m", "examples or slow", *session.posargs
     )
 
 

@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
 def highest_gains(
     surrogate: Surrogate, curve: Curve, scale: MetricScale, direction: str, gains: Array
 ) -> Array:
-    """P(the best value grows by more than each of ``gains``), as ``lcstop.convergence`` asks it."""
+    """P(the best value grows by more than each of ``gains``), as ``lcstop.pruning.convergence`` asks it."""
     best = max(curve.values) if direction == "maximize" else min(curve.values)
     forecast = surrogate.forecast([curve], curve.ahead(32).tolist(), scale)
     sign = 1 if direction == "maximize" else -1

@@ -25,10 +25,10 @@ from speed import interleaved, machine
 from lcstop import Curve, MetricScale, Surrogate, threads
 from lcstop.evaluation.cases import prior_values
 from lcstop.evaluation.specs import load
+from lcstop.nn.weights import SHIPPED
 from lcstop.surrogates.lcpfn import CHUNK
 from lcstop.surrogates.mcmc import MCMC
-from lcstop.surrogates.network import LCPFNNetwork
-from lcstop.surrogates.weights import SHIPPED
+from lcstop.surrogates.torch_network import LCPFNNetwork
 
 OBSERVED, HORIZON = 50, 100
 REPETITIONS = {1: 1000, 10: 200, 1000: 10}

@@ -26,7 +26,7 @@ from lcstop_optuna import LCPFNPruner
 from lcstop_optuna.trials import to_curve
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.test_prior import numpy_curve  # the independent reference, curve by curve
+from tests.priors.test_lcpfn import numpy_curve  # the independent reference, curve by curve
 
 H, REPETITIONS = 50, 1000
 JUDGED_AT = 27

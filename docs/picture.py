@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lcstop import Curve, PrunerConfig
-from lcstop.plots.colors import GREY, INCUMBENT, INK, LINE, WHOLE
+from lcstop._utils.palette import GREY, INCUMBENT, INK, LINE, WHOLE
 from lcstop.plots.matplotlib import plot_curves, plot_trial
 from lcstop.review import Review
 from lcstop.review.record import RecordedStudy, RecordedTrial

@@ -1,12 +1,12 @@
 """lcstop stops hyperparameter-optimization trials that will not win, by learning-curve forecasts."""
 
-from lcstop.config import PrunerConfig, load_config
-from lcstop.core import PrunerCore
-from lcstop.curve import Curve
-from lcstop.decision import Decision, StudyView
-from lcstop.forecast import BarDistribution, Forecast
-from lcstop.scale import MetricScale
+from lcstop.config.pruner import PrunerConfig, load_config
+from lcstop.curves.curve import Curve
+from lcstop.curves.scale import MetricScale
+from lcstop.pruning.core import PrunerCore
+from lcstop.pruning.decision import Decision, StudyView
 from lcstop.surrogates import Surrogate, load_surrogate
+from lcstop.surrogates.forecast import BarDistribution, Forecast
 
 __version__ = "0.1.0"
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from lcstop import Curve, Decision, PrunerConfig, load_surrogate
-from lcstop.studies.quick import QuickStudyNetwork
+from lcstop.ranking.numpy_network import QuickStudyNetwork
 
 H = 12
 _SHORT = "20"
@@ -84,7 +84,7 @@ lengths = st.integers(1, H + 2)
 
 def make_networks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks are made once and not anew for each restart: that is most of the machines' time."""
-    monkeypatch.setattr("lcstop.core.load_surrogate", functools.cache(load_surrogate))
+    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", functools.cache(load_surrogate))
     monkeypatch.setattr(QuickStudyNetwork, "load", functools.cache(QuickStudyNetwork.load))
 
 

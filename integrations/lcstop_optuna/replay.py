@@ -25,8 +25,8 @@ from optuna.pruners import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lcstop.replay.loop import Action, InOrder, Policy
-from lcstop.replay.settings import Setting, Study, interval, share
+from lcstop.benchmark.settings import Setting, Study, interval, share
+from lcstop.simulation.loop import Action, InOrder, Policy
 
 _STEPS = ("n_warmup_steps", "min_resource", "max_resource", "interval_steps", "patience")
 """Options that count steps."""
@@ -116,14 +116,14 @@ class OptunaPolicy(InOrder):
         )
 
     def next(self) -> int | None:
-        """See :class:`lcstop.replay.loop.Policy`."""
+        """See :class:`lcstop.simulation.loop.Policy`."""
         trial = super().next()
         if trial is not None:
             self._storage.start(trial)
         return trial
 
     def report(self, trial: int, step: int, value: float) -> Action:
-        """See :class:`lcstop.replay.loop.Policy`."""
+        """See :class:`lcstop.simulation.loop.Policy`."""
         frozen = self._storage.trials[trial]
         frozen.intermediate_values[step] = value
         if not self._pruner.prune(self._study, frozen):

@@ -19,8 +19,8 @@ from rich.console import Console
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
-from lcstop.progress import progress_on
-from lcstop.search import Objective, ObjectiveError, Parameter, SearchConfig, SearchResult
+from lcstop._utils.progress import progress_on
+from lcstop.config.search import Objective, ObjectiveError, Parameter, SearchConfig, SearchResult
 from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
 

@@ -11,9 +11,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve, StudyView
-from lcstop.config import horizon_of
-from lcstop.decision import Mark, Spared
-from lcstop.roster import Roster, State
+from lcstop.config.pruner import horizon_of
+from lcstop.pruning.decision import Mark, Spared
+from lcstop.pruning.trial_table import Roster, State
 
 REASON_ATTR = "lcstop_reason"
 """User attribute of a stopped trial that holds the reason; ``trials_dataframe()`` shows it."""

@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lcstop import PrunerConfig
+from lcstop._utils.progress import progress_on
 from lcstop.demo.digits import DigitsConfig, train
 from lcstop.demo.result import DemoResult, compare
-from lcstop.progress import progress_on
 from lcstop_ray.folder import read_folder
 from lcstop_ray.scheduler import LCPFNScheduler
 

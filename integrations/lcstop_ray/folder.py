@@ -12,8 +12,8 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
-from lcstop.config import horizon_of
-from lcstop.decision import Mark
+from lcstop.config.pruner import horizon_of
+from lcstop.pruning.decision import Mark
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
 from lcstop_ray.history import History
 from lcstop_ray.records import (

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lcstop import Curve
-from lcstop.decision import Mark, Spared
+from lcstop.pruning.decision import Mark, Spared
 
 State = Literal["running", "finished", "stopped", "converged", "failed"]
 """``stopped`` by the scheduler, or ended by it as ``converged``, which counts as finished; ``finished`` by

@@ -18,8 +18,8 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
-from lcstop.decision import Mark
-from lcstop.faults import Faults
+from lcstop.pruning.decision import Mark
+from lcstop.pruning.error_log import Faults
 
 RESULTS_FILE, TABLE_FILE = "result.json", "progress.csv"
 """Files in the directory of a trial that hold what it reported."""

@@ -24,8 +24,8 @@ from ray.tune.schedulers import (
     TrialScheduler,
 )
 
-from lcstop.replay.loop import Action, Policy
-from lcstop.replay.settings import Setting, Study, share
+from lcstop.benchmark.settings import Setting, Study, share
+from lcstop.simulation.loop import Action, Policy
 
 _STEPS = ("grace_period", "max_t", "min_time_slice")
 """Options that count steps."""
@@ -97,7 +97,7 @@ class RayPolicy:
         self._results: dict[int, dict[str, Any]] = {}
 
     def next(self) -> int | None:
-        """See :class:`lcstop.replay.loop.Policy`."""
+        """See :class:`lcstop.simulation.loop.Policy`."""
         waiting = sum(trial.status == Trial.PENDING for trial in self._trials.values())
         for trial in itertools.islice(self._announced, _AHEAD - waiting):
             self._trials[trial.number] = trial
@@ -113,7 +113,7 @@ class RayPolicy:
         return number
 
     def report(self, trial: int, step: int, value: float) -> Action:
-        """See :class:`lcstop.replay.loop.Policy`."""
+        """See :class:`lcstop.simulation.loop.Policy`."""
         result = {"training_iteration": step, "metric": value}
         self._results[trial] = result
         light: Any = self._trials[trial]
@@ -125,7 +125,7 @@ class RayPolicy:
         return action
 
     def end(self, trial: int) -> None:
-        """See :class:`lcstop.replay.loop.Policy`."""
+        """See :class:`lcstop.simulation.loop.Policy`."""
         if trial in self._trials:
             self._complete(self._trials[trial])
 

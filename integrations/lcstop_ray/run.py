@@ -20,8 +20,8 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 from rich.progress import Progress
 
-from lcstop.progress import progress_on
-from lcstop.search import ObjectiveError, Parameter, SearchConfig, SearchResult
+from lcstop._utils.progress import progress_on
+from lcstop.config.search import ObjectiveError, Parameter, SearchConfig, SearchResult
 from lcstop_ray.records import STOPPED_FILE
 from lcstop_ray.scheduler import LCPFNScheduler
 from lcstop_ray.search import DIRECTIONS

@@ -16,7 +16,7 @@ from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from lcstop import Decision, PrunerConfig, PrunerCore
-from lcstop.audit import Audit
+from lcstop.pruning.audit import Audit
 from lcstop_ray.history import History
 from lcstop_ray.search import DIRECTIONS, Search
 

@@ -12,10 +12,10 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from lcstop import Decision, PrunerCore, StudyView
-from lcstop.audit import Audit
-from lcstop.config import horizon_of
-from lcstop.curve import Direction
-from lcstop.roster import Roster, State
+from lcstop.config.pruner import horizon_of
+from lcstop.curves.curve import Direction
+from lcstop.pruning.audit import Audit
+from lcstop.pruning.trial_table import Roster, State
 from lcstop_ray.history import History
 from lcstop_ray.records import (
     CONVERGED_FILE,

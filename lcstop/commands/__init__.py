@@ -1,1 +1,1 @@
-"""Commands of ``lcstop`` that are more than a few lines; :mod:`lcstop.cli` puts them together."""
+"""Commands of ``lcstop`` that are more than a few lines; :mod:`lcstop.commands.app` puts them together."""

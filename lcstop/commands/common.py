@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from lcstop.plain import plain
+from lcstop._utils.json_safe import plain
 
 errors = Console(stderr=True)
 """Where errors and progress go, so that stdout holds results alone."""

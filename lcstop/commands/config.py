@@ -11,10 +11,10 @@ import typer
 import yaml
 from pydantic import BaseModel
 
-from lcstop.config import PrunerConfig
-from lcstop.mistakes import descriptions
-from lcstop.search import Parameter, SearchConfig
-from lcstop.yaml_file import read_plain, read_yaml
+from lcstop.config.error_messages import descriptions
+from lcstop.config.pruner import PrunerConfig
+from lcstop.config.search import Parameter, SearchConfig
+from lcstop.config.yaml_file import read_plain, read_yaml
 
 app = typer.Typer(help="Check, show and describe YAML files.", rich_markup_mode="markdown")
 

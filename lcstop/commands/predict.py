@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from lcstop.commands.common import Json, errors, print_json
-from lcstop.curve_file import read_curve
+from lcstop.commands.curve_csv import read_curve
 
 
 class Direction(str, Enum):
@@ -47,7 +47,7 @@ def predict(
 
     cat curve.csv | lcstop predict - --horizon 50 --direction minimize --json
     """
-    from lcstop.prediction import predict_curve
+    from lcstop.commands.prediction import predict_curve
 
     if str(file) == "-":
         name, content = "stdin", sys.stdin.buffer.read()

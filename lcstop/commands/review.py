@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 
 from lcstop.commands.common import Json, errors, load, print_json
-from lcstop.config import load_config
+from lcstop.config.pruner import load_config
 
 if TYPE_CHECKING:
-    from lcstop.config import PrunerConfig
+    from lcstop.config.pruner import PrunerConfig
     from lcstop.review import RecordedStudy
 
 

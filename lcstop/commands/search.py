@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lcstop.commands.common import Json, errors, load, print_json
-from lcstop.search import SearchConfig, SearchResult
-from lcstop.yaml_file import read_yaml
+from lcstop.config.search import SearchConfig, SearchResult
+from lcstop.config.yaml_file import read_yaml
 
 
 def run(

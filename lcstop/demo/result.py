@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from lcstop.config import PrunerConfig
+from lcstop.config.pruner import PrunerConfig
 from lcstop.plots import write_page
 from lcstop.plots.matplotlib import write_picture
 from lcstop.review import RecordedStudy, Review

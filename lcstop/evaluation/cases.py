@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.curve import Curve
-from lcstop.scale import MetricScale
+from lcstop.curves.curve import Curve
+from lcstop.curves.scale import MetricScale
 
 SHARES = (0.1, 0.2, 0.4, 0.8)
 """Of a curve's points, how much is observed at the published cutoffs."""

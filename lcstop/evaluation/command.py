@@ -13,6 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lcstop._utils.json_safe import plain
+from lcstop._utils.process_pool import workers
 from lcstop.evaluation.cases import Task, prior_task
 from lcstop.evaluation.figures import draw
 from lcstop.evaluation.packs import find_packs, pack_task, read_pack
@@ -22,8 +24,6 @@ from lcstop.evaluation.store import Store
 from lcstop.evaluation.summary import summarise
 from lcstop.evaluation.table import tables
 from lcstop.evaluation.timing import latencies
-from lcstop.jobs import workers
-from lcstop.plain import plain
 from lcstop.pretraining.run import commit, versions
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, STOPPED, WHOLE
 from lcstop.evaluation.cases import LABELS, SHARES
 from lcstop.evaluation.summary import BINS, scopes_of
-from lcstop.plots.colors import BAND, GREY, INCUMBENT, INK, STOPPED, WHOLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

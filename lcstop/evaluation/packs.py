@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.curve import Curve, Direction
+from lcstop.curves.curve import Curve, Direction
+from lcstop.curves.scale import MetricScale
 from lcstop.evaluation.cases import Task, Trial, moments_of, stable_seed
-from lcstop.scale import MetricScale
 
 PEERS = 20
 """Other trials of a pack that a study is taken to hold when a trial is judged; they set the scale."""

@@ -7,11 +7,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
 
+from lcstop._utils.process_pool import run_in
 from lcstop.evaluation.cases import Task, Trial
 from lcstop.evaluation.scores import Score, score_trial
 from lcstop.evaluation.specs import load
 from lcstop.evaluation.store import Store
-from lcstop.jobs import run_in
 from lcstop.surrogates import Surrogate
 
 Results = dict[tuple[str, str, int], list[Score]]
@@ -52,7 +52,7 @@ def evaluate(work: Sequence[Work], store: Store, pool: Executor, report: Callabl
     Args:
         work: From :func:`plan`.
         store: Keeps the scores of each trial as soon as it is finished.
-        pool: Does the work; see :func:`lcstop.jobs.workers`.
+        pool: Does the work; see :func:`lcstop._utils.process_pool.workers`.
         report: Told of everything that was in the store or has been finished.
     """
     missing = []

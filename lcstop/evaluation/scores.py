@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lcstop.curve import Curve
+from lcstop.curves.curve import Curve
+from lcstop.curves.scale import MetricScale
 from lcstop.evaluation.cases import Moment, Trial
-from lcstop.forecast import BarDistribution
-from lcstop.scale import MetricScale
 from lcstop.surrogates import Surrogate
-from lcstop.surrogates.unit import UnitSurrogate
+from lcstop.surrogates.base import UnitSurrogate
+from lcstop.surrogates.forecast import BarDistribution
 
 NAN = math.nan
 

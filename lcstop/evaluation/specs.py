@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import lcstop
+from lcstop.nn.weights import SHIPPED
 from lcstop.surrogates import Surrogate, load_surrogate
-from lcstop.surrogates.weights import SHIPPED
 
 
 def load(spec: str) -> Surrogate:

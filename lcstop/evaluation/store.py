@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lcstop._utils.process_pool import add_line, read_lines
 from lcstop.evaluation.scores import Score
-from lcstop.jobs import add_line, read_lines
 
 _FORMAT = 1
 """To be raised when a score comes to mean something else, so that older ones are not taken for it."""

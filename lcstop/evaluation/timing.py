@@ -10,10 +10,10 @@ from statistics import median
 
 import numpy as np
 
-from lcstop.curve import Curve
+from lcstop.curves.curve import Curve
+from lcstop.curves.scale import MetricScale
 from lcstop.evaluation.cases import prior_values
 from lcstop.evaluation.run import loaded
-from lcstop.scale import MetricScale
 from lcstop.surrogates import Surrogate
 
 BATCH = 100

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from lcstop.curve import Curve
-from lcstop.plots.colors import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
+from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
+from lcstop.curves.curve import Curve
 from lcstop.plots.series import FEWEST, calibration, incumbents, savings, value_axis
 from lcstop.review.review import Review, ReviewedTrial, Snapshot
 

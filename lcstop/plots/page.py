@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import lcstop
-from lcstop.decision import Decision
-from lcstop.plain import plain
-from lcstop.plots.colors import BAND, INK, LINE, WHOLE
+from lcstop._utils.json_safe import plain
+from lcstop._utils.palette import BAND, INK, LINE, WHOLE
 from lcstop.plots.figures import (
     PARTS,
     plot_calibration,
@@ -24,6 +23,7 @@ from lcstop.plots.figures import (
     round_all,
 )
 from lcstop.plots.series import FEWEST, calibration
+from lcstop.pruning.decision import Decision
 from lcstop.review.review import Review, ReviewedTrial, Snapshot
 from lcstop.review.table import duration, summary
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.curve import Curve
+from lcstop.curves.curve import Curve
 from lcstop.review.review import Review
 
 Array = NDArray[np.float64]

@@ -11,9 +11,9 @@ from lcstop.pretraining.config import TrainConfig
 from lcstop.priors.broad import sample_broad
 from lcstop.priors.curves import Curves
 from lcstop.priors.lcpfn import sample_published
-from lcstop.surrogates.network import LCPFNNetwork
-from lcstop.surrogates.size import PRIORS
-from lcstop.surrogates.time import RESOLUTION
+from lcstop.surrogates.network_config import PRIORS
+from lcstop.surrogates.prior_time import RESOLUTION
+from lcstop.surrogates.torch_network import LCPFNNetwork
 
 MAX_HORIZON = 1000
 MIN_HORIZON = 4
@@ -96,7 +96,7 @@ def _sample_curves(
 def to_steps(step: Tensor, horizon: int) -> Tensor:
     """Whole steps ``[...]`` to time and share of the horizon ``[..., 2]``, 0 for step 0.
 
-    Agrees with :func:`lcstop.surrogates.time.to_time` for one report a step (a test holds them together).
+    Agrees with :func:`lcstop.surrogates.prior_time.to_time` for one report a step; a test compares them.
     """
     if horizon <= RESOLUTION:
         time = step / RESOLUTION

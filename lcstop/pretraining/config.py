@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lcstop.config.yaml_file import read_yaml
 from lcstop.priors.broad import BroadConfig
-from lcstop.surrogates.size import NetworkConfig
-from lcstop.yaml_file import read_yaml
+from lcstop.surrogates.network_config import NetworkConfig
 
 
 class TrainConfig(BaseModel):
@@ -73,5 +73,5 @@ class TrainConfig(BaseModel):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> TrainConfig:
-        """The run in a YAML file; see :func:`lcstop.yaml_file.read_yaml` for what it raises."""
+        """The run in a YAML file; see :func:`lcstop.config.yaml_file.read_yaml` for what it raises."""
         return read_yaml(path, cls)

@@ -8,9 +8,9 @@ from pydantic import BaseModel
 from lcstop.pretraining.batch import to_steps
 from lcstop.pretraining.loss import bar_log_prob
 from lcstop.priors.lcpfn import sample_curves
-from lcstop.surrogates.network import LCPFNNetwork
-from lcstop.surrogates.size import PRIORS
-from lcstop.surrogates.time import RESOLUTION
+from lcstop.surrogates.network_config import PRIORS
+from lcstop.surrogates.prior_time import RESOLUTION
+from lcstop.surrogates.torch_network import LCPFNNetwork
 
 CUTOFFS = (10, 20, 40, 80)
 """Observed points out of 100, as published."""

@@ -13,8 +13,8 @@ import torch
 from lcstop.pretraining.batch import forecast_batch, sample_batch
 from lcstop.pretraining.config import TrainConfig
 from lcstop.pretraining.loss import bar_log_prob, bin_borders
-from lcstop.surrogates.inference import cpu_has_bf16
-from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.torch_inference import cpu_has_bf16
+from lcstop.surrogates.torch_network import LCPFNNetwork
 
 _BORDER_CURVES = 10_000
 _RESTART_HEIGHT = 0.5

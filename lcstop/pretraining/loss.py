@@ -1,6 +1,6 @@
 """The training loss: negative log density of the bar distribution, in torch for its gradient.
 
-:class:`lcstop.forecast.BarDistribution` is the same density for inference; a test holds them together.
+:class:`lcstop.surrogates.forecast.BarDistribution` is the same density for inference; a test compares them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lcstop.forecast import HALF_NORMAL_MEDIAN
+from lcstop.surrogates.forecast import HALF_NORMAL_MEDIAN
 
 
 def bin_borders(values: Tensor, n_bins: int) -> Tensor:

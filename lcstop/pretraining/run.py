@@ -12,7 +12,7 @@ from typing import Any
 from lcstop.pretraining.config import TrainConfig
 from lcstop.pretraining.evaluate import Score, evaluate_prior
 from lcstop.pretraining.loop import Progress, train
-from lcstop.surrogates.network import LCPFNNetwork
+from lcstop.surrogates.torch_network import LCPFNNetwork
 
 _EVALUATION_SEED = 2**60  # plus the run's seed: far from the seeds of the training batches
 

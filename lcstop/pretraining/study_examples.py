@@ -16,10 +16,10 @@ from torch import Tensor
 
 from lcstop.priors.broad import BroadConfig
 from lcstop.priors.study import sample_studies
-from lcstop.studies.comparison import NONE, Context
-from lcstop.studies.configurations import Configurations
-from lcstop.studies.features import features
-from lcstop.studies.view import MOST_TRIALS
+from lcstop.ranking.comparison import NONE, Context
+from lcstop.ranking.features import features
+from lcstop.ranking.grid import MOST_TRIALS
+from lcstop.ranking.param_features import Configurations
 
 N_OTHERS = 96
 """Trials of a study that are stopped one after another, the others of which examples are made."""

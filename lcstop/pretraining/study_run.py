@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn import functional
 
-from lcstop.jobs import run_in, workers
+from lcstop._utils.process_pool import run_in, workers
+from lcstop.config.yaml_file import read_yaml
 from lcstop.pretraining.run import commit, versions
 from lcstop.pretraining.study_examples import (
     Examples,
@@ -21,9 +22,8 @@ from lcstop.pretraining.study_examples import (
     stop_by_rank,
 )
 from lcstop.priors.broad import BroadConfig
-from lcstop.studies.network import StudyNetwork
-from lcstop.studies.quick import QUANTILES, StudyNetworkConfig
-from lcstop.yaml_file import read_yaml
+from lcstop.ranking.numpy_network import QUANTILES, StudyNetworkConfig
+from lcstop.ranking.torch_network import StudyNetwork
 
 _PER_PIECE = 24
 """Studies drawn at a time; a piece of work has this many, whatever the number of processes."""
@@ -56,7 +56,7 @@ class StudyTrainConfig(BaseModel):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> StudyTrainConfig:
-        """The run in a YAML file; see :func:`lcstop.yaml_file.read_yaml` for what it raises."""
+        """The run in a YAML file; see :func:`lcstop.config.yaml_file.read_yaml` for what it raises."""
         return read_yaml(path, cls)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.curve import Curve
-from lcstop.scale import MetricScale
+from lcstop.curves.curve import Curve
+from lcstop.curves.scale import MetricScale
 from lcstop.surrogates import Surrogate
 
 Array = NDArray[np.float64]

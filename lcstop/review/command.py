@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lcstop.config import PrunerConfig
+from lcstop.config.pruner import PrunerConfig
 from lcstop.review.history import at_confidences, history, spared_as_dict
 from lcstop.review.record import RecordedStudy
 from lcstop.review.review import Review

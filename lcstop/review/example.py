@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcstop.config import PrunerConfig
-from lcstop.curve import Curve
+from lcstop.config.pruner import PrunerConfig
+from lcstop.curves.curve import Curve
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.review.review import Review
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lcstop.config import PrunerConfig
-from lcstop.core import PrunerCore
-from lcstop.curve import Curve
-from lcstop.decision import Decision, Target
+from lcstop.config.pruner import PrunerConfig
+from lcstop.curves.curve import Curve
+from lcstop.pruning.core import PrunerCore
+from lcstop.pruning.decision import Decision, Target
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.surrogates import Surrogate
 

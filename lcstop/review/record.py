@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from lcstop.audit import Audit
-from lcstop.config import PrunerConfig
-from lcstop.core import PrunerCore
-from lcstop.curve import Curve, Direction, counted_from_0
-from lcstop.decision import Decision, Mark, Spared, StudyView, Target, better
+from lcstop.config.pruner import PrunerConfig
+from lcstop.curves.curve import Curve, Direction, counted_from_0
+from lcstop.pruning.audit import Audit
+from lcstop.pruning.core import PrunerCore
+from lcstop.pruning.decision import Decision, Mark, Spared, StudyView, Target, better
 
 State = Literal["finished", "stopped", "running", "failed"]
 """``stopped`` by a pruner or scheduler, ``finished`` if it ran to its own end, ``failed`` with an error."""

@@ -9,15 +9,15 @@ from functools import cached_property
 
 import numpy as np
 
-from lcstop.config import PrunerConfig
-from lcstop.core import PrunerCore
-from lcstop.curve import Curve
-from lcstop.decision import Decision, StudyView
+from lcstop.config.pruner import PrunerConfig
+from lcstop.curves.curve import Curve
+from lcstop.curves.scale import MetricScale
+from lcstop.pruning.core import PrunerCore
+from lcstop.pruning.decision import Decision, StudyView
 from lcstop.review.band import Band, forecast_band
 from lcstop.review.history import was_wrong
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.review.whatif import what_if
-from lcstop.scale import MetricScale
 from lcstop.surrogates import Surrogate, load_surrogate
 
 _SNAPSHOTS = 5

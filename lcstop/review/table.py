@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lcstop.audit import Audit
+from lcstop.pruning.audit import Audit
 from lcstop.review.review import Review
 
 

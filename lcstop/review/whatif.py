@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.config import PrunerConfig
-from lcstop.core import PrunerCore
-from lcstop.curve import Curve
-from lcstop.decision import Decision, StudyView
-from lcstop.replay.loop import Action, Outcome, replay
-from lcstop.replay.ours import CorePolicy
-from lcstop.replay.settings import Study
-from lcstop.replay.task import Task
+from lcstop.benchmark.lcstop_rule import CorePolicy
+from lcstop.benchmark.settings import Study
+from lcstop.config.pruner import PrunerConfig
+from lcstop.curves.curve import Curve
+from lcstop.pruning.core import PrunerCore
+from lcstop.pruning.decision import Decision, StudyView
 from lcstop.review.history import decision_as_dict, spared_as_dict
 from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.simulation.loop import Action, Outcome, replay
+from lcstop.simulation.task import Task
 from lcstop.surrogates import Surrogate
 
 
@@ -176,7 +176,7 @@ class _Watched(CorePolicy):
         self._best = self._best_final = -math.inf
 
     def report(self, trial: int, step: int, value: float) -> Action:
-        """See :class:`lcstop.replay.loop.Policy`."""
+        """See :class:`lcstop.simulation.loop.Policy`."""
         task = self._study.task
         self._best = max(self._best, float(task.gains[trial, step - 1]))
         action = super().report(trial, step, value)

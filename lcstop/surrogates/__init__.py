@@ -6,9 +6,9 @@ import importlib
 from collections.abc import Sequence
 from typing import Protocol
 
-from lcstop.curve import Curve
-from lcstop.forecast import Forecast
-from lcstop.scale import MetricScale
+from lcstop.curves.curve import Curve
+from lcstop.curves.scale import MetricScale
+from lcstop.surrogates.forecast import Forecast
 
 _PLACES: dict[str, tuple[str, str, dict[str, str]]] = {
     "lcpfn": ("lcpfn", "LCPFN", {}),

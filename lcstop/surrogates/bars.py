@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaincinv
 
-from lcstop.forecast import BarDistribution
+from lcstop.surrogates.forecast import BarDistribution
 
 Array = NDArray[np.float64]
 

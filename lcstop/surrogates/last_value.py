@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.curve import Curve
-from lcstop.forecast import BarDistribution
+from lcstop.curves.curve import Curve
 from lcstop.surrogates.bars import mixture_bars, student
-from lcstop.surrogates.unit import UnitSurrogate, prior_time
+from lcstop.surrogates.base import UnitSurrogate, prior_time
+from lcstop.surrogates.forecast import BarDistribution
 
 Array = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class LastValue(UnitSurrogate):
     """
 
     def unit_forecast(self, curves: Sequence[Curve], at: Array) -> BarDistribution:
-        """See :class:`lcstop.surrogates.unit.UnitSurrogate`."""
+        """See :class:`lcstop.surrogates.base.UnitSurrogate`."""
         found = [last_value(*prior_time(curve, at)) for curve in curves]
         centre, scale, freedom = (np.stack(parts)[..., None] for parts in zip(*found, strict=True))
         return mixture_bars(*student(1.0, centre, scale, freedom))

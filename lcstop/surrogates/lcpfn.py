@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.curve import Curve
-from lcstop.forecast import BarDistribution
-from lcstop.surrogates.quick import QuickNetwork
-from lcstop.surrogates.size import PRIORS, NetworkConfig
-from lcstop.surrogates.time import thin, to_time
-from lcstop.surrogates.unit import UnitSurrogate
-from lcstop.surrogates.weights import SHIPPED, read_weights
+from lcstop.curves.curve import Curve
+from lcstop.nn.weights import SHIPPED, read_weights
+from lcstop.surrogates.base import UnitSurrogate
+from lcstop.surrogates.forecast import BarDistribution
+from lcstop.surrogates.network_config import PRIORS, NetworkConfig
+from lcstop.surrogates.numpy_network import QuickNetwork
+from lcstop.surrogates.prior_time import thin, to_time
 
 if TYPE_CHECKING:
-    from lcstop.surrogates.inference import Inference
+    from lcstop.surrogates.torch_inference import Inference
 
 Array = NDArray[Any]
 
@@ -61,12 +61,12 @@ class LCPFN(UnitSurrogate):
 
     @cached_property
     def _inference(self) -> Inference:
-        from lcstop.surrogates.inference import Inference  # torch is slow to import
+        from lcstop.surrogates.torch_inference import Inference  # torch is slow to import
 
         return Inference.load(self._path)
 
     def unit_forecast(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> BarDistribution:
-        """See :class:`lcstop.surrogates.unit.UnitSurrogate`."""
+        """See :class:`lcstop.surrogates.base.UnitSurrogate`."""
         if len(curves) == 1:
             logits = self._of_one(curves[0], at)[None]
         else:
@@ -82,7 +82,7 @@ class LCPFN(UnitSurrogate):
         return self._quick.logits(self._prior, times[:n], seen.values.astype(np.float32), times[n:])
 
     def _inputs(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> list[Array]:
-        """What :meth:`lcstop.surrogates.inference.Inference.logits` takes."""
+        """What :meth:`lcstop.surrogates.torch_inference.Inference.logits` takes."""
         points, patch = [thin(curve) for curve in curves], self._patch
         lengths = np.array([len(curve) for curve in points])
         longest = int(lengths.max())

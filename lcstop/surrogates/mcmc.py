@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.curve import Curve
-from lcstop.forecast import BarDistribution
+from lcstop.curves.curve import Curve
 from lcstop.surrogates.bars import mixture_bars
+from lcstop.surrogates.base import UnitSurrogate, prior_time
+from lcstop.surrogates.forecast import BarDistribution
 from lcstop.surrogates.posterior import N_PARAMETERS, Posterior, draw_prior, evaluate, unweighted
-from lcstop.surrogates.unit import UnitSurrogate, prior_time
 
 Array = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ class MCMC(UnitSurrogate):
         self.diagnostics: list[Diagnostics] = []
 
     def unit_forecast(self, curves: Sequence[Curve], at: Array) -> BarDistribution:
-        """See :class:`lcstop.surrogates.unit.UnitSurrogate`; each curve runs its own chains."""
+        """See :class:`lcstop.surrogates.base.UnitSurrogate`; each curve runs its own chains."""
         means, stds, diagnostics = [], [], []
         for curve in curves:
             t, y, ahead = prior_time(curve, at)

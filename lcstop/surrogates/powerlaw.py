@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from lcstop.curve import Curve
-from lcstop.forecast import BarDistribution
+from lcstop.curves.curve import Curve
 from lcstop.surrogates.bars import mixture_bars, student
+from lcstop.surrogates.base import UnitSurrogate, prior_time
+from lcstop.surrogates.forecast import BarDistribution
 from lcstop.surrogates.last_value import last_value
-from lcstop.surrogates.unit import UnitSurrogate, prior_time
 
 Array = NDArray[np.float64]
 
@@ -89,7 +89,7 @@ class PowerLaw(UnitSurrogate):
     """
 
     def unit_forecast(self, curves: Sequence[Curve], at: Array) -> BarDistribution:
-        """See :class:`lcstop.surrogates.unit.UnitSurrogate`."""
+        """See :class:`lcstop.surrogates.base.UnitSurrogate`."""
         parts = [np.stack(_mixture(*prior_time(curve, at))) for curve in curves]
         weights, centres, scales, freedom = np.stack(parts, 1)  # each [n_curves, n_at, n_families + 1]
         return mixture_bars(*student(weights, centres, scales, freedom))

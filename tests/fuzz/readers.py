@@ -20,11 +20,11 @@ import numpy as np
 READERS = ["curve", "curve_file", "evaluation.packs", "mistakes", "replay.readers", "yaml_file"]
 with atheris.instrument_imports(include=["yaml", *(f"lcstop.{name}" for name in READERS)]):
     from lcstop import load_config
-    from lcstop.curve_file import read_curve
+    from lcstop.benchmark.readers import read_packs
+    from lcstop.commands.curve_csv import read_curve
+    from lcstop.config.search import SearchConfig
+    from lcstop.config.yaml_file import read_yaml as read_model
     from lcstop.evaluation.packs import read_pack
-    from lcstop.replay.readers import read_packs
-    from lcstop.search import SearchConfig
-    from lcstop.yaml_file import read_yaml as read_model
 
 FOLDER = Path(tempfile.mkdtemp())
 

@@ -15,9 +15,9 @@ import optuna
 import torch
 from rich.console import Console
 
+from lcstop._utils.progress import progress_on
 from lcstop.demo.digits import load_data
 from lcstop.demo.result import DemoResult, compare
-from lcstop.progress import progress_on
 from lcstop_optuna.demo.search import Search
 from lcstop_optuna.pruner import LCPFNPruner
 from lcstop_optuna.records import read_study

@@ -1,0 +1,158 @@
+"""What ``lcstop bench`` does: from the words of its options to files and tables."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lcstop._utils.json_safe import plain
+from lcstop._utils.process_pool import run_in
+from lcstop._utils.process_pool import workers as processes
+from lcstop.benchmark.pictures import draw
+from lcstop.benchmark.readers import read_packs
+from lcstop.benchmark.settings import Target, parse
+from lcstop.benchmark.summary import NO_STOPPING, summarise
+from lcstop.benchmark.table import tables
+from lcstop.benchmark.work import Store, finish, plan
+from lcstop.evaluation.command import machine
+from lcstop.pretraining.run import commit, versions
+from lcstop.simulation.task import Task
+
+RunAll = Callable[..., Iterator[tuple[Any, Any]]]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The options of a benchmark.
+
+    Attributes:
+        curves: A file of recorded curves, or a folder of them.
+        policies: As :func:`lcstop.benchmark.settings.parse` reads them.
+        orders: Random orders of each task.
+        workers: Trials that run at a time.
+        jobs: Processes.
+        tasks: Pattern of the names of tasks.
+        target: What counts.
+        grid: Whether a rule without options stands for its grid, too.
+        seed: Of the orders.
+        ray: Whether to work on a Ray cluster instead of in processes.
+    """
+
+    curves: Path
+    policies: Sequence[str]
+    orders: int = 20
+    workers: int = 1
+    jobs: int = 1
+    tasks: str = "*"
+    target: Target = "best"
+    grid: bool = True
+    seed: int = 0
+    ray: bool = False
+
+
+def run(options: Bench, out: Path, console: Console) -> dict[str, Any]:
+    """Replay every task under every policy; write ``results.jsonl``, a summary and pictures into ``out``.
+
+    Args:
+        options: What to do.
+        out: Where finished work of the same command, and of others, is found again.
+        console: For progress and notes.
+
+    Returns:
+        What is in the summary, ``bench.json`` for one worker and the target ``best``.
+
+    Raises:
+        ValueError: If an option is wrong, or a file is not what it should be.
+        OSError: If a file cannot be read or written, or a process dies.
+    """
+    settings = parse([*options.policies, NO_STOPPING], options.grid)
+    tasks = _tasks(options)
+    units = plan(tasks, settings, options.target, options.workers, options.seed, options.orders)
+    store = Store(out / "results.jsonl")
+    with _runner(options) as run_all, _progress(console) as progress:
+        bar = progress.add_task("replays", total=sum(len(unit.orders) for unit in units))
+        results = finish(units, store, run_all, lambda unit: progress.advance(bar, len(unit.orders)))
+    summary = summarise(tasks, settings, results, options.target, options.workers)
+    summary["config"] = {
+        "policies": list(options.policies),
+        "orders": options.orders,
+        "workers": options.workers,
+        "tasks": options.tasks,
+        "target": options.target,
+        "grid": options.grid,
+        "seed": options.seed,
+    }
+    summary["versions"] = {**versions(), "commit": commit()}
+    summary["machine"] = machine()
+    name = name_of(options)
+    (out / f"{name}.json").write_text(json.dumps(plain(summary)) + "\n", encoding="utf-8")
+    try:
+        draw(summary, out, name)
+    except ModuleNotFoundError as error:
+        console.print(f"no pictures: they need {error.name}: pip install 'lcstop[plot]'", markup=False)
+    return summary
+
+
+def show(summary: dict[str, Any], console: Console) -> None:
+    """Print the tables."""
+    for table in tables(summary):
+        console.print(table)
+
+
+def name_of(options: Bench) -> str:
+    """What the files of a benchmark are called; others with the same folder do not overwrite them.
+
+    Example:
+        >>> name_of(Bench(Path("."), [])), name_of(Bench(Path("."), [], workers=4, target="final"))
+        ('bench', 'bench-final-4-workers')
+    """
+    parts = ["bench"]
+    if options.target != "best":
+        parts.append(options.target)
+    if options.workers != 1:
+        parts.append(f"{options.workers}-workers")
+    return "-".join(parts)
+
+
+def _tasks(options: Bench) -> list[Task]:
+    packs = (pack for pack in read_packs(options.curves) if fnmatch(pack.name, options.tasks))
+    found = [Task.from_pack(pack) for pack in packs]
+    if not found:
+        raise ValueError(f"no task at {options.curves} has a name like {options.tasks!r}")
+    names = [task.name for task in found]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"{options.curves} gives {', '.join(sorted(twice))} twice")
+    return found
+
+
+@contextmanager
+def _runner(options: Bench) -> Iterator[RunAll]:
+    if options.ray:
+        try:
+            # By name: the core imports no framework.
+            yield importlib.import_module("lcstop_ray.cluster").run_all
+        except ModuleNotFoundError as error:
+            raise ValueError(f"--ray needs {error.name}: pip install 'lcstop[ray]'") from error
+    else:
+        with processes(options.jobs) as pool:
+            yield partial(run_in, pool)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )

@@ -1,0 +1,86 @@
+"""Policies that frame the others: none, one that knows the future, and patience."""
+
+from __future__ import annotations
+
+import math
+
+from lcstop.benchmark.settings import Setting, Study, share
+from lcstop.simulation.loop import Action, InOrder, Policy
+from lcstop.simulation.task import Task
+
+SETTINGS = (
+    Setting("limits", "none", default=True),
+    Setting("limits", "clairvoyant", default=True, by_target=True),
+    *(Setting("limits", "patience", {"epochs": epochs}) for epochs in ("5%", "10%", "20%")),
+)
+
+
+def build(setting: Setting, study: Study) -> Policy:
+    """A policy for one replay.
+
+    Raises:
+        ValueError: If the rule or one of its options is unknown.
+    """
+    if setting.rule == "patience" and set(setting.options) == {"epochs"}:
+        return Patience(study.task, share(setting.options["epochs"], study.task.horizon))
+    if setting.rule == "none" and not setting.options:
+        return NoStopping(study.task.n_trials)
+    if setting.rule == "clairvoyant" and not setting.options:
+        return Clairvoyant(study)
+    raise ValueError(f"limits are none, clairvoyant and patience:epochs=..., got {setting.name!r}")
+
+
+def fingerprint(setting: Setting) -> str:
+    """What decisions depend on."""
+    return setting.name
+
+
+class NoStopping(InOrder):
+    """Every trial runs to its end."""
+
+    def report(self, trial: int, step: int, value: float) -> Action:
+        """See :class:`lcstop.simulation.loop.Policy`."""
+        return Action.GO
+
+
+class Clairvoyant(InOrder):
+    """Stops a trial that will not improve on the best run so far; it pays an epoch to look at each."""
+
+    def __init__(self, study: Study) -> None:
+        super().__init__(study.task.n_trials)
+        self._task, self._order = study.task, study.order
+        self._final = study.target == "final"
+        self._best = -math.inf
+
+    def report(self, trial: int, step: int, value: float) -> Action:
+        """See :class:`lcstop.simulation.loop.Policy`."""
+        task, row = self._task, self._order[trial]
+        if self._final:
+            will_win = task.final_gains[row] > self._best
+        else:
+            self._best = max(self._best, task.gains[row, step - 1])
+            will_win = task.to_come[row, step] > self._best
+        return Action.GO if will_win else Action.STOP
+
+    def end(self, trial: int) -> None:
+        """See :class:`lcstop.simulation.loop.Policy`."""
+        if self._final:
+            self._best = max(self._best, self._task.final_gains[self._order[trial]])
+
+
+class Patience(InOrder):
+    """Stops a trial whose own best value is so many epochs old."""
+
+    def __init__(self, task: Task, epochs: int) -> None:
+        super().__init__(task.n_trials)
+        self._epochs = epochs
+        self._sign = 1.0 if task.direction == "maximize" else -1.0
+        self._best: dict[int, tuple[float, int]] = {}
+
+    def report(self, trial: int, step: int, value: float) -> Action:
+        """See :class:`lcstop.simulation.loop.Policy`."""
+        best, since = self._best.get(trial, (-math.inf, 0))
+        if math.isfinite(value) and self._sign * value > best:
+            best, since = self._sign * value, step
+        self._best[trial] = best, since
+        return Action.STOP if step - since >= self._epochs else Action.GO

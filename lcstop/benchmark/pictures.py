@@ -1,0 +1,132 @@
+"""Mean regret over the epochs, a panel for each task: a still picture and one to explore."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, STOPPED, WHOLE
+from lcstop.benchmark.summary import NO_STOPPING
+
+_COLORS = (BAND, INCUMBENT, STOPPED, "#009e73", "#cc79a7", WHOLE, "#5b4db8", "#7a5c00")
+
+_SPANS = 1e-4
+"""Least regret drawn, as a share of the greatest: beyond lies what is as good as 0."""
+
+_COLUMNS = 4
+
+
+def draw(summary: Mapping[str, Any], folder: Path, name: str) -> list[Path]:
+    """Write ``NAME.png`` and ``NAME.html``.
+
+    Args:
+        summary: Of :func:`lcstop.benchmark.summary.summarise`, with ``config`` added.
+        folder: Exists.
+        name: Of the files.
+
+    Raises:
+        ModuleNotFoundError: If matplotlib or plotly is not installed.
+    """
+    paths = [folder / f"{name}.png", folder / f"{name}.html"]
+    _draw_png(summary, paths[0])
+    _draw_html(summary, paths[1])
+    return paths
+
+
+def looks_of(summary: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Colour and dash of each setting that is drawn: those that the table shows side by side."""
+    shown = summary["shown"]
+    colored = [name for name in shown if not name.startswith("limits.")]
+    looks = {name: (_COLORS[i % len(_COLORS)], "solid") for i, name in enumerate(colored)}
+    for name in shown:
+        if name not in looks:
+            looks[name] = (INK if name == NO_STOPPING else GREY, "dash")
+    return looks
+
+
+def _line(summary: Mapping[str, Any], task: Mapping[str, Any], setting: str) -> tuple[Any, Any]:
+    """Epochs as full runs, and regret."""
+    regret = np.array(summary["regret"][task["task"]][setting])
+    epochs = 1 + np.linspace(0, task["budget"] - 1, len(regret))
+    return epochs / task["horizon"], np.maximum(regret, _SPANS * abs(task["best"] - task["start"]))
+
+
+def _title(summary: Mapping[str, Any]) -> str:
+    config = summary["config"]
+    parallel = "" if config["workers"] == 1 else f", {config['workers']} workers"
+    return f"Mean regret over {config['orders']} orders, target {config['target']}{parallel}"
+
+
+def _draw_png(summary: Mapping[str, Any], path: Path) -> None:
+    # A figure without pyplot: no window, no global state, safe in threads.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    tasks, looks = summary["tasks"], looks_of(summary)
+    columns = min(_COLUMNS, len(tasks))
+    rows = -(-len(tasks) // columns)
+    size = (3.4 * max(columns, 2), 2.5 * rows + 1.4)
+    figure = Figure(figsize=size, dpi=110, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(_title(summary), x=0.01, ha="left", size=12, weight="bold", color=INK)
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, task in zip(panels, tasks, strict=False):
+        for setting, (color, dash) in looks.items():
+            x, y = _line(summary, task, setting)
+            axes.plot(x, y, color=color, lw=1.3, ls=(0, (4, 2)) if dash == "dash" else "-")
+        axes.set_yscale("log")
+        axes.set_title(task["task"] + ("" if task["counts"] else " *"), size=7, loc="left", color=INK)
+        axes.set_xlabel("full runs", size=7, color=INK)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=6, colors=INK, which="both")
+    for axes in panels[len(tasks) :]:
+        axes.set_visible(False)
+    handles = [
+        Line2D([], [], color=color, ls="--" if dash == "dash" else "-", label=name)
+        for name, (color, dash) in looks.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False, fontsize=7)
+    figure.savefig(path)
+
+
+def _draw_html(summary: Mapping[str, Any], path: Path) -> None:
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    tasks, looks = summary["tasks"], looks_of(summary)
+    columns = min(3, len(tasks))
+    rows = -(-len(tasks) // columns)
+    names = [task["task"] + ("" if task["counts"] else " *") for task in tasks]
+    # Gaps are shares of the whole height, which grows with the rows.
+    figure = make_subplots(rows, columns, subplot_titles=names, vertical_spacing=0.25 / rows)
+    for i, task in enumerate(tasks):
+        for setting, (color, dash) in looks.items():
+            x, y = _line(summary, task, setting)
+            trace = go.Scatter(
+                x=x.round(3).tolist(),
+                y=y.tolist(),
+                mode="lines",
+                line={"color": color, "dash": dash, "width": 1.6},
+                name=setting,
+                legendgroup=setting,
+                showlegend=i == 0,
+                hovertemplate=f"{setting}<br>%{{x:.2f}} full runs: %{{y:.4g}}<extra></extra>",
+            )
+            figure.add_trace(trace, row=i // columns + 1, col=i % columns + 1)
+    figure.update_yaxes(type="log", exponentformat="power", zeroline=False)
+    figure.update_xaxes(title="full runs", title_font={"size": 11}, zeroline=False)
+    figure.update_annotations(font={"size": 12})
+    figure.update_layout(
+        template="plotly_white",
+        title=_title(summary),
+        height=320 * rows + 160,
+        legend={"orientation": "h", "y": 1 + 0.12 / rows, "yanchor": "bottom"},
+        margin={"t": 160},
+        font={"color": INK, "family": "system-ui, sans-serif"},
+    )
+    page = figure.to_html(include_plotlyjs=True, config={"displaylogo": False})
+    path.write_text(page, encoding="utf-8")

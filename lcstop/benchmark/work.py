@@ -1,0 +1,158 @@
+"""The work of a benchmark: what is to be replayed, where finished work is kept, who does the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lcstop._utils.process_pool import add_line, read_lines
+from lcstop.benchmark.settings import Setting, Study, Target, build, fingerprint
+from lcstop.simulation.loop import Outcome, budget_of, replay
+from lcstop.simulation.task import Task
+
+Results = dict[tuple[str, str], list[Outcome]]
+"""Outcomes by name of task and setting, one for each order."""
+
+_CHUNK = 5
+"""Orders of a unit: what a kill can cost, against what it takes to hand one out."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Some orders of one task under one setting.
+
+    Attributes:
+        task: What is replayed.
+        setting: By what.
+        target: What a policy that asks is told to go for.
+        workers: Trials that run at a time.
+        seed: Of the orders.
+        orders: Numbers of the orders.
+        key: Hash of all that the outcomes depend on.
+    """
+
+    task: Task
+    setting: Setting
+    target: Target
+    workers: int
+    seed: int
+    orders: tuple[int, ...]
+    key: str
+
+
+def plan(
+    tasks: Sequence[Task],
+    settings: Sequence[Setting],
+    target: Target,
+    workers: int,
+    seed: int,
+    n_orders: int,
+) -> list[Unit]:
+    """All units of a benchmark.
+
+    Raises:
+        ValueError: If a setting has an option that is not allowed, or no policy can be made of it.
+    """
+    prints = {setting.name: fingerprint(setting) for setting in settings}
+    chunks = [tuple(range(start, min(start + _CHUNK, n_orders))) for start in range(0, n_orders, _CHUNK)]
+    units = []
+    for setting in settings:
+        asked: Target = target if setting.by_target else "best"
+        for task in tasks:
+            build(setting, Study(task, range(task.n_trials), asked, "a check"))
+            parts = [prints[setting.name], task.digest, asked, workers, seed]
+            units += [
+                Unit(task, setting, asked, workers, seed, orders, _hash([*parts, orders]))
+                for orders in chunks
+            ]
+    return units
+
+
+def run_unit(unit: Unit) -> list[Outcome]:
+    """Replay the orders of a unit."""
+    task, budget = unit.task, budget_of(unit.task, unit.workers)
+    outcomes = []
+    for number in unit.orders:
+        order = task.order(number, unit.seed).tolist()
+        study = Study(task, order, unit.target, f"{task.name} {unit.seed} {number}")
+        policy = build(unit.setting, study)
+        outcomes.append(replay(task, number, unit.seed, policy, unit.workers, budget))
+    return outcomes
+
+
+class Store:
+    """Finished units in a file, one line of JSON each; a line torn by a kill is dropped.
+
+    Args:
+        path: A ``.jsonl`` file, made if there is none.
+
+    Raises:
+        ValueError: If a line other than the last is damaged.
+        OSError: If the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._outcomes: dict[str, list[Outcome]] = {}
+        read_lines(path, self._take)
+
+    def _take(self, record: Any) -> None:
+        self._outcomes[record["key"]] = [Outcome.from_json(o) for o in record["outcomes"]]
+
+    def add(self, unit: Unit, outcomes: Sequence[Outcome]) -> None:
+        """Keep the outcomes of a unit; task and setting are for a reader of the file."""
+        self._outcomes[unit.key] = list(outcomes)
+        record = {
+            "key": unit.key,
+            "task": unit.task.name,
+            "setting": unit.setting.name,
+            "outcomes": [outcome.to_json() for outcome in outcomes],
+        }
+        add_line(self._path, record)
+
+    def __contains__(self, unit: Unit) -> bool:
+        return unit.key in self._outcomes
+
+    def __getitem__(self, unit: Unit) -> list[Outcome]:
+        return self._outcomes[unit.key]
+
+
+def finish(
+    units: Sequence[Unit],
+    store: Store,
+    run_all: Callable[
+        [Callable[[Unit], list[Outcome]], Iterable[Unit]], Iterator[tuple[Unit, list[Outcome]]]
+    ],
+    report: Callable[[Unit], None],
+) -> Results:
+    """Do what of ``units`` is not in ``store`` yet, and return the outcomes of all of them.
+
+    Outcomes, seconds apart, do not depend on who works: each replay depends on nothing but its unit.
+
+    Args:
+        units: From :func:`plan`.
+        store: Keeps each unit as soon as it is finished.
+        run_all: Applies a function to items, in any order; see :func:`lcstop._utils.process_pool.run_in`.
+        report: Told of every unit that was in the store or has been finished.
+    """
+    missing = []
+    for unit in units:
+        if unit in store:
+            report(unit)
+        else:
+            missing.append(unit)
+    for unit, outcomes in run_all(run_unit, missing):
+        store.add(unit, outcomes)
+        report(unit)
+    results: Results = {}
+    for unit in units:
+        results.setdefault((unit.task.name, unit.setting.name), []).extend(store[unit])
+    return results
+
+
+def _hash(parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,94 @@
+"""Curves from CSV files, with each mistake named by its line and column."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+from lcstop.config.error_messages import nearest
+from lcstop.curves.curve import Curve
+
+STEP_NAMES = ("step", "epoch", "iteration", "training_iteration", "round")
+"""Columns that are taken for the steps when none is named."""
+
+
+def read_curve(text: str, name: str, horizon: float, metric: str | None, step: str | None = None) -> Curve:
+    """The curve in a CSV text with a header; columns are separated by commas, semicolons or tabs.
+
+    An empty field is a step without a report; ``nan`` and ``inf`` are diverged reports.
+
+    Args:
+        text: The CSV text.
+        name: What errors call it.
+        horizon: Last step that the trial would reach.
+        metric: Column of the values; may be None where only one column can be meant.
+        step: Column of the steps; by default one of the usual names, and the number of the row without one.
+
+    Raises:
+        ValueError: If a column is missing, a field is not a number, or there is no finite value before the
+            horizon.
+
+    Example:
+        >>> curve = read_curve("epoch,loss,accuracy\\n0,2.3,0.1\\n1,1.1,0.6\\n", "a.csv", 50, "accuracy")
+        >>> curve.steps.tolist(), curve.values.tolist()
+        ([1.0, 2.0], [0.1, 0.6])
+    """
+    header, _, _ = text.lstrip("\ufeff").partition("\n")
+    separator = max(",;\t", key=header.count)
+    try:
+        rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), delimiter=separator, skipinitialspace=True)
+        columns = [column.strip() for column in rows.fieldnames or ()]
+        rows.fieldnames = columns
+        step = _step_column(name, columns, step)
+        metric = _metric_column(name, columns, metric, step)
+        reports: dict[float, float] = {}
+        for i, row in enumerate(rows, start=1):
+            value = _number(name, rows.line_num, metric, row[metric])
+            if value is None:
+                continue
+            at = float(i) if step is None else _number(name, rows.line_num, step, row[step])
+            if at is None or not 0 <= at < math.inf:
+                raise ValueError(
+                    f"{name}:{rows.line_num}: {step}: a step must be a number from 0 on, got {at}"
+                )
+            if at in reports:
+                raise ValueError(f"{name}:{rows.line_num}: {step}: the step {at:g} is there twice")
+            reports[at] = value
+    except csv.Error as error:
+        raise ValueError(f"{name} is not valid CSV: {error}") from error
+    curve = Curve.from_reports(reports, horizon)
+    if not len(curve.finite()):
+        raise ValueError(f"{name}: the column {metric!r} has no finite value")
+    if curve.cutoff >= horizon:
+        raise ValueError(f"{name}: nothing is left to predict: the curve has reached the horizon {horizon:g}")
+    return curve
+
+
+def _step_column(name: str, columns: list[str], step: str | None) -> str | None:
+    if step is not None:
+        if step not in columns:
+            raise ValueError(f"{name}:1: there is no column {step!r}{nearest(step, columns)}")
+        return step
+    return next((column for column in columns if column.lower() in STEP_NAMES), None)
+
+
+def _metric_column(name: str, columns: list[str], metric: str | None, step: str | None) -> str:
+    others = [column for column in columns if column != step]
+    if metric is None:
+        if len(others) != 1:
+            found = ", ".join(others) or "none"
+            raise ValueError(f"{name}:1: which column is the metric? name it by --metric; columns: {found}")
+        return others[0]
+    if metric not in others:
+        raise ValueError(f"{name}:1: there is no column {metric!r}{nearest(metric, others)}")
+    return metric
+
+
+def _number(name: str, line: int, column: str, field: str | None) -> float | None:
+    if field is None or not field.strip():
+        return None
+    try:
+        return float(field)
+    except ValueError:
+        raise ValueError(f"{name}:{line}: {column}: must be a number, got {field!r}") from None

@@ -1,0 +1,285 @@
+"""SearchConfig: a whole search in one YAML file, the same for both engines."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from lcstop.config.error_messages import nearest
+from lcstop.config.pruner import PrunerConfig, horizon_of
+from lcstop.curves.curve import Curve, Direction
+
+Objective = Callable[..., Iterator[float]]
+"""Takes hyperparameters as keywords and yields the metric after every step."""
+
+Choice = bool | int | float | str | None
+
+
+class ObjectiveError(RuntimeError):
+    """The user's objective has failed; the cause is the exception that it raised."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search has found.
+
+    Attributes:
+        study: Name of the search.
+        storage: Where the results are.
+        metric: Name of the metric.
+        n_trials: Trials that have ended, in this run and before; failed ones do not count.
+        n_stopped: Of those, trials that were stopped early.
+        n_failed: Trials in which the objective failed in this run.
+        steps: Steps of all trials that have ended.
+        steps_unpruned: Steps that they would have had if none had been stopped.
+        seconds: Wall time of this run.
+        best: Best value of a trial, None if no trial was finished.
+        best_trial: That trial's number, or its id in Ray.
+        best_params: Its hyperparameters.
+    """
+
+    study: str
+    storage: str
+    metric: str
+    n_trials: int
+    n_stopped: int
+    n_failed: int
+    steps: int
+    steps_unpruned: int
+    seconds: float
+    best: float | None
+    best_trial: int | str | None
+    best_params: Mapping[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every figure, ready for JSON."""
+        return asdict(self)
+
+
+class Parameter(BaseModel):
+    """The range of one hyperparameter.
+
+    Attributes:
+        type: ``float`` or ``int`` between ``low`` and ``high``, or ``choice`` among ``choices``.
+        low: Least value.
+        high: Greatest value, which is included.
+        log: Whether the logarithm is drawn evenly; for ranges over several powers of ten.
+        choices: The values of a ``choice``.
+
+    Example:
+        >>> Parameter(type="int", low=16, high=256, log=True).high
+        256.0
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    type: Literal["float", "int", "choice"]
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Choice, ...] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Parameter:
+        low, high = self.low, self.high
+        if self.type == "choice":
+            if self.choices is None or low is not None or high is not None or self.log:
+                raise ValueError("a choice has choices, and neither low, high nor log")
+            return self
+        if self.choices is not None or low is None or high is None:
+            raise ValueError(f"type {self.type} has low and high, and no choices")
+        if not low < high:
+            raise ValueError(f"low must be below high, got {low=:g}, {high=:g}")
+        if self.log and low <= 0:
+            raise ValueError(f"low must be above 0 for log: true, got {low:g}")
+        if self.type == "int" and not (low.is_integer() and high.is_integer()):
+            raise ValueError(f"low and high of an int must be whole numbers, got {low=:g}, {high=:g}")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """``low`` and ``high`` of what is not a choice."""
+        assert self.low is not None  # checked where it was made
+        assert self.high is not None
+        return self.low, self.high
+
+
+class SearchConfig(BaseModel):
+    """A search for hyperparameters; the schema of what ``lcstop run`` takes.
+
+    Attributes:
+        objective: ``module:function`` of a generator that takes the hyperparameters as keywords and yields
+            the metric after every step. It is asked for no more than ``pruner.horizon`` values.
+        study: Name of the search.
+        storage: Where results are kept and found again: an SQL database URL such as
+            ``sqlite:///runs/digits.db`` for Optuna, a folder for Ray.
+        direction: ``maximize`` or ``minimize``.
+        n_trials: Trials that the search ends with, those of earlier runs of the same command included.
+        space: The range of each hyperparameter, by name.
+        pruner: Options of the stopping decision.
+        engine: ``optuna`` or ``ray``.
+        metric: Name of what the objective yields.
+        sampler: ``tpe`` learns from the trials before; ``random`` does not.
+        seed: Of the sampler; without one every search is another.
+        arguments: Further keywords of the objective, the same for every trial.
+        resources: What a trial takes of Ray's cluster, such as ``{cpu: 2, gpu: 0.5}``; one CPU if absent.
+
+    Example:
+        >>> SearchConfig(
+        ...     objective="lcstop.demo.digits:objective",
+        ...     study="digits",
+        ...     storage="sqlite:///digits.db",
+        ...     direction="maximize",
+        ...     n_trials=60,
+        ...     space={"depth": Parameter(type="int", low=1, high=3)},
+        ...     pruner=PrunerConfig(horizon=40),
+        ... ).sampler
+        'tpe'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    objective: str
+    study: str
+    storage: str = Field(min_length=1)
+    direction: Direction
+    n_trials: int = Field(ge=1)
+    space: dict[str, Parameter] = Field(min_length=1)
+    pruner: PrunerConfig
+    engine: Literal["optuna", "ray"] = "optuna"
+    metric: str = Field("value", min_length=1)
+    sampler: Literal["tpe", "random"] = "tpe"
+    seed: int | None = Field(None, ge=0, lt=2**32)
+    arguments: dict[str, Any] = {}
+    resources: dict[str, Annotated[float, Field(ge=0)]] = {}
+
+    @field_validator("objective")
+    @classmethod
+    def _check_objective(cls, value: str) -> str:
+        if not re.fullmatch(r"\w+(\.\w+)*:\w+", value):
+            raise ValueError(f"must be module:function, such as lcstop.demo.digits:objective, got {value!r}")
+        return value
+
+    @field_validator("study")
+    @classmethod
+    def _check_study(cls, value: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", value):  # Ray makes a folder of it
+            raise ValueError(f"must be of letters, digits, dots, - and _ alone, got {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> SearchConfig:
+        if self.resources and self.engine != "ray":
+            raise ValueError(f"resources is for engine: ray, got engine {self.engine}")
+        twice = sorted(set(self.space) & set(self.arguments))
+        if twice:
+            raise ValueError(f"arguments must not be in the space as well, got {', '.join(twice)}")
+        horizon = self.pruner.horizon
+        if isinstance(horizon, str) and horizon not in self.space:
+            raise ValueError(
+                f"pruner has a horizon that is neither a number nor in the space, got {horizon!r}"
+                + nearest(horizon, self.space)
+            )
+        return self
+
+    def n_steps(self, params: Mapping[str, Any]) -> int:
+        """Steps of a whole trial with these hyperparameters."""
+        return math.ceil(horizon_of(self.pruner.horizon, params))
+
+    def load_objective(self) -> Objective:
+        """Import the objective.
+
+        Raises:
+            ObjectiveError: If its module fails while it is imported.
+            ValueError: If there is no such module or function, or it does not take the hyperparameters.
+        """
+        module_name, _, name = self.objective.partition(":")
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            missing = error.name or module_name
+            if not f"{module_name}.".startswith(f"{missing}."):
+                raise ObjectiveError(f"{module_name} needs the module {missing!r}: {error}") from error
+            raise ValueError(
+                f"objective: there is no module {missing!r}; modules are looked for in the current "
+                "directory and among the installed ones"
+            ) from error
+        except Exception as error:
+            raise ObjectiveError(f"{module_name} cannot be imported: {error!r}") from error
+        objective: Objective | None = getattr(module, name, None)
+        if not callable(objective):
+            functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+            raise ValueError(f"objective: {module_name} has no function {name!r}{nearest(name, functions)}")
+        try:
+            inspect.signature(objective).bind(**dict.fromkeys([*self.space, *self.arguments]))
+        except TypeError as error:
+            raise ValueError(f"objective: {self.objective} does not take the space: {error}") from error
+        return objective
+
+    def curve(self, objective: Objective, params: Mapping[str, Any]) -> Iterator[float]:
+        """The metric after every step of one trial; a step is trained when its value is asked for.
+
+        Raises:
+            TypeError: If the objective does not yield numbers.
+        """
+        values = objective(**self.arguments, **params)
+        if not isinstance(values, Iterator):
+            raise TypeError(
+                f"{self.objective} must yield the metric after every step, got {type(values).__name__}"
+            )
+        return map(float, islice(values, self.n_steps(params)))
+
+    def value(self, values: list[float]) -> float:
+        """What a trial with these values counts: its best one, or its last one, as ``pruner.target`` says.
+
+        NaN for a trial without a finite value.
+        """
+        if self.pruner.target == "final":
+            return values[-1] if values else math.nan
+        best = Curve(range(1, len(values) + 1), values, max(len(values), 1)).best(self.direction)
+        return math.nan if best is None else best
+
+    def changes(self, stored: Mapping[str, Any], but: str | None = None) -> list[str]:
+        """What is different in the configuration that a search was begun with, one entry a key.
+
+        Args:
+            stored: The stored configuration.
+            but: A key that may be different.
+
+        Example:
+            >>> config = SearchConfig(
+            ...     objective="m:f", study="s", storage="s", direction="maximize", n_trials=5,
+            ...     space={"depth": Parameter(type="int", low=1, high=3)}, pruner=PrunerConfig(horizon=40),
+            ... )
+            >>> config.changes({**config.model_dump(mode="json"), "n_trials": 3})
+            ['n_trials was 3, is 5']
+        """
+        # An option that a later version of the package brought is not in what an older one has stored.
+        with contextlib.suppress(ValidationError):
+            stored = SearchConfig.model_validate(stored).model_dump(mode="json")
+        old, new = _flat(stored), _flat(self.model_dump(mode="json"))
+        return [
+            f"{key} was {old.get(key)!r}, is {new.get(key)!r}"
+            for key in dict.fromkeys([*old, *new])
+            if key != but and old.get(key) != new.get(key)
+        ]
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by the path of their key; the empty mapping has none."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            found.update(_flat(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

@@ -1,0 +1,1 @@
+"""Learning curves: one, many, and the scale on which they are compared."""

@@ -1,0 +1,191 @@
+"""Curve: what one trial has reported so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_FACTS = 5
+
+Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The finite values of a curve in three numbers: the first, the least and the greatest."""
+
+    first: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The values of a metric that one trial has reported, by step.
+
+    A step counts the training done when the value was measured, so the first epoch ends at step 1 and the
+    last at ``horizon``. Steps may be sparse and irregular. A value that is NaN or infinite marks a diverged
+    point: it is kept here, and never taken for a number.
+
+    Args:
+        steps: ``[n]``, finite, above 0, strictly increasing.
+        values: ``[n]``, in the metric's own units.
+        horizon: Last step that the trial would reach.
+        params: Hyperparameters, if known.
+
+    Raises:
+        ValueError: If lengths differ, a step is not allowed, or the horizon is not above 0.
+
+    Example:
+        >>> curve = Curve(steps=[1, 2, 3], values=[0.41, float("nan"), 0.61], horizon=50)
+        >>> curve.cutoff, len(curve), len(curve.finite())
+        (3.0, 3, 2)
+    """
+
+    steps: NDArray[np.float64]
+    values: NDArray[np.float64]
+    horizon: float
+    params: Mapping[str, Any] | None = None
+
+    def __init__(
+        self,
+        steps: Sequence[float] | NDArray[np.float64],
+        values: Sequence[float] | NDArray[np.float64],
+        horizon: float,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        step_array, value_array = np.array(steps, np.float64), np.array(values, np.float64)
+        if step_array.ndim != 1 or step_array.shape != value_array.shape:
+            raise ValueError(
+                "steps and values must be two lists of one length, "
+                f"got shapes {step_array.shape} and {value_array.shape}"
+            )
+        if len(step_array) and not (
+            step_array[0] > 0 and math.isfinite(step_array[-1]) and (step_array[1:] > step_array[:-1]).all()
+        ):
+            raise ValueError(
+                f"steps must be finite, above 0 and strictly increasing, got {step_array.tolist()}"
+            )
+        if not (math.isfinite(horizon) and horizon > 0):
+            raise ValueError(f"horizon must be a finite number above 0, got {horizon=}")
+        step_array.flags.writeable = value_array.flags.writeable = False
+        for name, value in zip(
+            ("steps", "values", "horizon", "params"),
+            (step_array, value_array, float(horizon), params),
+            strict=True,
+        ):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_reports(
+        cls,
+        reports: Mapping[int, float] | Mapping[float, float],
+        horizon: float,
+        params: Mapping[str, Any] | None = None,
+    ) -> Curve:
+        """A curve from reports keyed by step, in any order, counted from 0 or from 1.
+
+        A report at step 0 says that the loop counts from 0: every step moves up by one, so that ``horizon``
+        counts epochs in either case. Where steps are not whole numbers, as those of a clock, it is left out
+        instead, since nothing has been trained by then. The first report past the horizon is taken for the
+        one at the horizon, since a loop may step over it; later ones are left out: what a trial did when it
+        was trained on for longer says nothing about trials that will not be.
+
+        Raises:
+            ValueError: As the constructor.
+
+        Example:
+            >>> Curve.from_reports({1: 0.5, 0: 0.4}, horizon=50).steps.tolist()
+            [1.0, 2.0]
+        """
+        steps = np.fromiter(reports.keys(), np.float64, len(reports))
+        values = np.fromiter(reports.values(), np.float64, len(reports))
+        if not (steps[1:] > steps[:-1]).all():
+            order = np.argsort(steps, kind="stable")
+            steps, values = steps[order], values[order]
+        if counted_from_0(steps):
+            steps = steps + 1
+        elif len(steps) and steps[0] == 0:
+            steps, values = steps[1:], values[1:]
+        n = int(np.searchsorted(steps, horizon)) + 1  # up to the first report at the horizon or past it
+        return cls(np.minimum(steps[:n], horizon), values[:n], horizon, params)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @cached_property
+    def cutoff(self) -> float:
+        """Last observed step; 0 for a curve without points."""
+        return float(self.steps[-1]) if len(self) else 0.0
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether its steps are 1, 2, 3 and so on."""
+        return bool((self.steps == np.arange(1, len(self) + 1)).all())
+
+    @cached_property
+    def share(self) -> float:
+        """How much of the horizon the trial has come."""
+        return self.cutoff / self.horizon
+
+    @cached_property
+    def extent(self) -> Extent | None:
+        """What a study needs of a curve that has ended, computed once; None without a finite value."""
+        values = self.finite().values
+        if not len(values):
+            return None
+        return Extent(float(values[0]), float(values.min()), float(values.max()))
+
+    @cached_property
+    def facts(self) -> tuple[float, float, float, float, float]:
+        """A row of :class:`lcstop.curves.curve_list.CurveList`: first, low, high, last, share."""
+        if self.extent is None:
+            return math.nan, math.nan, math.nan, math.nan, self.share
+        last = float(self.values[-1])
+        ends = last if math.isfinite(last) else math.nan
+        return self.extent.first, self.extent.low, self.extent.high, ends, self.share
+
+    def best(self, direction: Direction) -> float | None:
+        """The best finite value, or None if there is none."""
+        if self.extent is None:
+            return None
+        return self.extent.high if direction == "maximize" else self.extent.low
+
+    def ahead(self, most: int) -> NDArray[np.float64]:
+        """At most ``most`` evenly spaced steps from the cutoff up to the horizon, the last of them ``[n]``.
+
+        They are no closer than 1, or than the reports where these are closer; none is left at the horizon.
+
+        Example:
+            >>> Curve([1, 2], [0.5, 0.6], horizon=6).ahead(10).tolist()
+            [3.0, 4.0, 5.0, 6.0]
+        """
+        between = min(1.0, self.cutoff / max(len(self), 1)) or 1.0
+        n = min(most, math.ceil((self.horizon - self.cutoff) / between))
+        return np.linspace(self.horizon, self.cutoff, n, endpoint=False)[::-1]
+
+    def finite(self) -> Curve:
+        """The curve without its diverged points."""
+        ok = np.isfinite(self.values)
+        return self if ok.all() else Curve(self.steps[ok], self.values[ok], self.horizon, self.params)
+
+    def first(self, n: int) -> Curve:
+        """The curve as it was after its first ``n`` reports."""
+        return Curve(self.steps[:n], self.values[:n], self.horizon, self.params)
+
+
+def counted_from_0(steps: Collection[float] | NDArray[np.float64]) -> bool:
+    """Whether reports at these steps come from a loop that counts whole steps from 0.
+
+    Example:
+        >>> counted_from_0([0, 1, 2]), counted_from_0([1, 2]), counted_from_0([0.0, 0.4, 0.8])
+        (True, False, False)
+    """
+    found = np.fromiter(steps, np.float64, len(steps))
+    return bool(len(found) and found.min() == 0 and (found == np.floor(found)).all())

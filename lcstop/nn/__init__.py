@@ -1,0 +1,1 @@
+"""Network layers in numpy, files of weights, and what torch needs."""

@@ -1,0 +1,119 @@
+"""What is compared: trials and the other trials of their study, on a common grid of steps.
+
+Arrays are small, so that numpy is faster than torch: it has less to do before each operation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+Array = NDArray[np.float64]
+
+NONE = -1e9
+"""Stands for a value that is not there, or not finite: worse than every other."""
+
+FEWEST = 1e-9
+"""Less is taken for nothing in divisions."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The other trials of a study, ``N`` of them, at least one.
+
+    Attributes:
+        gains: Values on a common grid of ``H`` steps up to the horizon, higher is better, ``[N, H]``;
+            those beyond a trial's length are never looked at.
+        lengths: Steps of the grid that each trial has reached, at least 1, ``[N]``.
+        finished: Trials that ran to their own end, ``[N]``.
+    """
+
+    gains: Array
+    lengths: NDArray[np.int64]
+    finished: NDArray[np.bool_]
+
+
+def normal_score(share: Array) -> Array:
+    """The standard normal quantile of a share, finite at 0 and 1."""
+    score: Array = ndtri(np.minimum(np.maximum(share, 1e-4), 1 - 1e-4))
+    return score
+
+
+def ahead(values: Array, others: Array) -> Array:
+    """1 where a value is better, -1 where it is worse, 0 where both are the same."""
+    order: Array = np.sign(values - others)
+    return order
+
+
+def share_beaten(leads: Array, among: Array) -> Array:
+    """Share of the others that are beaten, ``[R, T]``: in ``R`` rankings of ``T`` trials among ``N`` others.
+
+    One more, half of which it beats, keeps a rank among few near the middle.
+
+    Args:
+        leads: How far each trial is :func:`ahead` of each other one, ``[R, T, N]``; only the sign counts.
+        among: 1 for the others that count, 0 for the rest, ``[R, N]``.
+    """
+    n = among.sum(1)[:, None]
+    share: Array = (np.einsum("rtn,rn->rt", np.sign(leads), among) + (n + 1)) / (2 * (n + 1))
+    return share
+
+
+def median(values: Array) -> float:
+    """The middle one of ``values [n]``, the lower of two; 0 of none."""
+    middle = (len(values) - 1) // 2
+    return float(np.partition(values, middle)[middle]) if len(values) else 0.0
+
+
+class Comparison:
+    """What several features need of ``T`` trials and their context.
+
+    Attributes:
+        context, gains, cutoff: What is compared, see :func:`lcstop.ranking.features.features`.
+        n, n_finished, n_reached: Other trials, those that finished, those as far as the cutoff.
+        others: Values of the other trials, :data:`NONE` beyond their lengths, ``[N, H]``.
+        others_best: The best of them until each step, ``[N, H]``.
+        ends: That in the end, ``[N]``.
+        holder: Which other trial holds the incumbent. As long as none has finished, the best trial so far
+            stands in.
+        incumbent, first, span: The incumbent, the median first value, and how far apart they are.
+        now, best: Values of the trials at the cutoff, and their best until then, ``[T]``.
+        reached, went_on: Other trials that have come as far as the cutoff, and further, ``[N]``.
+        others_now: ``others`` at the cutoff, ``[N]``.
+        order_now, order: Which of two other trials is :func:`ahead` at the cutoff, and at the last step that
+            both have reached, ``[N, N]``.
+        others_rank: Normal scores at the cutoff of those that have reached it, 0 for the rest, ``[N]``.
+        others_score: Normal scores of all, by ``order``, ``[N]``.
+    """
+
+    def __init__(self, context: Context, gains: Array, cutoff: int) -> None:
+        self.context, self.gains, self.cutoff = context, gains, cutoff
+        lengths, finished = context.lengths, context.finished
+        self.n, horizon = context.gains.shape
+        self.n_finished = int(np.count_nonzero(finished))
+        self.others = np.where(np.arange(horizon) < lengths[:, None], context.gains, NONE)
+        self.others_best = np.maximum.accumulate(self.others, axis=1)
+        self.ends = self.others_best[:, -1]
+        held = np.where(finished, self.ends, NONE) if self.n_finished else self.ends
+        self.holder = int(held.argmax())
+        self.incumbent = float(held[self.holder])
+        self.first = median(self.others[:, 0])
+        self.span = max(self.incumbent - self.first, FEWEST)
+
+        self.now, self.best = gains[:, cutoff - 1], gains[:, :cutoff].max(1)
+        self.reached, self.went_on = lengths >= cutoff, lengths > cutoff
+        self.n_reached = int(np.count_nonzero(self.reached))
+        self.others_now = self.others[:, cutoff - 1]
+        self.order_now = ahead(self.others_now[:, None], self.others_now)
+        # As share_beaten, but among those that have reached it, and without the trial itself.
+        lead = self.order_now @ self.reached.astype(np.float64)
+        share = (lead + self.n_reached) / (2 * max(self.n_reached, 1))
+        self.others_rank = np.where(self.reached, normal_score(share), 0.0)
+
+        last = np.minimum(lengths[:, None], lengths)
+        values = self.others[np.arange(self.n)[:, None], last - 1]
+        self.order = ahead(values, values.T)
+        self.others_score = normal_score((self.order.sum(1) + self.n) / (2 * self.n))

@@ -1,0 +1,179 @@
+"""Features of a trial among the other trials of its study, what the study network sees.
+
+Nearly all of them are ranks and comparisons at the same step, so that neither the units of a metric nor any
+rising transformation of it matters much: losses of 0.6929 and 0.6931 differ as clearly as accuracies of 0.5
+and 0.9.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lcstop.ranking.comparison import (
+    FEWEST,
+    Array,
+    Comparison,
+    Context,
+    median,
+    normal_score,
+    share_beaten,
+)
+from lcstop.ranking.gaussian_process import Regression, Standings
+from lcstop.ranking.param_features import N_CONFIGURATIONS, Configurations, of_configurations
+
+N_FEATURES = 33 + N_CONFIGURATIONS
+
+
+def features(
+    context: Context, gains: Array, cutoff: int, configurations: Configurations | None = None
+) -> Array:
+    """Features ``[T, N_FEATURES]`` of ``T`` trials; none of them is in ``context``.
+
+    Args:
+        context: The other trials.
+        gains: Values of the trials on the same grid, ``[T, H]``; those up to the cutoff are looked at.
+        cutoff: Steps of the grid that the trials have reached, at least 1.
+        configurations: Hyperparameters of all of them; None if they are not to be compared.
+
+    Example:
+        >>> full = np.array([3, 3])
+        >>> others = Context(np.array([[0.1, 0.2, 0.3], [0.2, 0.4, 0.5]]), full, full == 3)
+        >>> features(others, others.gains[:1] - 0.05, 2).shape
+        (1, 55)
+    """
+    return View(context, gains, cutoff).features(configurations)
+
+
+class View:
+    """Trials as they stand in their study; their features with hyperparameters and without them.
+
+    Args:
+        context, gains, cutoff: As those of :func:`features`.
+
+    Attributes:
+        study: What is compared.
+    """
+
+    def __init__(self, context: Context, gains: Array, cutoff: int) -> None:
+        self.study = study = Comparison(context, gains, cutoff)
+        standing = _standing(study)
+        others = Standings(study.others_score, study.others_rank, study.went_on)
+        self._processes = Regression(standing[0], others)
+        parts: list[Array | float] = [
+            *standing,
+            *_against_incumbent(study),
+            *_spread(study),
+            *_shape(study),
+            *_agreement(study),
+            *_counts(study),
+        ]
+        self._of_curves = np.empty((len(gains), len(parts)))
+        for column, part in zip(self._of_curves.T, parts, strict=True):
+            column[:] = part
+
+    def features(self, configurations: Configurations | None) -> Array:
+        """Features as of :func:`features`."""
+        told = of_configurations(self.study, self._processes, configurations)
+        return np.concatenate([self._of_curves, told], 1)
+
+
+def _standing(study: Comparison) -> list[Array]:
+    """Ranks: at the cutoff and before, among those that finished, and at the last step shared with each."""
+    lengths, finished = study.context.lengths, study.context.finished
+    cutoff, now, best = study.cutoff, study.now[:, None], study.best[:, None]
+    half, quarter = (cutoff + 1) // 2 - 1, (cutoff + 3) // 4 - 1
+    shared = np.minimum(cutoff, lengths) - 1
+    rankings = [
+        (now, study.others_now, study.reached),
+        (study.gains[:, half, None], study.others[:, half], lengths > half),
+        (study.gains[:, quarter, None], study.others[:, quarter], lengths > quarter),
+        (best, study.others_best[:, cutoff - 1], study.reached),
+        (now, study.others_now, finished & study.reached),
+        (best, study.ends, finished),
+        (study.gains[:, shared], study.others[np.arange(study.n), shared], lengths > 0),
+    ]
+    leads = np.empty((len(rankings), len(now), study.n))
+    among = np.empty((len(rankings), study.n))
+    for i, (values, others, counted) in enumerate(rankings):
+        np.subtract(values, others, out=leads[i])
+        among[i] = counted
+    scores = normal_score(share_beaten(leads, among))
+    rose = np.tanh((study.now - study.gains[:, [half, quarter]].T) / study.span * 3)
+    return [scores[0], scores[1], rose[0], scores[2], rose[1], *scores[3:]]
+
+
+def _against_incumbent(study: Comparison) -> list[Array]:
+    """How far the trial is from the incumbent, and from the incumbent's curve at the same step."""
+    height = (study.now - study.first) / study.span
+    missing = (study.best - study.incumbent) / study.span
+    behind = (study.best - study.others_best[study.holder, study.cutoff - 1]) / study.span
+    return [
+        np.tanh(height),
+        np.exp(-3 * np.minimum(np.maximum(1 - height, 0), 20)),
+        np.tanh(2 * missing),
+        np.tanh(20 * missing),
+        np.tanh(3 * behind),
+        np.tanh(40 * behind),
+    ]
+
+
+def _spread(study: Comparison) -> list[Array | float]:
+    """How far the trial is from the others at the same step, in units of their spread."""
+    if study.n_reached < 2:
+        return [0.0] * 3
+    others = study.others_now[study.reached]
+    middle = median(others)
+    unit = 1.5 * median(np.abs(others - middle)) + FEWEST * (1 + abs(middle))
+    ahead_of_middle = (study.now - middle) / unit
+    return [
+        np.tanh(ahead_of_middle / 4),
+        np.tanh(ahead_of_middle / 20),
+        np.tanh((study.now - others.max()) / unit / 3),
+    ]
+
+
+def _shape(study: Comparison) -> list[Array]:
+    """The trial's own curve: how much it has moved of late, how much of that upwards, how old its best is."""
+    seen = study.gains[:, : study.cutoff]
+    difference = seen[:, 1:][:, -6:] - seen[:, :-1][:, -6:]
+    moved = np.abs(difference).sum(1)
+    upwards = np.maximum(difference, 0).sum(1)
+    return [
+        np.tanh(3 * moved / study.span),
+        upwards / (moved + 1e-12),
+        (study.cutoff - 1 - seen.argmax(1)) / study.cutoff,
+    ]
+
+
+def _agreement(study: Comparison) -> list[float]:
+    """Whether ranks at the cutoff have lasted in this study, and how its best trials ranked at the cutoff."""
+    went_on, rank = study.went_on.astype(np.float64), study.others_rank
+    same = study.order_now * study.order  # 1 for a pair in the same order, -1 in the other one, 0 for a tie
+    kept = float(went_on @ same @ went_on)
+    pairs = float(went_on @ np.abs(same) @ went_on)
+    finished = study.context.finished.nonzero()[0]
+    best = finished[(-study.ends[finished]).argsort(kind="stable")[:3]]
+    return [
+        (kept + 8 * 0.5) / (pairs + 8),  # as if three quarters were kept, until there is evidence
+        math.log1p(pairs) / 5,
+        float(rank[study.holder]) if len(best) else 0.0,
+        float(rank[best].sum()) / max(len(best), 1),
+    ]
+
+
+def _counts(study: Comparison) -> list[float]:
+    """How far the trial is, and how much the study has seen."""
+    horizon = study.gains.shape[1]
+    time = study.cutoff / horizon
+    return [
+        math.log1p(study.n_reached) / 3,
+        int(study.context.lengths.sum()) / study.n / horizon,
+        2 * time - 1,
+        math.log(time) / 2,
+        math.log(horizon / 50) / 2,
+        math.log1p(study.n) / 4,
+        math.log1p(study.n_finished) / 3,
+        study.n_finished / study.n,
+    ]

@@ -1,0 +1,190 @@
+"""Gaussian processes within one study: where a trial will stand, by its hyperparameters and its rank so far.
+
+Standings are normal scores. Each process is small (as many points as there are other trials) and has fixed
+hyperparameters; there are several, and the network learns which of them to believe from how well each
+forecasts the trials that it was fitted to, one left out at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from lcstop.ranking.comparison import Array
+
+_CONFIGURATION, _RANK, _BOTH = (1.5, 0.4), (1.0, 6.0), ((0.7, 2.0), (2.0, 0.5))
+"""Kernels: how fast likeness falls with the distance of configurations, with that of ranks, and with both.
+
+Those of ranks are powers of one another, see :func:`_by_rank`.
+"""
+
+_VARIANCE = 0.8
+_NOISE = 0.35
+
+N_REGRESSION = 3 * (len(_CONFIGURATION) + len(_RANK) + len(_BOTH))
+"""Of each process: mean, standard deviation, and the share of variance explained with one left out."""
+
+
+UNLIKE = 4.0
+"""Squared distance that all configurations are taken to have where they are not compared."""
+
+
+class Distances(NamedTuple):
+    """How far configurations are apart, squared.
+
+    Attributes:
+        between: The other trials from each other, ``[N, N]``.
+        to_trial: The trials from the other ones, ``[T, N]``.
+    """
+
+    between: Array
+    to_trial: Array
+
+
+class Standings(NamedTuple):
+    """Where the other trials of a study stand.
+
+    Attributes:
+        scores: Normal scores, ``[N]``.
+        ranks: Those at the cutoff, ``[N]``.
+        went_on: Trials beyond the cutoff: only they tell what a rank there is worth, ``[N]``.
+    """
+
+    scores: Array
+    ranks: Array
+    went_on: NDArray[np.bool_]
+
+
+def squared_distances(params: Array, others: Array, numeric: NDArray[np.bool_]) -> Array:
+    """Squared distance in each hyperparameter, about 1 between random ones, ``[P, T, N]``.
+
+    Args:
+        params: ``[T, P]``, numbers as ranks in [0, 1], categories as codes.
+        others: ``[N, P]``.
+        numeric: ``[P]``; categories are alike or not.
+
+    Example:
+        >>> params = np.array([[0.0, 1.0], [0.5, 2.0]])
+        >>> squared_distances(params, params, np.array([True, False]))[:, 0, 1].tolist()
+        [1.5, 1.0]
+    """
+    rows, columns = (np.ascontiguousarray(each.T) for each in (params, others))
+    difference = rows[:, :, None] - columns[:, None]
+    distances: Array = 6 * difference * difference
+    distances[~numeric] = np.abs(difference[~numeric]) >= 1e-9
+    return distances
+
+
+def relevance(distances: Array, scores: Array) -> Array:
+    """Share of variance that each hyperparameter explains alone, ``[P]``, at least 0.
+
+    By kernel regression in one dimension, one trial left out at a time (Nadaraya 1964, Watson 1964).
+
+    Args:
+        distances: Squared, between trials, ``[P, N, N]``.
+        scores: Standings, ``[N]``.
+    """
+    kernel = -4 * distances
+    np.exp(kernel, out=kernel)
+    diagonal = np.arange(len(scores))
+    kernel[:, diagonal, diagonal] = 0.0
+    forecast = kernel @ scores / (kernel.sum(2) + 1.0)  # shrunk towards 0
+    explained: Array = ((2 * scores - forecast) * forecast).sum(1) / (scores @ scores + 1e-9)
+    return explained.clip(min=0.0)
+
+
+class Regression:
+    """Forecasts of the standings of ``T`` trials; what ranks alone say is computed once.
+
+    Rasmussen and Williams 2006, equations 2.25, 2.26 and 5.12.
+
+    Args:
+        rank: Of the trials at the cutoff, ``[T]``.
+        others: The other trials.
+    """
+
+    def __init__(self, rank: Array, others: Standings) -> None:
+        self._on, self._all = others.went_on, others.scores
+        ranks, self._scores = others.ranks[self._on], others.scores[self._on]
+        self._between, self._to_trial = (_by_rank(one, ranks) for one in (ranks, rank))
+        between, to_trial = ([likeness[b] for b in _RANK] for likeness in (self._between, self._to_trial))
+        self._by_rank = _processes(np.array(between), np.array(to_trial), self._scores)
+
+    def forecasts(self, near: Distances | None) -> Array:
+        """Those of each process, ``[T, N_REGRESSION]``.
+
+        Args:
+            near: How far configurations are apart; None for all of them by :data:`UNLIKE`.
+        """
+        n_trials, on = len(self._by_rank), self._on
+        if near is None:
+            of_one = [_process_of_unlike(a * UNLIKE, self._all) for a in _CONFIGURATION]
+            by_configuration = np.broadcast_to(of_one, (n_trials, len(of_one), 3))
+            apart: tuple[Array | float, ...] = UNLIKE, UNLIKE
+        else:
+            between, to_trial = (np.array([np.exp(-a * x) for a in _CONFIGURATION]) for x in near)
+            by_configuration = _processes(between, to_trial, self._all)
+            apart = near.between[on][:, on], near.to_trial[:, on]
+        between, to_trial = (
+            np.array([np.exp(-a * x) * likeness[b] for a, b in _BOTH])
+            for x, likeness in zip(apart, (self._between, self._to_trial), strict=True)
+        )
+        by_both = _processes(between, to_trial, self._scores)
+        return np.concatenate([by_configuration, self._by_rank, by_both], 1).reshape(n_trials, N_REGRESSION)
+
+
+def _by_rank(ranks: Array, others: Array) -> dict[float, Array]:
+    """Likeness of ``ranks [T]`` to ``others [N]``, ``[T, N]``, by how fast it falls with their distance."""
+    half = np.exp(-np.square(ranks[:, None] - others) / 4)
+    one = half * half
+    two = one * one
+    return {0.5: half, 1.0: one, 2.0: two, 6.0: two * two * two}
+
+
+def _processes(between: Array, to_trial: Array, scores: Array) -> Array:
+    """Mean, deviation and explained share of ``K`` processes, ``[T, K, 3]``.
+
+    Args:
+        between: Likeness of the other trials to each other, ``[K, N, N]``.
+        to_trial: Likeness of the trials to the other ones, ``[K, T, N]``.
+        scores: Standings of the other trials, ``[N]``.
+    """
+    found, n = np.empty((to_trial.shape[1], len(between), 3)), len(scores)
+    if n == 0:  # LAPACK refuses nothing
+        found[:] = 0.0, math.sqrt(_VARIANCE), 1.0
+        return found
+    kernel, covariance = _VARIANCE * to_trial, _VARIANCE * between
+    covariance.reshape(len(between), -1)[:, :: n + 1] += _NOISE
+    inverse = np.empty_like(covariance)  # of the transposed Cholesky factors
+    for matrix, factor in zip(covariance, inverse, strict=True):
+        # LAPACK itself: scipy's functions around it take longer than the work. It wants columns, and gets
+        # them, since the matrix is symmetric. For one trial among 64 it keeps to one thread.
+        lower, failed = lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
+        if failed:
+            raise FloatingPointError(f"the covariance of {n} trials has no Cholesky factor")
+        factor.T[:], _ = lapack.dtrtri(lower, lower=1, overwrite_c=1)
+    solved = (inverse @ (scores @ inverse)[..., None])[..., 0]
+    left_out = solved / np.einsum("kij,kij->ki", inverse, inverse)  # errors
+    found[..., 0] = np.einsum("ktn,kn->tk", kernel, solved)
+    explained = np.einsum("ktn,ktn->tk", *[kernel @ inverse] * 2)
+    found[..., 1] = np.sqrt(np.maximum(_VARIANCE - explained, 0.0))
+    errors = np.einsum("kn,kn->k", left_out, left_out)
+    found[..., 2] = np.maximum(1 - errors / (scores @ scores + 1.0), -0.5)
+    return found
+
+
+def _process_of_unlike(apart: float, scores: Array) -> tuple[float, float, float]:
+    """As :func:`_processes` where all trials, and each from itself, are as far apart: a mean with noise.
+
+    The inverse is known then (Sherman and Morrison 1950).
+    """
+    n, likeness = len(scores), _VARIANCE * math.exp(-apart)
+    shrunk = likeness / (_NOISE + n * likeness)
+    solved = (scores - shrunk * scores.sum()) / _NOISE
+    left_out = solved * _NOISE / (1 - shrunk)
+    explained = max(1 - left_out @ left_out / (scores @ scores + 1.0), -0.5)
+    return likeness * solved.sum(), math.sqrt(_VARIANCE - likeness * n * shrunk), explained

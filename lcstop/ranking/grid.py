@@ -1,0 +1,242 @@
+"""A trial and its study as the arrays that :mod:`lcstop.ranking.features` compares."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcstop.curves.curve import Curve, Direction
+from lcstop.curves.curve_list import N_LONGEST, CurveList
+from lcstop.ranking.comparison import NONE, Array, Context, median
+from lcstop.ranking.param_features import Configurations
+
+MOST_TRIALS = 2 * N_LONGEST
+"""Other trials that one judgement looks at; more would cost time and tell little."""
+
+_MOST_STEPS = 128
+_WHOLE = range(2, _MOST_STEPS + 1)
+"""Horizons up to which each step is one of the grid."""
+
+_MOST_PARAMS = 32
+_ROUNDING = 1e-9
+_APART = 1e-6
+"""Share of the way to the next report from which on a step of the grid lies between two reports."""
+
+_WORST = -1e6
+"""Least gain, in units of the median distance from the best value: keeps differences near the best exact."""
+
+_NUMBER = (int, float, np.integer, np.floating)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One trial among others, for :func:`lcstop.ranking.features.features`.
+
+    Attributes:
+        context: The other trials.
+        gains: Values of the trial on the same grid, ``[1, H]``.
+        cutoff: Steps of the grid that it has reached.
+        params: Hyperparameters of the other trials, then its own; empty if they are not to be compared.
+    """
+
+    context: Context
+    gains: Array
+    cutoff: int
+    params: Sequence[Mapping[str, Any]]
+
+    @cached_property
+    def informed(self) -> bool:
+        """Whether there are hyperparameters to compare."""
+        return next(_columns(self.params), None) is not None
+
+    def configurations(self) -> Configurations | None:
+        """The hyperparameters; None if there are none to compare."""
+        columns, numeric = encode(self.params)
+        return Configurations(columns[:-1], columns[-1:], numeric) if len(numeric) else None
+
+
+def look(
+    trial: Curve,
+    finished: Sequence[Curve],
+    unfinished: Sequence[Curve],
+    direction: Direction,
+    *,
+    use_params: bool = True,
+) -> Look | None:
+    """What there is to compare; None if no other trial has a finite value.
+
+    Trials with horizons of their own are compared at the same share of them: there learning-rate schedules
+    are at the same phase, and what counts is where each ends.
+
+    Args:
+        trial: The trial that is judged, with one report at least.
+        finished: Trials that ran to their own end.
+        unfinished: Trials that are running or were stopped.
+        direction: Of the metric.
+        use_params: Whether hyperparameters are compared.
+
+    Example:
+        >>> trial = Curve([1, 2], [0.5, 0.6], horizon=10, params={"lr": 0.1})
+        >>> others = [Curve([1, 2, 3], [0.4, 0.6, 0.7], horizon=10, params={"lr": 0.3})]
+        >>> seen = look(trial, [], others, "maximize")
+        >>> seen.context.gains.shape, seen.cutoff, seen.context.lengths.tolist()
+        ((1, 10), 2, [3])
+    """
+    sign = 1.0 if direction == "maximize" else -1.0
+    others, n_finished = _chosen(finished, unfinished, sign)
+    if not others:
+        return None
+    grid = _grid(trial)
+    curves = [*others, trial]
+    longer = np.array([curve.horizon for curve in curves]) / trial.horizon
+    gains = np.empty((len(curves), len(grid)))
+    counts = bool((grid == np.arange(1, len(grid) + 1)).all())
+    by_count = (longer == 1) & [counts and curve.counts for curve in curves]
+    for on, values in ((by_count, _by_count), (~by_count, _on_grid)):
+        if on.any():
+            some = [curve for curve, is_on in zip(curves, on.tolist(), strict=True) if is_on]
+            gains[on] = values(some, longer[on, None] * grid)
+    gains *= sign
+    ends = np.array([curve.cutoff for curve in curves]) * (1 + _ROUNDING)
+    lengths = np.maximum(np.searchsorted(grid, ends / longer, side="right"), 1)
+    finite = np.isfinite(gains)
+    seen = gains[finite & (np.arange(len(grid)) < lengths[:, None])]
+    if not len(seen):
+        return None
+    top = seen.max()
+    unit = median(top - seen) or float(top - seen.min()) or 1.0
+    gains = np.where(finite, np.maximum((gains - top) / unit, _WORST), NONE)
+    context = Context(gains[:-1], lengths[:-1], np.arange(len(others)) < n_finished)
+    params = [curve.params or {} for curve in curves] if use_params else []
+    return Look(context, gains[-1:], int(lengths[-1]), params)
+
+
+def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float) -> tuple[list[Curve], int]:
+    """At most :data:`MOST_TRIALS` other trials, those that finished first, and how many those are.
+
+    The best one, then half of the places to those that went on longest, the rest to the newest.
+    """
+    ended, others = CurveList.known(finished), CurveList.known(unfinished)
+    if ended.n_finite < len(ended):
+        ended = ended.where(~np.isnan(ended.high))
+    if others.n_started < len(others):
+        others = others.where(others.share > 0)
+    everyone = ended + others
+    if len(everyone) <= MOST_TRIALS:
+        return [*everyone], len(ended)
+    taken = set(everyone.longest.tolist())
+    best = ended.highest if sign > 0 else ended.lowest
+    if best is not None:
+        taken.add(best)
+    newest = (at for at in reversed(range(len(everyone))) if at not in taken)
+    taken.update([*islice(newest, MOST_TRIALS - len(taken))])
+    order = sorted(taken)
+    return everyone.at(order), bisect_left(order, len(ended))
+
+
+def _grid(trial: Curve) -> Array:
+    """Steps up to the horizon, about as far apart as the reports of the trial, its cutoff among them.
+
+    A trial that were judged a little before its last report would be judged by the one before, against
+    others that may have reported since.
+    """
+    if trial.counts and trial.horizon in _WHOLE:
+        return np.arange(1.0, trial.horizon + 1)
+    between = 1.0 if trial.counts else float(np.median(np.diff(trial.steps, prepend=0.0)))
+    n = round(min(_MOST_STEPS, max(2.0, trial.horizon / between)))
+    now = min(max(math.floor(trial.share * n + _ROUNDING), 1), n)
+    before = trial.cutoff * np.arange(1.0, now + 1) / now
+    after = trial.cutoff + (trial.horizon - trial.cutoff) * np.arange(1.0, n - now + 1) / max(n - now, 1)
+    return np.concatenate([before, after])
+
+
+def _by_count(curves: Sequence[Curve], grids: Array) -> Array:
+    """As :func:`_on_grid` where all steps are 1, 2, 3 and so on, as they nearly always are: much faster."""
+    lengths = np.array([len(curve) for curve in curves])
+    values = np.concatenate([curve.values for curve in curves])
+    first = lengths.cumsum() - lengths
+    found: Array = values[first[:, None] + np.minimum(np.arange(grids.shape[1]), lengths[:, None] - 1)]
+    return found
+
+
+def _on_grid(curves: Sequence[Curve], grids: Array) -> Array:
+    """The value of each curve at each step of its grid ``[n, H]``; the first one before the first report.
+
+    Between two reports it lies on the line between them, or is the earlier one where the later is no number.
+    """
+    start, earlier, end, later = (np.empty(grids.shape) for _ in range(4))
+    for i, (curve, until) in enumerate(zip(curves, grids * (1 + _ROUNDING), strict=True)):
+        last = np.maximum(np.searchsorted(curve.steps, until, side="right") - 1, 0)
+        following = np.minimum(last + 1, len(curve) - 1)
+        start[i], earlier[i] = curve.steps[last], curve.values[last]
+        end[i], later[i] = curve.steps[following], curve.values[following]
+    share = (grids - start) / np.where(end > start, end - start, np.inf)
+    between = (share > _APART) & np.isfinite(earlier) & np.isfinite(later)
+    return np.where(between, earlier * (1 - share) + later * share, earlier)
+
+
+def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[np.bool_]]:
+    """Hyperparameters as columns: ranks in [0, 1] of numbers, codes of categories.
+
+    A rank knows nothing of logarithms, and needs none. A number that not every configuration has (a
+    conditional hyperparameter) is in the middle where it is missing, and a column more says where it is.
+    What is the same everywhere, or different everywhere and no number, tells nothing.
+
+    Returns:
+        Columns ``[n, P]`` and which of them are numbers ``[P]``.
+
+    Example:
+        >>> columns, numeric = encode([{"lr": 0.1, "opt": "sgd"}, {"lr": 0.001, "opt": "adam"}])
+        >>> columns.tolist(), numeric.tolist()
+        ([[0.75, 1.0], [0.25, 0.0]], [True, False])
+    """
+    found = [*islice(_columns(configurations), _MOST_PARAMS)]
+    if not found:
+        return np.zeros((len(configurations), 0)), np.zeros(0, bool)
+    columns, numeric = zip(*found, strict=True)
+    return np.stack(columns, 1), np.array(numeric)
+
+
+def _columns(configurations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Array, bool]]:
+    """Columns of :func:`encode`, and whether each is of numbers."""
+    n = len(configurations)
+    for name in sorted(set().union(*configurations)):
+        values = [configuration.get(name) for configuration in configurations]
+        known = [value for value in values if value is not None]
+        numbers = _numbers(known)
+        if numbers is not None:
+            ordered = np.sort(numbers)
+            ranks = np.searchsorted(ordered, numbers, "left") + np.searchsorted(ordered, numbers, "right")
+            column = ranks / (2 * len(numbers))
+            given = np.array([value is not None for value in values]) if 0 < len(known) < n else None
+            if given is not None:
+                found, column = column, np.full(n, 0.5)
+                column[given] = found
+            if len(ordered) and ordered[0] < ordered[-1]:
+                yield column, True
+            if given is not None:
+                yield given.astype(np.float64), False
+            continue
+        words = [repr(value) for value in values]
+        codes = {word: code for code, word in enumerate(sorted(set(words)))}
+        if 1 < len(codes) < max(n, 3):
+            yield np.array([float(codes[word]) for word in words]), False
+
+
+def _numbers(values: Sequence[Any]) -> Array | None:
+    """The values as finite floats, or None if one of them is none."""
+    if not all(issubclass(kind, _NUMBER) and kind is not bool for kind in set(map(type, values))):
+        return None
+    try:
+        found = np.array(values, np.float64)
+    except OverflowError:  # an integer beyond the floats is one category among others
+        return None
+    return found if np.isfinite(found).all() else None

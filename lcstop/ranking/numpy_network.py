@@ -1,0 +1,75 @@
+"""The study network in numpy, for one decision; :mod:`lcstop.ranking.torch_network` is for training it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import expit
+
+from lcstop.nn.numpy_layers import Tensors, gelu, layer, normalised, summing
+from lcstop.nn.weights import SHIPPED, read_weights
+from lcstop.ranking.comparison import Array
+
+_LOW = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.875)
+_HIGH = (0.9, 0.92, 0.94, 0.955, 0.97, 0.98, 0.99)
+QUANTILES = _LOW + _HIGH
+"""Borders of the bins: shares of the study's configurations that a trial may leave behind."""
+
+TOP = 0.9
+"""A trial that leaves this share of all configurations behind ends in the best tenth."""
+
+WEIGHTS = SHIPPED / "study.safetensors"
+
+
+class StudyNetworkConfig(BaseModel):
+    """Size of a :class:`StudyNetwork`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int = Field(128, ge=8)
+    layers: int = Field(2, ge=1)
+
+
+class QuickStudyNetwork:
+    """A :class:`lcstop.ranking.torch_network.StudyNetwork` in numpy, for the row of one decision.
+
+    Args:
+        config: Size of the network.
+        tensors: Its state by name.
+
+    Example:
+        >>> from lcstop.ranking.features import N_FEATURES
+        >>> QuickStudyNetwork.load().probabilities(np.zeros((1, N_FEATURES))).shape
+        (2,)
+    """
+
+    def __init__(self, config: StudyNetworkConfig, tensors: Tensors) -> None:
+        self._mean, self._std = tensors["mean"], tensors["std"]
+        self._embed, self._head = layer(tensors, "embed"), layer(tensors, "head")
+        self._blocks = [
+            (
+                up := layer(tensors, f"blocks.{i}.1", f"blocks.{i}.0"),
+                summing(tensors, f"blocks.{i}.3", up.weight.shape[1]),
+            )
+            for i in range(config.layers)
+        ]
+
+    @classmethod
+    def load(cls, path: Path = WEIGHTS) -> QuickStudyNetwork:
+        """The network at ``path``.
+
+        Raises:
+            WeightsError: If either file is missing or unreadable, or the hash differs.
+        """
+        return cls(*read_weights(path, StudyNetworkConfig))
+
+    def probabilities(self, row: Array) -> Array:
+        """Of one trial, from its features ``[1, N_FEATURES]``: ``p_top``, and that it beats the incumbent."""
+        x = self._embed(((row[0].astype(np.float32) - self._mean) / self._std)[:, None])
+        for up, down in self._blocks:
+            x = x + down(gelu(up.parts(normalised(x))))
+        out = self._head(normalised(x))[:, 0].astype(np.float64)
+        odds = np.exp(out[:-1] - out[:-1].max())
+        return np.array([odds[QUANTILES.index(TOP) + 1 :].sum() / odds.sum(), expit(out[-1])])

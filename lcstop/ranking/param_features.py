@@ -1,0 +1,70 @@
+"""What the hyperparameters of a trial tell of it: features that compare configurations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcstop.ranking.comparison import Array, Comparison
+from lcstop.ranking.gaussian_process import (
+    N_REGRESSION,
+    UNLIKE,
+    Distances,
+    Regression,
+    relevance,
+    squared_distances,
+)
+
+N_CONFIGURATIONS = 4 + N_REGRESSION
+
+
+class Configurations(NamedTuple):
+    """Hyperparameters, numbers as ranks in [0, 1], categories as codes.
+
+    Attributes:
+        others: Those of the other trials, ``[N, P]``.
+        own: Those of the trials, ``[T, P]``.
+        numeric: Which are numbers, ``[P]``.
+    """
+
+    others: Array
+    own: Array
+    numeric: NDArray[np.bool_]
+
+
+def of_configurations(
+    study: Comparison, processes: Regression, configurations: Configurations | None
+) -> Array:
+    """What configurations tell, alone and with the rank at the cutoff, ``[T, N_CONFIGURATIONS]``.
+
+    Args:
+        study: The trials and their context.
+        processes: Of their standings.
+        configurations: The hyperparameters; None if they are not to be compared.
+    """
+    found = np.empty((len(study.gains), N_CONFIGURATIONS))
+    if configurations is None:
+        near = None
+        found[:, :4] = 0.0, 0.0, 0.0, UNLIKE / 2
+    else:
+        near, explained = _distances(study, configurations)
+        found[:, 0] = explained.max()
+        found[:, 1] = min(explained.sum(), 2.0)
+        found[:, 2] = 1.0
+        found[:, 3] = np.minimum(near.to_trial.min(1), UNLIKE) / 2
+    found[:, 4:] = processes.forecasts(near)
+    return found
+
+
+def _distances(study: Comparison, configurations: Configurations) -> tuple[Distances, Array]:
+    """Distances in which more relevant hyperparameters weigh more, and how relevant each is ``[P]``."""
+    others, own, numeric = configurations
+    between = squared_distances(others, others, numeric)
+    to_trial = squared_distances(own, others, numeric)
+    explained = relevance(between, study.others_score)
+    weights = explained + 0.02
+    weights *= 2 / weights.sum()
+    # Not with ``@``, which would share a matrix of this size among threads, and wait for them.
+    return Distances(*(np.einsum("p,pij->ij", weights, x) for x in (between, to_trial))), explained

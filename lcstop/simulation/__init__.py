@@ -1,0 +1,1 @@
+"""Replays of recorded studies, shared by reviews and the benchmark."""

@@ -1,0 +1,127 @@
+"""The forward pass of LC-PFN for one curve, in numpy: what a decision to stop waits for.
+
+A test holds the logits to those of :class:`lcstop.surrogates.torch_network.LCPFNNetwork`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcstop.nn.numpy_layers import Array, Layer, Sum, Tensors, gelu, layer, normalised, summing
+from lcstop.surrogates.network_config import FREQUENCIES, NetworkConfig
+
+_FREQUENCIES = np.array(FREQUENCIES, np.float32)
+
+
+class _Block(NamedTuple):
+    qkv: Layer
+    project: Sum
+    up: Layer
+    down: Sum
+
+
+class QuickNetwork:
+    """Logits of a trained network for one curve.
+
+    Args:
+        config: Size of the network.
+        tensors: Its state, by the names of :class:`lcstop.surrogates.torch_network.LCPFNNetwork`.
+
+    Example:
+        >>> from lcstop.nn.weights import SHIPPED, read_weights
+        >>> network = QuickNetwork(*read_weights(SHIPPED / "lcpfn.safetensors", NetworkConfig))
+        >>> step = np.array([[0.01, 0.2], [0.02, 0.4], [0.03, 0.6]], np.float32)
+        >>> value, query = np.array([0.4, 0.5, 0.55], np.float32), np.ones((1, 2), np.float32)
+        >>> network.logits(0, step, value, query).shape
+        (1, 1000)
+    """
+
+    def __init__(self, config: NetworkConfig, tensors: Tensors) -> None:
+        self.config, self._start = config, tensors["start"]
+        self._embed, self._hidden, self._bins = (
+            layer(tensors, name) for name in ("embed", "head.1", "head.3")
+        )
+        self._from_query = tensors["from_query.weight"]
+        self._from_state = layer(tensors, "from_state", "norm")
+        size = config.width // config.heads
+        self._blocks = [
+            _Block(
+                layer(tensors, f"blocks.{i}.qkv", f"blocks.{i}.norm_attention", size),
+                summing(tensors, f"blocks.{i}.project", size),
+                up := layer(tensors, f"blocks.{i}.mlp.0", f"blocks.{i}.norm_mlp"),
+                summing(tensors, f"blocks.{i}.mlp.2", up.weight.shape[1]),
+            )
+            for i in range(config.layers)
+        ]
+        for block in self._blocks:
+            for part in block.qkv.weight, block.qkv.bias:
+                part[: config.heads] /= math.sqrt(size)  # queries, once and for all
+
+    def logits(self, prior: int, step: Array, value: Array, query: Array) -> Array:
+        """Of the bins of the value at ``query``, after the last point.
+
+        Args:
+            prior: Index in ``PRIORS`` of what the curve is taken from.
+            step: ``[points, 2]``, time and share of the horizon.
+            value: ``[points]``, on the unit interval.
+            query: ``[n_queries, 2]``, later steps.
+
+        Returns:
+            ``[n_queries, n_bins]``.
+        """
+        x = self._tokens(prior, step, value)  # a column is a token
+        token = np.arange(x.shape[1])
+        past = token[:, None] <= token
+        for block in self._blocks[:-1]:
+            x = _block(x, block, past)
+        x = _block(x, self._blocks[-1], past[:, -1:])
+        cutoff = step[-1] if len(step) else np.zeros(2, np.float32)
+        asked = self._from_query @ _query_features(cutoff, query).T
+        hidden = gelu(self._from_state(normalised(x)) + asked)
+        return self._bins(gelu(self._hidden(hidden))).T
+
+    def _tokens(self, prior: int, step: Array, value: Array) -> Array:
+        """The first token and those of the patches, ``[width, tokens]``; the first patch may not be full."""
+        features = _point_features(step, value)
+        missing = -len(value) % self.config.patch
+        features = np.concatenate([np.zeros((missing, features.shape[1]), np.float32), features])
+        patches = features.reshape(-1, self._embed.weight.shape[2])
+        return np.concatenate([self._start[prior, :, None], self._embed(patches.T)], 1)
+
+
+def _block(x: Array, block: _Block, past: NDArray[np.bool_]) -> Array:
+    """A block at the last ``n`` of the tokens, to which those of ``past [tokens, n]`` are known."""
+    n = past.shape[1]
+    found = block.qkv.parts(normalised(x))
+    queries, keys, values = found.reshape(3, -1, *found.shape[1:])
+    scores = np.where(past, keys.swapaxes(1, 2) @ queries[..., -n:], -np.inf)
+    odds = np.exp(scores - scores.max(1, keepdims=True))
+    mixed = values @ odds / odds.sum(1, keepdims=True)
+    x = x[:, -n:] + block.project(mixed)
+    x += block.down(gelu(block.up.parts(normalised(x))))
+    return x
+
+
+def _point_features(step: Array, value: Array) -> Array:
+    """As :func:`lcstop.surrogates.torch_network.point_features`, of one curve: ``[points, n]``."""
+    change = np.diff(value, prepend=value[:1])
+    phases = value[:, None] * _FREQUENCIES
+    plain = np.stack([(value - 0.5) * 3.5, np.clip(change * 20, -5, 5), np.ones_like(value)], -1)
+    parts = (step - 0.5) * 3.5, _log_time(step), np.sin(phases), np.cos(phases), plain
+    return np.concatenate(parts, -1)
+
+
+def _query_features(cutoff: Array, query: Array) -> Array:
+    """As :func:`lcstop.surrogates.torch_network.query_features`, ``[n_queries, n]``."""
+    ahead, last = query - cutoff, np.broadcast_to(cutoff, query.shape)
+    parts = (query - 0.5) * 3.5, _log_time(query), (ahead - 0.5) * 3.5, _log_time(ahead), _log_time(last)
+    return np.concatenate(parts, -1)
+
+
+def _log_time(time: Array) -> Array:
+    found: Array = np.log(time + 0.005) / 1.5 + 0.8
+    return found

@@ -1,0 +1,137 @@
+"""``lcstop predict``: the rest of one curve from a CSV file."""
+
+import builtins
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from lcstop import Curve
+from lcstop.commands.app import main
+from lcstop.commands.curve_csv import read_curve
+from lcstop.commands.prediction import predict_curve
+
+CSV = "epoch,loss,val_acc\n0,2.3,0.11\n1,1.9,0.35\n2,1.5,0.48\n3,1.3,\n4,1.2,0.58\n5,1.1,0.61\n"
+OPTIONS = ("--horizon", "50", "--metric", "val_acc", "--direction", "maximize")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "curve.csv").write_text(CSV)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["predict", *arguments])
+        return (ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+def test_a_table_a_line_of_bars_and_a_picture(run, tmp_path):
+    code, out, err = run("curve.csv", *OPTIONS, "--upper", "1", "--incumbent", "0.9")
+    assert code == 0
+    assert "val_acc after step 6" in out
+    assert "P(beat 0.9)" in out
+    first = out.splitlines()[0]
+    assert first.startswith("0.11 ▁")
+    assert "█" in first
+    assert "picture: forecast.png" in err
+    assert (tmp_path / "forecast.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_json_is_the_same_from_a_file_and_from_stdin(run, monkeypatch):
+    options = ("--horizon", "50", "--metric", "loss", "--direction", "minimize", "--lower", "0", "--json")
+    code, out, _ = run("curve.csv", *options)
+    assert code == 0
+    found = json.loads(out)
+    assert (found["cutoff"], found["horizon"], found["incumbent"]) == (6, 50, None)
+    steps = [row["step"] for row in found["forecast"]]
+    assert (steps[0], steps[-1], len(steps)) == (7, 50, 8)
+    assert all(0 <= row["low"] < row["median"] < row["high"] for row in found["forecast"])
+    assert found["forecast"][-1]["median"] < 1.1
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CSV.encode())))
+    assert run("-", *options)[1] == out
+
+
+def test_without_matplotlib_there_is_no_picture_but_a_table(run, monkeypatch, tmp_path):
+    real = builtins.__import__
+
+    def absent(name, *rest):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    code, out, err = run("curve.csv", *OPTIONS)
+    assert code == 0
+    assert "val_acc after step 6" in out
+    assert "pip install 'lcstop[plot]'" in err
+    assert not (tmp_path / "forecast.png").exists()
+
+
+def test_the_incumbent_is_beaten_the_less_the_higher_it_is():
+    curve = Curve([1, 2, 3], [0.41, 0.55, 0.61], horizon=50)
+    low, high = (predict_curve(curve, "maximize", "acc", 0, 1, best).p_beat for best in (0.5, 0.99))
+    assert (np.diff([low, high], axis=0) < 0).all()
+    with pytest.raises(ValueError, match=r"within its bounds, got values from 0.41 to 0.61"):
+        predict_curve(curve, "maximize", upper=0.6)
+
+
+def test_the_line_of_bars_fits_the_terminal_and_its_letters():
+    found = predict_curve(Curve([1, 2], [0.1, 0.2], horizon=500), "maximize", "acc")
+    assert all(len(found.sparkline(width)) <= max(width, 34) for width in (20, 40, 80, 200))
+    assert found.sparkline(80, ascii_only=True).plain.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "values"),
+    [
+        ("acc\n0.1\n0.2\n", [1, 2], [0.1, 0.2]),
+        ("Epoch;acc\r\n1;0.1\r\n3;0.2\r\n", [1, 3], [0.1, 0.2]),
+        ("\ufeffstep\tacc\n0\t0.1\n5\tnan\n", [1, 6], [0.1, np.nan]),
+        ("acc, round\n0.2, 2\n0.1, 1\n", [1, 2], [0.1, 0.2]),
+        ("step,acc\n1,0.1\n2,\n3,0.3\n", [1, 3], [0.1, 0.3]),
+    ],
+)
+def test_kinds_of_csv(text, steps, values):
+    curve = read_curve(text, "a.csv", 50, "acc" if "," in text else None)
+    np.testing.assert_array_equal(curve.steps, steps)
+    np.testing.assert_array_equal(curve.values, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "line"),
+    [
+        (CSV, ("--metric", "val_ac"), r"curve.csv:1: there is no column 'val_ac'; did you mean 'val_acc'?"),
+        (CSV, (), r"curve.csv:1: which column is the metric? name it by --metric; columns: loss, val_acc"),
+        (CSV, ("--metric", "loss", "--step", "steps"), "curve.csv:1: there is no column 'steps'"),
+        ("epoch,acc\n1,0.1\n2,good\n", (), "curve.csv:3: acc: must be a number, got 'good'"),
+        ("epoch,acc\n1,0.1\n1,0.2\n", (), "curve.csv:3: epoch: the step 1 is there twice"),
+        ("epoch,acc\n-1,0.1\n", (), "curve.csv:2: epoch: a step must be a number from 0 on, got -1"),
+        ("epoch,acc\n", (), "curve.csv: the column 'acc' has no finite value"),
+        ("", (), "curve.csv:1: which column is the metric?"),
+        (
+            "epoch,acc\n1,0.5\n60,0.6\n",
+            (),
+            "nothing is left to predict: the curve has reached the horizon 50",
+        ),
+        ("epoch,acc\n1,0.5\n", ("--upper", "0.1"), "the curve must be within its bounds"),
+        ("epoch,acc\n1,0.5\n", ("--surrogate", "gp"), "surrogate must be one of lcpfn, "),
+        ("epoch,acc\n1,0.5\n", ("--out", "a.xyz"), "xyz"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(text, options, line, run, tmp_path):
+    (tmp_path / "curve.csv").write_text(text)
+    code, _, err = run("curve.csv", "--horizon", "50", "--direction", "maximize", *options)
+    assert code == 2
+    assert line in err
+    assert len(err.splitlines()) == 1
+
+
+def test_text_that_is_not_utf8_is_refused(run, tmp_path):
+    (tmp_path / "curve.csv").write_bytes(b"acc\n\xff\n")
+    code, _, err = run("curve.csv", "--horizon", "50", "--direction", "maximize")
+    assert (code, err) == (2, "lcstop: curve.csv is not UTF-8 text\n")

@@ -1,0 +1,50 @@
+"""PrunerConfig: what is allowed, and what errors say."""
+
+import math
+
+import pytest
+
+from lcstop import PrunerConfig
+from lcstop.config import pruner as config
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({}, "horizon"),
+        ({"horizon": 0.5}, "horizon"),
+        ({"horizon": math.inf}, "horizon"),
+        ({"horizon": ""}, "horizon"),
+        ({"horizon": 50, "confidence": 1.0}, "confidence"),
+        ({"horizon": 50, "confidence": 0}, "confidence"),
+        ({"horizon": 50, "confidence": 95}, "confidence"),
+        ({"horizon": 50, "min_steps": 0}, "min_steps"),
+        ({"horizon": 50, "min_steps": 51}, "min_steps must be at most the horizon 50, got 51"),
+        ({"horizon": 50, "interval_steps": 0}, "interval_steps"),
+        ({"horizon": 50, "n_startup_trials": 0}, "n_startup_trials"),
+        ({"horizon": 50, "patience": 0}, "patience"),
+        ({"horizon": 50, "target": "last"}, "target"),
+        ({"horizon": 50, "diverged_after": 0}, "diverged_after"),
+        ({"horizon": 50, "min_gain": -0.1}, "min_gain"),
+        ({"horizon": 50, "min_gain": math.inf}, "min_gain"),
+        ({"horizon": 50, "lower": 1, "upper": 1}, "lower must be below upper"),
+        ({"horizon": 50, "lower": math.nan}, "lower"),
+        (
+            {"horizon": 50, "surrogate": "gp"},
+            "one of lcpfn, lcpfn-published, mcmc, powerlaw, last_value, got 'gp'",
+        ),
+        ({"horizon": 50, "confidance": 0.9}, "confidance: no such key, got 0.9; did you mean 'confidence'"),
+    ],
+)
+def test_bad_options_are_named(options, named):
+    with pytest.raises(ValueError, match=named) as raised:
+        PrunerConfig(**options)
+    assert "\n" not in str(raised.value)
+    assert "pydantic" not in str(raised.value)
+
+
+def test_mcmc_without_emcee_is_refused_where_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(config, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"surrogate mcmc needs emcee: pip install \"lcstop\[mcmc\]\""):
+        PrunerConfig(horizon=50, surrogate="mcmc")
+    assert PrunerConfig(horizon=50, surrogate="powerlaw").surrogate == "powerlaw"

@@ -1,0 +1,85 @@
+"""What is computed of all curves at once is what each of them says."""
+
+import math
+from itertools import chain
+
+import numpy as np
+import pytest
+
+from lcstop import Curve, StudyView
+from lcstop.curves.curve_list import CurveList
+
+NAN = math.nan
+
+
+def curves(*values: list[float]) -> list[Curve]:
+    return [Curve(range(1, len(some) + 1), some, 10) for some in values]
+
+
+@pytest.mark.parametrize(
+    ("values", "least", "greatest", "n_finite"),
+    [
+        ([], NAN, NAN, 0),
+        ([[]], NAN, NAN, 0),
+        ([[NAN, math.inf]], NAN, NAN, 0),
+        ([[NAN], [0.5, -math.inf, 0.2], [], [0.3]], 0.2, 0.5, 2),
+        ([[-1.0], [-2.0, NAN]], -2.0, -1.0, 2),
+    ],
+)
+def test_extremes_know_nothing_of_what_is_no_number(values, least, greatest, n_finite):
+    found = CurveList(curves(*values))
+    np.testing.assert_equal([found.least, found.greatest, found.n_finite], [least, greatest, n_finite])
+    view = StudyView("maximize", finished=found)
+    assert view.incumbent("best") == (None if math.isnan(greatest) else greatest)
+
+
+def test_extremes_are_held_by_the_first_of_equal_ones():
+    found = CurveList(curves([NAN], [0.2, 0.5], [0.5, 0.2], [0.3]))
+    assert (found.lowest, found.highest) == (1, 1)
+    assert CurveList(curves([NAN])).lowest is CurveList().highest is None
+
+
+def test_a_known_list_is_taken_as_it_is_and_another_is_made_into_one():
+    some = curves([0.5], [0.6])
+    known = CurveList(some)
+    assert CurveList.known(known) is known
+    assert [*CurveList.known(some)] == some
+    assert known.at([0, 1]) == some
+    assert known.at([]) == []
+
+
+@pytest.mark.parametrize("target", ["best", "final"])
+def test_nothing_to_beat_without_a_value(target):
+    view = StudyView("minimize", curves([NAN]), curves([]))
+    assert view.to_beat(*curves([NAN]), target) is None
+    assert view.to_beat(*curves([0.5]), target) == (0.5 if target == "best" else None)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_sum_says_what_a_list_of_the_same_curves_says(seed):
+    """Of lists some of which are empty or sums; curves are of equal lengths, and hold no number."""
+    rng = np.random.default_rng(seed)
+
+    def some() -> list[Curve]:
+        lengths = rng.integers(0, 6, rng.integers(0, 60)).tolist()
+        return curves(*(np.where(rng.random(n) < 0.2, NAN, rng.random(n).round(1)) for n in lengths))
+
+    parts = [some() for _ in range(6)]
+    one, two, *rest = map(CurveList, parts)
+    summed, plain = CurveList.joined([one + two, *rest]), CurveList(chain.from_iterable(parts))
+    assert len(summed) == len(plain)
+    for name in ("least", "greatest", "n_finite", "n_started", "longest"):
+        np.testing.assert_equal(getattr(summed, name), getattr(plain, name), name)
+    chosen = np.flatnonzero(rng.random(len(plain)) < 0.3).tolist()
+    assert summed.at(chosen) == plain.at(chosen) == [plain[i] for i in chosen]
+    assert "facts" not in vars(summed), "nothing had to be copied"
+    for name in ("facts", "lowest", "highest"):
+        np.testing.assert_equal(getattr(summed, name), getattr(plain, name), name)
+    assert [*summed] == [*plain]
+    assert [*summed.where(plain.share > 0.3)] == [*plain.where(plain.share > 0.3)]
+
+
+def test_a_sum_of_nothing_and_of_one_list():
+    known = CurveList(curves([0.5]))
+    assert CurveList.joined([CurveList(), known]) is known
+    assert [*CurveList.joined([CurveList(), CurveList()])] == []

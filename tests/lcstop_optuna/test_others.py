@@ -1,0 +1,99 @@
+"""What the pruner remembers of other trials is what a pruner sees that remembers nothing."""
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from lcstop import StudyView
+from lcstop.curves.curve_list import CurveList
+from lcstop_optuna.trials import Others
+
+
+def content(view: StudyView) -> tuple:
+    lists = [CurveList(curves) for curves in (view.finished, view.unfinished)]
+    curves = [[(c.steps.tolist(), c.values.tolist()) for c in some] for some in lists]
+    facts = [np.nan_to_num(some.facts, nan=-1).tolist() for some in lists]
+    return curves, facts, view.n_stopped, view.judged, view.direction
+
+
+def new_study() -> optuna.Study:
+    return optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_between_two_looks(seed):
+    """Several trials at a time of two studies, judged, ended, failed and explained in any order."""
+    rng, others = np.random.default_rng(seed), Others(20)
+    studies = [new_study() for _ in range(2)]
+    running: list[list[optuna.Trial]] = [[], []]
+    for _ in range(300):
+        i = int(rng.random() < 0.3)
+        study, trials = studies[i], running[i]
+        what = rng.choice(["ask", "report", "tell", "view", "explain"], p=[0.15, 0.35, 0.1, 0.3, 0.1])
+        if what == "ask":
+            trials.append(study.ask())
+        elif what == "report" and trials:
+            trial = trials[rng.integers(len(trials))]
+            trial.report(rng.random(), len(study.get_trials()[trial.number].intermediate_values) + 1)
+        elif what == "tell" and trials:
+            trial = trials.pop(rng.integers(len(trials)))
+            state = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)[rng.integers(3)]
+            study.tell(trial, rng.random() if state == TrialState.COMPLETE else None, state)
+        elif what in ("view", "explain"):
+            known = len(study.trials)
+            number = trials[-1].number if what == "view" and trials else int(rng.integers(known + 1))
+            assert content(others.view(study, number)) == content(Others(20).view(study, number))
+
+
+@pytest.mark.parametrize("last", [0.5, 0.6])
+def test_two_studies_of_equal_trials_that_hold_arrays(last):
+    """To compare them would raise, since two arrays are neither equal nor unequal."""
+    one, other = new_study(), new_study()
+    for _ in range(3):
+        trial = one.ask()
+        trial.set_user_attr("what it saw", np.array([0.5, 1.0]))
+        trial.report(0.5, 1)
+        one.tell(trial, 0.5)
+    trials = one.get_trials()
+    trials[-1].intermediate_values = {1: last}
+    other.add_trials(trials)
+    others = Others(20)
+    for study in (one, other, one, other):
+        assert content(others.view(study, 3)) == content(Others(20).view(study, 3))
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_study_that_takes_over_the_number_of_a_deleted_one(tmp_path, copied):
+    """SQLite gives the number of the last study to the next one, and so do its trials."""
+    url, others, ids, trials = f"sqlite:///{tmp_path / 'study.db'}", Others(20), set(), []
+    storage = optuna.storages.get_storage(url)
+    for last in (0.5, 0.6):
+        study = optuna.create_study(study_name="same", direction="maximize", storage=storage)
+        for _ in range(3 if not trials or not copied else 0):
+            trial = study.ask()
+            trial.report(last, 1)
+            study.tell(trial, last)
+        study.add_trials(trials if copied else [])
+        ids.add(study._study_id)
+        assert content(others.view(study, 3)) == content(Others(20).view(study, 3))
+        trials = study.trials
+        for trial in trials:
+            trial.intermediate_values = {1: -last}
+        optuna.delete_study(study_name="same", storage=storage)
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize("state", [TrialState.COMPLETE, TrialState.RUNNING])
+def test_a_trial_that_is_listed_after_later_ones(state, monkeypatch):
+    """As a database may that is being written to; the trials after it are then at other positions."""
+    study, others, number = new_study(), Others(20), 2
+    for _ in range(5):
+        trial = study.ask()
+        trial.report(0.1 * trial.number, 1)
+        if trial.number != number or state != TrialState.RUNNING:
+            study.tell(trial, 0.5)
+    everyone = study.get_trials()
+    for listed in ([t for t in everyone if t.number != number], everyone):
+        monkeypatch.setattr(study, "get_trials", lambda deepcopy, listed=listed: listed)
+        assert content(others.view(study, 9)) == content(Others(20).view(study, 9))

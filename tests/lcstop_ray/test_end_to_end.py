@@ -1,0 +1,206 @@
+"""LCPFNScheduler in real Ray Tune searches, and after a kill in the middle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import ray
+from optuna.trial import TrialState
+from ray import tune
+from ray.tune.result import DEFAULT_METRIC
+from ray.tune.schedulers import ResourceChangingScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from lcstop_ray import STOPPED_FILE, LCPFNScheduler, read_folder
+from tests.lcstop_ray import ray_worker
+from tests.lcstop_ray.ray_worker import TOPS, H
+
+
+def best_possible(top: float) -> float:
+    return ray_worker.accuracy(top, H)
+
+
+# --- one small cluster for the searches that nothing kills ------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ray.init(
+            "local", num_cpus=2, include_dashboard=False, object_store_memory=100_000_000, log_to_driver=False
+        )
+        yield
+        ray.shutdown()
+
+
+def anonymous(config) -> None:
+    for epoch in range(1, H + 1):
+        tune.report({DEFAULT_METRIC: ray_worker.accuracy(config["top"], epoch)})
+
+
+def failing(config) -> None:
+    """Dies once, at epoch 5 of the best trial; without a checkpoint it starts again from 1."""
+    for epoch in range(1, H + 1):
+        if epoch == 5 and config["top"] == 0.92 and not (once := Path(config["folder"], "failed")).exists():
+            once.touch()
+            raise RuntimeError("once")
+        tune.report({"accuracy": ray_worker.accuracy(config["top"], epoch)})
+
+
+def fit(trainable, scheduler, folder, **tune_config) -> tune.ResultGrid:
+    tuner = tune.Tuner(
+        trainable,
+        param_space={"top": tune.grid_search(TOPS[:5]), "folder": str(folder)},
+        tune_config=tune.TuneConfig(scheduler=scheduler, max_concurrent_trials=1, **tune_config),
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=str(folder),
+            stop={"training_iteration": H},
+            failure_config=tune.FailureConfig(max_failures=1),
+        ),
+    )
+    return tuner.fit()
+
+
+@pytest.mark.parametrize(
+    ("trainable", "tune_config", "metric"),
+    [
+        (ray_worker.function, {"metric": "accuracy", "mode": "max", "reuse_actors": True}, "accuracy"),
+        (ray_worker.Class, {"metric": "accuracy", "mode": "max"}, "accuracy"),
+        (anonymous, {"mode": "max", "reuse_actors": True}, DEFAULT_METRIC),
+    ],
+)
+def test_a_search_stops_what_cannot_win(
+    cluster, surrogate, tmp_path, monkeypatch, trainable, tune_config, metric
+):
+    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: surrogate)
+    scheduler = LCPFNScheduler(lower=0, upper=1, min_steps=3)
+    results = fit(trainable, scheduler, tmp_path, **tune_config)
+    steps = {result.config["top"]: result.metrics["training_iteration"] for result in results}
+    assert steps == {0.9: H, 0.1: 3, 0.5: 3, 0.92: H, 0.3: 3}
+    assert scheduler.metric == metric
+    assert scheduler._search.incumbent() == best_possible(0.92)
+    for result in results:
+        assert Path(result.path, STOPPED_FILE).exists() == (steps[result.config["top"]] < H)
+    assert "3 of 5 trials stopped, 15 steps of training_iteration saved" in scheduler.debug_string()
+    recorded = read_folder(tmp_path / "search", metric, "max")
+    assert {trial.curve.params["top"]: trial.curve.cutoff for trial in recorded.trials} == steps
+    reasons = {trial.name: trial.reason for trial in recorded.trials if trial.state == "stopped"}
+    assert reasons == {name: decision.reason for name, decision in scheduler.stops.items()}
+    assert {trial.state for trial in recorded.trials} == {"finished", "stopped"}
+    assert recorded.options == scheduler.config.model_dump()
+
+
+@pytest.mark.slow
+def test_optuna_search_takes_stopped_trials_for_finished_ones(cluster, surrogate, tmp_path, monkeypatch):
+    """As examples/ray_optuna_search.py says: COMPLETE, with the value of the last report."""
+    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: surrogate)
+    scheduler = LCPFNScheduler(policy="published", lower=0, upper=1, min_steps=3)
+    search = OptunaSearch(points_to_evaluate=[{"top": top} for top in TOPS[:5]])
+    tuner = tune.Tuner(
+        ray_worker.function,
+        param_space={"top": tune.uniform(0.05, 0.95)},
+        tune_config=tune.TuneConfig(
+            metric="accuracy",
+            mode="max",
+            num_samples=5,
+            max_concurrent_trials=1,
+            search_alg=search,
+            scheduler=scheduler,
+        ),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), stop={"training_iteration": H}),
+    )
+    tuner.fit()
+    steps = {0.9: H, 0.1: 3, 0.5: 3, 0.92: H, 0.3: 3}
+    assert len(scheduler.stops) == 3
+    seen = search._ot_study.trials
+    # Ray hands over the last report as the trial's value alone.
+    assert {trial.params["top"]: len(trial.intermediate_values) + 1 for trial in seen} == steps
+    assert {trial.state for trial in seen} == {TrialState.COMPLETE}
+    for trial in seen:
+        top = trial.params["top"]
+        assert trial.value == ray_worker.accuracy(top, steps[top])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["failing", "resource_changing"])
+def test_trials_that_start_again(cluster, surrogate, tmp_path, monkeypatch, kind):
+    """After an error, from the first step; with other resources, from a checkpoint."""
+    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: surrogate)
+    base = LCPFNScheduler(lower=0, upper=1, min_steps=3)
+    if kind == "failing":
+        results = fit(failing, base, tmp_path, metric="accuracy", mode="max")
+    else:
+        scheduler = ResourceChangingScheduler(base)
+        results = fit(ray_worker.function_with_checkpoint, scheduler, tmp_path, metric="accuracy", mode="max")
+    assert results.num_errors == 0
+    steps = {result.config["top"]: result.metrics["training_iteration"] for result in results}
+    assert steps == {0.9: H, 0.1: 3, 0.5: 3, 0.92: H, 0.3: 3}
+    for history in base._search.histories.values():
+        assert history.curve.steps.tolist() == list(range(1, len(history.curve) + 1))
+    assert base._search.incumbent() == best_possible(0.92)
+    assert "3 of 5 trials stopped" in base.debug_string()
+
+
+# --- a driver that dies by SIGKILL ------------------------------------------------------------------------
+
+
+def drive(folder: Path, kind: str, action: str, **environment: str) -> int:
+    command = [sys.executable, "-m", "tests.lcstop_ray.ray_worker", str(folder), kind, action]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[2], timeout=250, check=False)  # noqa: S603
+    return done.returncode
+
+
+def judged(folder: Path, action: str) -> list[dict]:
+    return [json.loads(line) for line in (folder / f"judged_{action}.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ray_worker.KINDS)
+def test_killed_and_restored(kind, tmp_path):
+    assert drive(tmp_path, kind, "fit", KILL_AT="0.92:5", PAUSE="0.3") == -signal.SIGKILL
+    assert drive(tmp_path, kind, "restore") == 0
+    before, after = judged(tmp_path, "fit"), judged(tmp_path, "restore")
+    outcome = json.loads((tmp_path / "outcome.json").read_text())
+
+    # All that had ended is known from the first result on, and the incumbent with it.
+    ended = {trial: state for trial, state in after[0]["known"].items() if state != "running"}
+    assert ended.items() <= before[-1]["known"].items()
+    assert {"finished", "stopped"} == set(ended.values())
+    tops = {line["trial"]: line["top"] for line in before}
+    assert after[0]["incumbent"] == max(best_possible(tops[t]) for t in ended if ended[t] == "finished")
+
+    # No trial is judged twice: what had ended is not judged again, and what goes on does so from its
+    # checkpoint (the class at every second epoch, one function at every epoch, the other never).
+    assert not ended.keys() & {line["trial"] for line in after}
+    pairs = [(line["trial"], line["step"]) for line in after]
+    assert len(pairs) == len(set(pairs))
+    assert all(line["curve"] == list(range(1, line["step"] + 1)) for line in after)
+    first = {line["trial"]: line["step"] for line in reversed(after)}
+    last = {line["trial"]: line["step"] for line in before}
+    restarts = {first[trial] for trial in last.keys() & first.keys()}
+    assert restarts
+    assert all(first[trial] <= last[trial] + 1 for trial in last.keys() & first.keys())
+    if kind == "function":
+        assert restarts == {1}
+    else:  # which of its checkpoints Ray had stored when the driver was killed is a matter of timing
+        every = 2 if kind == "class" else 1
+        assert restarts != {1}  # one that it had stored none of begins anew
+        assert all((step - 1) % every == 0 for step in restarts)
+
+    # Nor counted twice: at the end there are as many trials as were asked for, each in one state.
+    assert outcome["errors"] == 0
+    assert len(outcome["states"]) == len(TOPS)
+    assert set(outcome["states"]) == {"finished", "stopped"}
+    stopped = {line["trial"] for line in before + after if line["stop"]}
+    assert outcome["states"].count("stopped") == len(stopped)
+    assert f"{len(stopped)} of {len(TOPS)} trials stopped" in outcome["line"]
+    assert [outcome["steps"][str(top)] for top in (0.9, 0.92, 0.94)] == [H] * 3

@@ -1,0 +1,303 @@
+"""LCPFNScheduler's hooks, called as Ray Tune's controller calls them."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from ray.train._internal.checkpoint_manager import _TrainingResult
+from ray.tune import Checkpoint
+from ray.tune.experiment import Trial
+from ray.tune.result import DEFAULT_METRIC
+
+from lcstop import PrunerConfig, PrunerCore
+from lcstop_ray import LCPFNScheduler
+from tests.lcstop_ray.ray_trials import GO, GOOD, POOR, STOP, H, feed, finish, new_trial, results
+
+
+def test_poor_trials_stop_and_good_ones_do_not(make):
+    scheduler = make()
+    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO] * H  # nothing to compare with yet
+    finish(scheduler)
+    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO, STOP]
+    assert feed(scheduler, new_trial(scheduler), results([0.95] * H)) == [GO] * H
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "val/acc", DEFAULT_METRIC])
+@pytest.mark.parametrize("time_attr", ["training_iteration", "progress"])
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_other_names_and_min_mode_decide_alike(make, metric, time_attr, mode):
+    sign = 1 if mode == "max" else -1
+    scheduler = make(metric=metric, time_attr=time_attr, mode=mode, lower=None, upper=None)
+    names = {"metric": metric, "time_attr": time_attr}
+    finish(scheduler, [sign * v for v in GOOD], **names)
+    assert feed(scheduler, new_trial(scheduler), results([sign * v for v in POOR], **names)) == [GO, STOP]
+
+
+def test_steps_counted_from_0_or_in_seconds(make):
+    scheduler = make(time_attr="t", horizon=H)
+    finish(scheduler, start=0, time_attr="t")
+    assert feed(scheduler, new_trial(scheduler), results(POOR, start=0, time_attr="t")) == [GO, STOP]
+    seconds = [{"t": 0.4 * i, "accuracy": v} for i, v in enumerate(POOR, 1)]
+    assert feed(scheduler, new_trial(scheduler), seconds) == [GO] * 4 + [STOP]  # min_steps=2 is 2 seconds
+
+
+@pytest.mark.parametrize(
+    ("given", "passed", "accepted", "metric", "mode"),
+    [
+        ((None, None), ("acc", "max"), True, "acc", "max"),
+        (("acc", "max"), (None, None), True, "acc", "max"),
+        (("acc", "max"), ("acc", None), False, "acc", "max"),
+        (("acc", "max"), (None, "min"), False, "acc", "max"),
+        (("acc", None), (None, "min"), True, "acc", "min"),
+        ((None, None), (None, "min"), True, DEFAULT_METRIC, "min"),
+        ((None, "max"), (None, None), True, DEFAULT_METRIC, "max"),
+        ((None, None), (None, None), True, None, None),
+    ],
+)
+def test_search_properties_are_taken_as_rays_own_schedulers_take_them(given, passed, accepted, metric, mode):
+    from ray.tune.schedulers import ASHAScheduler
+
+    ours, theirs = LCPFNScheduler(metric=given[0], mode=given[1], horizon=H), ASHAScheduler("t", *given)
+    for scheduler in (ours, theirs):
+        assert scheduler.set_search_properties(*passed, stop={"t": 5}, num_samples=3) is accepted
+        assert (scheduler.metric, scheduler._mode) == (metric, mode)
+    if metric is None:
+        for scheduler in (ours, theirs):
+            with pytest.raises(ValueError, match="metric"):
+                scheduler.on_trial_add(None, new_trial())
+
+
+def test_horizon_from_the_stop_rule():
+    scheduler = LCPFNScheduler("epoch", "acc", "max", confidence=0.9)
+    assert scheduler.config is None
+    assert scheduler.set_search_properties(None, None, stop={"epoch": 30, "acc": 1.0})
+    assert (scheduler.config.horizon, scheduler.config.confidence) == (30, 0.9)
+    scheduler.on_trial_add(None, new_trial())
+    given = LCPFNScheduler("epoch", "acc", "max", horizon=20)
+    given.set_search_properties(None, None, stop={"epoch": 30})
+    assert given.config.horizon == 20
+
+
+@pytest.mark.parametrize("stop", [None, {"other": 3}, lambda trial_id, result: False])
+def test_without_a_horizon_the_error_says_what_to_pass(stop):
+    scheduler = LCPFNScheduler("epoch", "acc", "max")
+    scheduler.set_search_properties(None, None, stop=stop)
+    with pytest.raises(ValueError, match=r"'epoch'.*pass horizon=\.\.\., or stop=\{'epoch': \.\.\.\}"):
+        scheduler.on_trial_add(None, new_trial())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"mode": "maximum"}, {"horizon": 0.5}, {"confidence": 1.0}, {"surrogate": "oracle"}, {"min_steps": 0}],
+)
+def test_mistakes_raise_at_construction(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        LCPFNScheduler(**options)
+
+
+def test_mistakes_of_the_search_raise_before_it_starts():
+    with pytest.raises(ValueError, match="min_steps"):
+        LCPFNScheduler(min_steps=20).set_search_properties("acc", "max", stop={"training_iteration": 10})
+    with pytest.raises(ValueError, match="mode"):
+        LCPFNScheduler().set_search_properties("acc", "maximum")
+
+
+def test_from_yaml_takes_the_same_files_as_the_optuna_pruner(tmp_path):
+    path = tmp_path / "pruner.yaml"
+    path.write_text("horizon: 30\nconfidence: 0.9\npatience: 2\n")
+    scheduler = LCPFNScheduler.from_yaml(path, "epoch", metric="loss", mode="min")
+    assert scheduler.config == PrunerConfig.from_yaml(path)
+    assert (scheduler.metric, scheduler._mode, scheduler._time_attr) == ("loss", "min", "epoch")
+    path.write_text("horizont: 30\n")
+    with pytest.raises(ValueError, match="horizont"):
+        LCPFNScheduler.from_yaml(path)
+
+
+def test_every_option_is_a_keyword_with_the_default_of_the_config():
+    assert LCPFNScheduler(horizon=H).config == PrunerConfig(horizon=H)
+    changed = PrunerConfig(
+        horizon=H, policy="published", preset="safe", use_params=False, confidence=0.8, min_steps=3,
+        interval_steps=4, n_startup_trials=5, patience=6, target="final", diverged_after=7, lower=0, upper=1,
+        min_gain=0.01,
+    )  # fmt: skip
+    assert LCPFNScheduler(**changed.model_dump()).config == changed
+
+
+def test_last_result_that_only_on_trial_complete_sees_is_recorded_once(make):
+    scheduler, trial = make(), None
+    trial = new_trial(scheduler)
+    reports = results(GOOD)
+    for result in reports[:-1]:
+        scheduler.on_trial_result(None, trial, result)
+    assert scheduler._search.incumbent() is None
+    for _ in range(2):  # a function that returns repeats its last result
+        scheduler.on_trial_complete(None, trial, reports[-1])
+    (curve,) = scheduler._search.view().finished
+    assert curve.values.tolist() == GOOD
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+def test_stopped_trials_never_finish(make):
+    scheduler = make()
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    assert feed(scheduler, trial, results(POOR))[-1] == STOP
+    scheduler.on_trial_complete(None, trial, {"training_iteration": 3, "accuracy": 0.99})
+    view = scheduler._search.view()
+    assert (len(view.finished), len(view.unfinished)) == (1, 1)
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+def test_results_buffered_behind_a_stop_are_not_judged(make, surrogate):
+    scheduler = make()
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    feed(scheduler, trial, results(POOR))
+    judged = len(surrogate.calls)
+    assert scheduler.on_trial_result(None, trial, results([0.99], start=3)[0]) == STOP
+    assert scheduler.on_trial_result(None, trial, {"training_iteration": 4}) == STOP
+    assert len(surrogate.calls) == judged
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+def retry(scheduler, trial, checkpoint_step=None) -> None:
+    trial.set_status(Trial.ERROR)
+    scheduler.on_trial_error(None, trial)
+    if checkpoint_step is not None:
+        checkpoint = _TrainingResult(Checkpoint("/nowhere"), {"training_iteration": checkpoint_step})
+        trial.run_metadata.checkpoint_manager._latest_checkpoint_result = checkpoint
+    trial.set_status(Trial.PENDING)
+    scheduler.on_trial_add(None, trial)
+
+
+@pytest.mark.parametrize(("checkpoint", "kept", "start"), [(None, 0, 1), (3, 3, 4), (5, 5, 6)])
+def test_a_retried_trial_goes_on_from_its_checkpoint(make, checkpoint, kept, start):
+    scheduler = make()
+    trial = new_trial(scheduler)
+    feed(scheduler, trial, results([0.5] * 5))
+    retry(scheduler, trial, checkpoint)
+    again = [0.6] * 2
+    feed(scheduler, trial, results(again, start=start))
+    (curve,) = scheduler._search.view().unfinished
+    assert curve.values.tolist() == [0.5] * kept + again
+    assert curve.steps.tolist() == list(range(1, start + 2))
+
+
+@pytest.mark.parametrize("checkpoint", [None, 5])
+def test_a_function_that_ignores_its_checkpoint_replaces_its_curve(make, checkpoint):
+    scheduler = make()
+    trial = new_trial(scheduler)
+    feed(scheduler, trial, results([0.5] * 5))
+    retry(scheduler, trial, checkpoint)
+    feed(scheduler, trial, results([0.6] * 2))
+    (curve,) = scheduler._search.view().unfinished
+    assert curve.values.tolist() == [0.6, 0.6]
+
+
+def test_failed_trials_are_left_out(make):
+    scheduler = make()
+    finish(scheduler)
+    failed = new_trial(scheduler)
+    feed(scheduler, failed, results([0.95] * 5))
+    scheduler.on_trial_error(None, failed)
+    view = scheduler._search.view()
+    assert (len(view.finished), len(view.unfinished)) == (1, 0)
+    retry(scheduler, failed)
+    feed(scheduler, failed, results([0.95] * H))
+    assert scheduler._search.incumbent() == 0.95
+
+
+def test_trials_that_never_report_change_nothing(make):
+    scheduler = make()
+    silent, removed = new_trial(scheduler), new_trial(scheduler)
+    scheduler.on_trial_complete(None, silent, {"trial_id": silent.trial_id})
+    scheduler.on_trial_remove(None, removed)
+    assert not len(scheduler._search.view().finished)
+    assert scheduler._search.incumbent() is None
+
+
+BAD = [
+    {},
+    {"training_iteration": 2},
+    {"accuracy": 0.1},
+    {"training_iteration": 2, "accuracy": None},
+    {"training_iteration": None, "accuracy": 0.1},
+    {"training_iteration": 2, "accuracy": "0.1"},
+    {"training_iteration": "2", "accuracy": 0.1},
+    {"training_iteration": 2, "accuracy": float("nan")},
+    {"training_iteration": 2, "accuracy": float("inf")},
+    {"training_iteration": float("nan"), "accuracy": 0.1},
+    {"training_iteration": float("inf"), "accuracy": 0.1},
+    {"training_iteration": -1, "accuracy": 0.1},
+    {"training_iteration": 2, "accuracy": [0.1, 0.2]},
+    {"training_iteration": 2, "accuracy": {"nested": 0.1}},
+    {"training_iteration": 2, "accuracy": np.array([0.1, 0.2])},
+    {"training_iteration": 2, "accuracy": torch.tensor([0.1, 0.2])},
+    {"training_iteration": 2, "accuracy": 0.1 + 2j},
+    {"training_iteration": 2, "accuracy": 10**400},
+]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=str)
+def test_bad_results_go_on_are_counted_and_logged_once(make, bad, caplog):
+    scheduler = make()
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    for _ in range(2):
+        assert scheduler.on_trial_result(None, trial, bad) == GO
+    assert scheduler._search.n_unusable == 2
+    assert len(caplog.records) == 1
+    assert trial.trial_id in caplog.text
+    assert "2 results without a finite value" in scheduler.debug_string()
+    assert feed(scheduler, trial, results(POOR)) == [GO, STOP]  # judged by what it reports next
+    other = new_trial(scheduler)
+    scheduler.on_trial_complete(None, other, bad)
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+@pytest.mark.parametrize("scalar", [np.float32, np.float64, torch.tensor, lambda v: np.array(v)])
+def test_scalars_of_numpy_and_torch_are_numbers(make, scalar):
+    scheduler = make()
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    reports = [{"training_iteration": np.int64(i), "accuracy": scalar(v)} for i, v in enumerate(POOR, 1)]
+    assert feed(scheduler, trial, reports) == [GO, STOP]
+    assert scheduler._search.n_unusable == 0
+
+
+def test_diverged_trials_stop_and_never_hold_the_incumbent(make):
+    scheduler = make(diverged_after=3)
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    nans = results([0.5, math.nan, math.inf, math.nan, 0.9])
+    assert feed(scheduler, trial, nans) == [GO, GO, GO, STOP]
+    infinite = new_trial(scheduler)
+    scheduler.on_trial_complete(None, infinite, {"training_iteration": H, "accuracy": math.inf})
+    assert scheduler._search.incumbent() == GOOD[-1]
+
+
+class Broken:
+    def forecast(self, *args, **kwargs):
+        raise RuntimeError("no forecast today")
+
+
+def test_nothing_that_fails_reaches_rays_event_loop(make, caplog, monkeypatch):
+    scheduler = make()
+    scheduler._core = PrunerCore(scheduler.config, Broken())
+    finish(scheduler)
+    trial = new_trial(scheduler)
+    assert feed(scheduler, trial, results(POOR[:5])) == [GO] * 5
+    assert caplog.text.count("no forecast today") == 1
+    monkeypatch.setattr(scheduler._search, "view", lambda **_: 1 / 0)
+    assert feed(scheduler, trial, results(POOR[:5])) == [GO] * 5
+    assert caplog.text.count("ZeroDivisionError") == 1
+
+
+def test_a_surrogate_that_does_not_load_stops_nothing(caplog, monkeypatch):
+    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: 1 / 0)
+    scheduler = LCPFNScheduler(horizon=H)
+    assert scheduler.set_search_properties("accuracy", "max")
+    finish(scheduler)
+    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO] * H
+    assert caplog.text.count("ZeroDivisionError") == 1

@@ -1,0 +1,35 @@
+"""The package as a whole: what importing it loads, and what the command says."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import lcstop
+from lcstop.commands.app import app
+
+
+def test_importing_lcstop_loads_no_framework():
+    code = (
+        "import sys, lcstop; "
+        "print([m for m in ('torch', 'optuna', 'ray', 'matplotlib', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.strip() == "[]"
+
+
+def test_version():
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.stdout == f"lcstop {lcstop.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "missing.yaml"], ["demo", "--trials=0"], ["no-such-command"]]
+)
+def test_user_mistakes_are_one_line_and_exit_code_2(arguments):
+    command = [sys.executable, "-c", "from lcstop.commands.app import main; main()", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert arguments[-1].split("=")[0] in done.stderr

@@ -1,0 +1,120 @@
+"""What is handed out: the wheel, the sdist, the package for OptunaHub, the citation."""
+
+import json
+import re
+import runpy
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import optuna
+import pytest
+import yaml
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
+
+import lcstop
+from lcstop_optuna import LCPFNPruner
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The built wheel, opened."""
+    (path,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path_factory.mktemp("wheel")))
+    with zipfile.ZipFile(path) as opened:
+        yield opened
+
+
+def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel):
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert tops == {"lcstop", "lcstop_optuna", "lcstop_ray", f"lcstop-{lcstop.__version__}.dist-info"}
+    assert not [name for name in wheel.namelist() if "test" in Path(name).name]
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel):
+    folders = {"lcstop": "lcstop", "lcstop_optuna": "integrations/lcstop_optuna"}
+    folders["lcstop_ray"] = "integrations/lcstop_ray"
+    expected = {
+        f"{package}/{path.relative_to(ROOT / folder).as_posix()}"
+        for package, folder in folders.items()
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    built = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert built == expected
+    assert {f"lcstop/weights/{name}.safetensors" for name in ("lcpfn", "study")} < built
+    assert {"lcstop/py.typed", "lcstop_optuna/py.typed", "lcstop_ray/py.typed"} < built
+
+
+def test_the_wheel_is_small_and_says_what_it_needs(wheel):
+    assert sum(entry.compress_size for entry in wheel.infolist()) < 10e6
+    (metadata,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+    lines = wheel.read(metadata).decode().split("\n\n")[0].splitlines()
+    assert "Requires-Python: >=3.10" in lines
+    alone = [line for line in lines if line.startswith("Requires-Dist:") and "extra ==" not in line]
+    names = {re.match(r"Requires-Dist: ([\w-]+)", line)[1] for line in alone}
+    assert names == {"numpy", "pydantic", "pyyaml", "rich", "safetensors", "scipy", "torch", "typer"}
+
+
+def test_the_sdist_holds_what_the_tests_read(tmp_path):
+    (path,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path))
+    with tarfile.open(path) as opened:
+        names = {name.split("/", 1)[1] for name in opened.getnames()}
+    assert {"README.md", "Makefile", "constraints.txt", "tests/surrogates/reference.json"} < names
+    assert {"configs/optuna.yaml", "docs/benchmark.md", "packaging/hub/README.md"} < names
+    assert not [name for name in names if "__pycache__" in name or name.startswith((".venv", "runs/"))]
+
+
+@pytest.fixture
+def registry(tmp_path):
+    write = runpy.run_path(str(ROOT / "packaging" / "make_optunahub.py"))["write"]
+    assert write(tmp_path) == tmp_path / "package" / "pruners" / "lcpfn"
+    return tmp_path / "package"
+
+
+def test_optunahub_gets_the_files_that_its_registry_asks_for(registry):
+    folder = registry / "pruners" / "lcpfn"
+    assert {path.name for path in folder.iterdir()} == {"__init__.py", "LICENSE", "README.md", "example.py"}
+    assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    front, body = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)[1:]
+    fields = yaml.safe_load(front)
+    assert set(fields) == {"author", "title", "description", "tags", "optuna_versions", "license"}
+    assert "pruner" in fields["tags"]
+    assert fields["optuna_versions"] == [optuna.__version__]
+    assert [line for line in body.splitlines() if line.startswith("## ")] == [
+        f"## {name}" for name in ("Abstract", "Class or Function Names", "Installation", "Example", "Others")
+    ]
+    for name, default in LCPFNPruner.__init__.__kwdefaults__.items():
+        assert f"{name}={default!r}" in body
+    assert (folder / "example.py").read_text(encoding="utf-8") in body
+
+
+def test_optunahub_loads_the_pruner(registry, monkeypatch):
+    # What optunahub.load_local_module does; optunahub itself would bring GitPython and PyGithub with it.
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    file = registry / "pruners" / "lcpfn" / "__init__.py"
+    spec = spec_from_file_location("optunahub_registry.package.pruners.lcpfn", file)
+    module = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    assert module.__all__ == ["LCPFNPruner"]
+    assert module.LCPFNPruner is LCPFNPruner
+
+
+def test_the_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == lcstop.__version__
+    assert citation["authors"] == [{"name": "The lcstop authors"}]
+    (paper,) = citation["references"]
+    assert json.dumps(paper["identifiers"]).count("2310.20447") == 1
+
+
+def test_the_sessions_and_the_metadata_name_the_same_pythons():
+    metadata = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    named = re.findall(r"Python :: (3\.\d+)", metadata)
+    sessions = re.search(r"^PYTHONS = (.*)$", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
+    assert yaml.safe_load(sessions[1]) == named

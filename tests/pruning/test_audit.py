@@ -1,0 +1,302 @@
+"""The audit: who is chosen, what is learned from them, when the pruner becomes more careful, shadow mode."""
+
+import logging
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
+from lcstop.benchmark.lcstop_rule import CorePolicy
+from lcstop.benchmark.settings import Study
+from lcstop.pruning.audit import FEWEST_STOPS, Audit, clopper_pearson, is_audited
+from lcstop.pruning.decision import Mark, Spared
+from lcstop.simulation.loop import Action, replay
+from tests.conftest import NormalSurrogate
+from tests.ranking import study_trials
+from tests.simulation.replay_tasks import random_task, run, study_of
+
+H = 10
+GOOD = Curve(range(1, H + 1), np.linspace(0.5, 0.9, H), H)
+POOR = Curve(range(1, 4), [0.1, 0.1, 0.1], H)
+
+STABLE = [38, 41, 99]
+"""Numbers below 100 that 5 % chooses: running studies must not be audited otherwise after an update."""
+
+
+def chosen(names, share: float) -> list:
+    return [
+        name for name in names if is_audited(StudyView("maximize", judged=str(name), n_stopped=99), share)
+    ]
+
+
+def spared(won: bool, finished: bool = True) -> Spared:
+    values = [0.1, 0.1, 0.95 if won else 0.2]
+    return Spared(Curve([1, 2, 3], values, 3), Mark(2.0, 0.9, "audit", "poor"), finished)
+
+
+def view(won: int = 0, n: int = 0, n_stopped: int = 99, name: str | None = "7", **changes) -> StudyView:
+    ended = [spared(i < won) for i in range(n)]
+    return replace(StudyView("maximize", [GOOD], [], name, n_stopped, ended), **changes)
+
+
+def core(surrogate, **options) -> PrunerCore:
+    given = {"horizon": H, "policy": "published", "lower": 0, "upper": 1}
+    return PrunerCore(PrunerConfig(**{**given, **options}), surrogate)
+
+
+# --- who is chosen ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.3])
+@pytest.mark.parametrize("name", ["{}", "9f1c2_{:05d}"])
+def test_the_share_is_right_and_the_choice_has_no_pattern(share, name):
+    n = 10_000
+    numbers = chosen([name.format(i) for i in range(n)], share)
+    assert abs(len(numbers) - share * n) < 4 * math.sqrt(share * (1 - share) * n)
+    # Neighbours are chosen independently of each other.
+    places = np.isin([name.format(i) for i in range(n)], numbers)
+    assert abs(np.corrcoef(places[1:], places[:-1])[0, 1]) < 4 / math.sqrt(n)
+
+
+def test_the_choice_is_the_same_everywhere_and_a_greater_share_adds_to_it():
+    assert chosen(range(100), 0.05) == STABLE
+    assert set(STABLE) < set(chosen(range(100), 0.2))
+    assert chosen(range(100), 0.0) == []
+    assert chosen(range(100), 1.0) == list(range(100))
+
+
+def test_nobody_is_chosen_before_ten_stops_nor_without_a_name(surrogate):
+    judge = core(surrogate, audit=1.0).judge
+    assert [judge(POOR, view(n_stopped=n)).stop for n in (0, 9, 10, 11)] == [True, True, False, False]
+    assert FEWEST_STOPS == 10
+    assert judge(POOR, view(name=None)).stop
+
+
+# --- one that is chosen -----------------------------------------------------------------------------------
+
+
+def test_an_audited_trial_goes_on_at_every_judgement_and_says_so(surrogate):
+    audited, alone = core(surrogate, audit=1.0), core(surrogate, audit=0)
+    for n in range(2, H):
+        trial = Curve(range(1, n + 1), [0.1] * n, H)
+        decision, stop = audited.judge(trial, view()), alone.judge(trial, view())
+        assert stop.stop
+        assert (decision.stop, decision.says_stop, decision.spared) == (False, True, "audit")
+        assert decision.reason == f"{stop.reason}; audited, so it goes on"
+        assert decision.mark == Mark(n, 0.9, "audit", decision.reason)
+        assert replace(decision, stop=True, spared=None, to_beat=None, reason=stop.reason) == stop
+
+
+def test_who_would_go_on_anyway_is_not_audited(surrogate):
+    decision = core(surrogate, audit=1.0).judge(Curve([1, 2], [0.9, 0.95], H), view())
+    assert (decision.stop, decision.spared, decision.mark) == (False, None, None)
+
+
+def test_a_diverged_trial_is_stopped_and_counts_as_no_winner(surrogate):
+    c = core(surrogate, audit=1.0)
+    diverged = Curve([1, 2, 3, 4], [0.1, *[math.nan] * 3], H)
+    assert c.judge(diverged, view()).stop
+    mark = Mark(2.0, 0.9, "audit", "")
+    assert c.audit(view(spared=[Spared(diverged, mark, False), Spared(POOR, mark, False)])).n == 1
+
+
+def test_impossible_values_win_nothing(surrogate):
+    jumps = Spared(Curve([1, 2], [0.1, 55.0], H), Mark(1.0, 0.9, "audit", ""), True)
+    study = view(spared=[jumps])
+    assert (core(surrogate).audit(study).n, core(surrogate, upper=None).audit(study).won) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "to_beat", "best", "final"),
+    [
+        ([0.1, 0.95, 0.3], 0.9, True, False),
+        ([0.1, 0.2, 0.95], 0.9, True, True),
+        ([0.1, 0.2, 0.9], 0.9, False, False),  # level is not better
+        ([0.95, 0.2, 0.3], 0.9, False, False),  # what was before the stop does not count
+        ([0.1, 0.95, math.nan], 0.9, True, False),
+        ([0.1, math.nan, math.nan], None, False, False),
+        ([0.1, 0.05, 0.05], None, True, True),  # nobody had finished
+        ([0.1], 0.9, False, False),
+    ],
+)
+def test_who_would_have_won(values, to_beat, best, final):
+    for sign, direction in ((1, "maximize"), (-1, "minimize")):
+        curve = Curve(range(1, len(values) + 1), sign * np.array(values), 3)
+        one = Spared(curve, Mark(1.0, None if to_beat is None else sign * to_beat, "audit", ""), True)
+        assert (one.won(direction, "best"), one.won(direction, "final")) == (best, final)
+
+
+class Watched(CorePolicy):
+    """Keeps, for each trial that would be stopped, whether the benchmark counts that as wrong."""
+
+    def __init__(self, core, study):
+        super().__init__(core, study)
+        self.truth, self.best, self.best_final = {}, -math.inf, -math.inf
+
+    def report(self, trial, step, value):
+        task, row = self._study.task, self._study.order[trial]
+        self.best = max(self.best, task.gains[row, step - 1])
+        action = super().report(trial, step, value)
+        if (trial in self._marks or action is Action.STOP) and trial not in self.truth:
+            final = task.final_gains[row] > self.best_final
+            self.truth[trial] = bool(task.to_come[row, step] > self.best), bool(final)
+        if step == task.lengths[row]:
+            self.best_final = max(self.best_final, task.final_gains[row])
+        return action
+
+
+@pytest.mark.parametrize("target", ["best", "final"])
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_an_outcome_is_what_the_benchmark_counts_as_a_wrong_stop(surrogate, target, direction, workers):
+    surrogate.sigma = 0.001
+    task = random_task(n_trials=25, n_steps=10, direction=direction)
+    config = PrunerConfig(horizon=10, policy="published", target=target, shadow=True, interval_steps=2)
+    policy = Watched(PrunerCore(config, surrogate), study_of(task))
+    assert run(task, policy, workers=workers, budget=250).killed == 0
+    found = {trial: policy._ended[trial] for trial in policy._marks}
+    won = {
+        trial: Spared(curve, policy._marks[trial], True).won(direction, target)
+        for trial, curve in found.items()
+    }
+    assert won == {trial: truth[target == "final"] for trial, truth in policy.truth.items()}
+    assert 0 < sum(won.values()) < len(won)
+    audit = policy._core.audit(policy._view(-1))
+    assert (audit.n, audit.won) == (len(won), sum(won.values()))
+
+
+# --- what is learned --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("truth", [0.02, 0.1, 0.4])
+def test_the_estimate_is_unbiased_and_its_interval_holds(truth):
+    """200 studies with 200 would-be stops each, of which an audit sees 5 %."""
+    rng = np.random.default_rng(0)
+    shares, held = [], 0
+    for study in range(200):
+        names = chosen([f"{study}_{i}" for i in range(200)], 0.05)
+        audit = Audit(len(names), int(rng.binomial(len(names), truth)), 0.95)
+        shares.append(audit.won / audit.n)
+        low, high = audit.interval
+        held += low <= truth <= high
+    assert abs(np.mean(shares) - truth) < 4 * np.std(shares) / math.sqrt(len(shares))
+    assert held >= 0.95 * 200
+
+
+def test_audited_trials_of_replays_are_a_fair_sample_of_all_would_be_stops():
+    """What the audits of many replays estimate is what the whole record of the task knows."""
+    task, coarse = random_task(n_trials=60, n_steps=10), NormalSurrogate()
+    coarse.BORDERS = np.array([-1.0, *np.linspace(0, 1, 101), 2.0])
+    config = PrunerConfig(horizon=10, policy="published", min_steps=3, interval_steps=4, audit=0.3)
+    truth, n, won = list[bool](), 0, 0
+    for number in range(25):
+        policy = Watched(PrunerCore(config, coarse), study_of(task, number))
+        run(task, policy, number, budget=600)
+        truth += [best for best, _ in policy.truth.values()][FEWEST_STOPS:]
+        audit = policy._core.audit(policy._view(-1))
+        n, won = n + audit.n, won + audit.won
+    assert 0.2 * len(truth) < n < 0.4 * len(truth)
+    assert won > 3
+    low, high = clopper_pearson(won, n)
+    assert low <= np.mean(truth) <= high
+
+
+# --- more careful -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("won", "n", "careful"),
+    [
+        (0, 0, 0.95),
+        (0, 100, 0.95),
+        (1, 1, 0.95),  # the lower end is 0.025
+        (2, 6, 0.95),  # 0.043
+        (2, 5, 0.975),  # 0.053
+        (2, 2, 0.9875),  # 0.158, more than three times what is asked for
+        (5, 5, 0.996875),  # 0.478
+        (3, 60, 0.95),
+    ],
+)
+def test_confidence_moves_half_way_to_one_for_each_doubling_of_the_lower_end(won, n, careful):
+    audit = Audit(n, won, 0.95)
+    assert audit.careful == pytest.approx(careful, abs=1e-12)
+    low, risk = audit.interval[0], 1 - audit.confidence
+    assert (low > risk) == (audit.careful > audit.confidence)
+    if low > risk:  # never less careful than the measured share asks for, nor twice as careful
+        assert 0.5 * risk * risk / low <= 1 - audit.careful <= risk * risk / low
+
+
+@pytest.mark.parametrize("policy", ["study", "published"])
+def test_a_pruner_whose_audits_win_asks_for_less_and_says_so(surrogate, policy, caplog):
+    c = study_trials.core(policy=policy, audit=0)
+    study = replace(study_trials.view(), n_stopped=40)
+    trials = [
+        study_trials.curves([top], study_trials.H, seed=2)[0].first(7) for top in np.linspace(0.1, 0.9, 9)
+    ]
+    warned = replace(study, spared=[spared(True)] * 8)
+    with caplog.at_level(logging.WARNING, "lcstop"):
+        plain = [c.judge(trial, study) for trial in trials]
+        careful = [c.judge(trial, warned) for trial in trials]
+    assert len(caplog.records) == 1
+    assert "from now on judged at confidence 0.99687" in caplog.text
+    assert "8 of 8 audited trials would have been wrongly stopped" in caplog.text
+    assert sum(d.stop for d in careful) < sum(d.stop for d in plain)
+    for before, after in zip(plain, careful, strict=True):
+        assert before.p_beat == after.p_beat
+        assert not (after.stop and not before.stop)
+        said = "; at confidence 0.996875, since 8 of 8 audited trials would have been wrongly stopped (100 %"
+        if after.p_beat is not None:
+            assert said in after.reason
+            assert said not in before.reason
+    assert [c.judge(trial, study) for trial in trials] == plain  # nothing is remembered
+
+
+def test_the_record_alone_decides_in_any_order(surrogate):
+    study = view(won=3, n=9)
+    turned = replace(study, spared=study.spared[::-1])
+    one, other = core(surrogate, audit=0.5), core(surrogate, audit=0.5)
+    assert one.judge(POOR, study) == other.judge(POOR, turned)
+    assert one.audit(study) == Audit(9, 3, 0.95)
+
+
+def test_what_is_said_of_an_audit():
+    assert str(Audit(0, 0, 0.95)) == "no audited trial has ended"
+    assert Audit(0, 0, 0.95).as_dict()["share"] is None
+    found = Audit(40, 1, 0.9).as_dict()
+    assert (found["audited"], found["wrong"], found["share"], found["confidence"]) == (40, 1, 0.025, 0.9)
+    assert (round(found["low"], 5), round(found["high"], 4)) == (0.00063, 0.1316)
+
+
+@pytest.mark.parametrize(
+    "content", [None, [], {}, {"step": 1}, "text", {**Mark(1, None, "audit", "").to_json(), "kind": "?"}]
+)
+def test_a_damaged_mark_is_none(content):
+    assert Mark.from_json(content) is None
+
+
+# --- shadow mode ------------------------------------------------------------------------------------------
+
+
+def test_shadow_mode_stops_nothing_and_tells_everything(surrogate):
+    shadow, real = core(surrogate, shadow=True), core(surrogate, audit=0)
+    for trial in (POOR, Curve([1, 2, 3], [math.nan] * 3, H), GOOD.first(3), Curve([1, 2], [0.89, 0.95], H)):
+        for study in (view(n_stopped=0), view(won=1, n=1, name=None)):
+            decision, would = shadow.judge(trial, study), real.judge(trial, study)
+            assert not decision.stop
+            assert decision.says_stop == would.stop
+            assert decision.reason == would.reason + "; in shadow mode, so it goes on" * would.stop
+    assert shadow.judge(POOR, view()).mark == Mark(3, 0.9, "shadow", shadow.judge(POOR, view()).reason)
+
+
+def test_a_replay_in_shadow_mode_runs_everything(surrogate):
+    task = random_task(n_trials=30, n_steps=10)
+    policy = CorePolicy(
+        PrunerCore(PrunerConfig(horizon=10, shadow=True, policy="published"), surrogate),
+        Study(task, task.order(0).tolist(), "best", "shadow"),
+    )
+    outcome = replay(task, 0, 0, policy, 1, 300)
+    seen = policy._view(-1)
+    assert (outcome.killed, outcome.epochs, len(seen.finished)) == (0, 300, 30)
+    assert len(seen.spared) > 5

@@ -1,0 +1,155 @@
+"""PrunerCore: winners that it must not stop, failures that it must survive, determinism."""
+
+import logging
+import math
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
+from tests.conftest import NormalSurrogate
+from tests.pruning.test_core import GOOD, STUDY, H, core, curve
+
+
+class Broken:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def forecast(self, curves, at, scale, study=()):
+        if self.error:
+            raise self.error
+        forecast = NormalSurrogate().forecast(curves, at, scale)
+        forecast.bars.log_mass[:] = np.nan
+        return forecast
+
+
+@pytest.mark.parametrize("surrogate", [Broken(RuntimeError("no memory")), Broken()])
+def test_a_failing_forecast_lets_the_trial_go_on_and_is_logged_once(surrogate, caplog):
+    c = core(surrogate)
+    with caplog.at_level(logging.WARNING, "lcstop"):
+        decisions = [c.decide(curve(0.1, 0.1, 0.1), STUDY) for _ in range(5)]
+    assert not any(d.stop for d in decisions)
+    assert decisions[0].reason.startswith("goes on, not judged: ")
+    assert len(caplog.records) == 1
+
+
+def test_a_value_outside_the_bounds_concerns_its_own_trial_alone(caplog):
+    with caplog.at_level(logging.WARNING, "lcstop"):
+        decision = core().decide(curve(0.5, -3.0, 0.6), STUDY)
+    assert not decision.stop
+    assert "outside the bounds [0.0, 1.0]" in decision.reason
+    percent = curve(50.0, 93.0)
+    study = StudyView("maximize", finished=[GOOD, percent], unfinished=[percent])
+    assert core().decide(curve(0.3, 0.4, 0.5), study) == core().decide(curve(0.3, 0.4, 0.5), STUDY)
+
+
+@pytest.mark.parametrize("ratio", [10, 1e3, 1e6])
+@pytest.mark.parametrize("bounds", [{"lower": None, "upper": None}, {"lower": 0, "upper": None}])
+@pytest.mark.parametrize("policy", ["study", "published"])
+def test_half_the_loss_of_the_incumbent_at_every_step_is_never_stopped(ratio, bounds, policy):
+    """Near a bound the whole difference may be less than a bin of the forecast, on a careless scale."""
+    horizon = 50
+    steps = np.arange(1, horizon + 1)
+    incumbent = ratio * steps ** (-np.log(ratio) / np.log(horizon))  # a power law down to 1
+    done = Curve(steps, incumbent, horizon)
+    c = PrunerCore(PrunerConfig(horizon=horizon, policy=policy, **bounds))
+    study = StudyView("minimize", finished=[done])
+    for n in (5, 10, 20, 40):
+        assert not c.judge(Curve(steps[:n], incumbent[:n] / 2, horizon), study).stop
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-5, 2e-3])
+@pytest.mark.parametrize("steps_between", [1, 5])
+@pytest.mark.parametrize("policy", ["study", "published"])
+def test_a_first_trial_that_never_learned_does_not_stop_those_that_do(noise, steps_between, policy):
+    """Its flat curve must not become the whole scale on which others are seen."""
+    horizon, rng = 20, np.random.default_rng(0)
+    dead = Curve(range(1, horizon + 1), 2.3026 + noise * rng.standard_normal(horizon), horizon)
+    c = PrunerCore(PrunerConfig(horizon=horizon, policy=policy, interval_steps=steps_between))
+    values = 0.4 + 2.4 * np.exp(-np.arange(horizon) / 4)  # starts worse than the dead trial
+    for n in range(1, horizon):
+        assert not c.decide(Curve(range(1, n + 1), values[:n], horizon), StudyView("minimize", [dead])).stop
+
+
+@pytest.mark.parametrize("top", [0.99, 0.998, 0.9995])
+@pytest.mark.parametrize("policy", ["study", "published"])
+def test_a_winner_near_the_bound_of_accuracy_is_not_stopped(top, policy):
+    horizon = 50
+    steps = np.arange(1, horizon + 1)
+
+    def rising(to: float, n: int) -> Curve:
+        return Curve(steps[:n], (to - 0.9 * np.exp(-steps / 3))[:n], horizon)
+
+    c = PrunerCore(PrunerConfig(horizon=horizon, policy=policy, lower=0, upper=1))
+    study = StudyView("maximize", finished=[rising(top, horizon)])
+    for n in (5, 10, 20, 40):
+        assert not c.judge(rising(top + (1 - top) / 2, n), study).stop
+
+
+def test_the_prediction_in_words_stays_within_the_bounds():
+    decision = core(NormalSurrogate(sigma=0.3)).decide(curve(0.7, 0.8, 0.89), STUDY)
+    assert decision.interval[1] == 1.0
+
+
+def test_decisions_are_the_same_after_pickling_and_in_any_order():
+    c = PrunerCore(PrunerConfig(horizon=H))
+    trials = [curve(*np.linspace(0.1, top, 5)) for top in (0.2, 0.5, 0.8, 0.89)]
+    first = [c.decide(trial, STUDY) for trial in trials]
+    again = [pickle.loads(pickle.dumps(c)).decide(trial, STUDY) for trial in reversed(trials)]  # noqa: S301
+    assert first == again[::-1]
+
+
+values = st.one_of(st.floats(), st.sampled_from([1e30, 1e-30, -1e30, 1e308, -1e308, 0.0, math.nan, math.inf]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(values, max_size=8), max_size=4),
+    st.lists(values, min_size=1, max_size=8),
+    st.sampled_from(["maximize", "minimize"]),
+    st.sampled_from([None, 0.0]),
+    st.sampled_from(["study", "published"]),
+)
+def test_whatever_trials_report_decide_never_raises(others, trial, direction, lower, policy):
+    finished = [Curve(range(1, len(v) + 1), v, H) for v in others]
+    c = PrunerCore(PrunerConfig(horizon=H, policy=policy, lower=lower))
+    decision = c.judge(curve(*trial), StudyView(direction, finished))
+    assert decision == c.judge(curve(*trial), StudyView(direction, finished))
+    # Only what float64 cannot hold may go unjudged.
+    reported = [v for report in (*others, trial) for v in report if math.isfinite(v)]
+    if max(map(abs, reported), default=0) < 1e300:
+        assert "not judged" not in decision.reason or "outside the bounds" in decision.reason
+    if len(trial) < 2:
+        assert not decision.stop
+
+
+@pytest.mark.parametrize("magnitude", [1e30, 1e-30])
+@pytest.mark.parametrize("policy", ["study", "published"])
+def test_extreme_magnitudes_are_judged_like_any_other(magnitude, policy):
+    def scaled(c: Curve) -> Curve:
+        return Curve(c.steps, c.values * magnitude, c.horizon)
+
+    study = StudyView("maximize", finished=[scaled(GOOD)])
+    c = PrunerCore(PrunerConfig(horizon=H, policy=policy))
+    plain = c.judge(curve(0.5, 0.52, 0.53, 0.53), STUDY)
+    other = c.judge(scaled(curve(0.5, 0.52, 0.53, 0.53)), study)
+    assert other.p_beat == pytest.approx(plain.p_beat, rel=1e-3)
+    if policy == "study":
+        assert other.p_top == pytest.approx(plain.p_top, rel=1e-3)
+    if plain.median is not None:
+        assert other.median == pytest.approx(plain.median * magnitude, rel=1e-3)
+
+
+def test_long_horizons_and_constant_curves():
+    c = PrunerCore(PrunerConfig(horizon=10_000, policy="published"))
+    steps = np.arange(1, 9000)
+    constant = Curve(steps, np.full(len(steps), 0.3), 10_000)
+    done = Curve(np.arange(1, 10_001), np.linspace(0.1, 0.9, 10_000), 10_000)
+    decision = c.decide(constant, StudyView("maximize", finished=[done]))
+    assert decision.stop
+    assert math.isfinite(decision.p_beat)
+    same = Curve([1, 2, 3], [0.3, 0.3, 0.3], H)
+    assert not PrunerCore(PrunerConfig(horizon=H)).decide(same, StudyView("maximize", [same])).stop

@@ -1,0 +1,41 @@
+"""How a fault is told: once for each cause, in one line."""
+
+from lcstop.pruning.decision import Decision
+from lcstop.pruning.error_log import SLOW, Faults
+from lcstop_optuna import LCPFNPruner
+
+
+def test_reasons_are_one_line_however_long_the_message():
+    decision = LCPFNPruner(horizon=8)._core.fail_open(OSError("line\n" * 1000), 3)
+    assert isinstance(decision, Decision)
+    assert not decision.stop
+    assert "\n" not in decision.reason
+    assert len(decision.reason) < 400
+
+
+def test_other_causes_are_told_too(warnings):
+    faults = Faults()
+    for what in ("not read", "not written"):
+        for error in (OSError, ValueError):
+            for i in range(3):
+                try:
+                    raise error(i)
+                except error as caught:
+                    faults.tell(what, caught)
+    assert warnings() == [
+        "not read: OSError: 0",
+        "not read: ValueError: 0",
+        "not written: OSError: 0",
+        "not written: ValueError: 0",
+    ]
+    for i in range(1000):
+        faults.tell(f"cause {i}", OSError())
+    assert len(warnings()) == 100
+
+
+def test_a_decision_is_slow_beyond_some_seconds(warnings):
+    faults = Faults()
+    faults.took(SLOW)
+    assert not warnings()
+    faults.took(SLOW + 1)
+    assert len(warnings()) == 1

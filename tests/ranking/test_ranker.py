@@ -1,0 +1,281 @@
+"""The default rule, by the other trials of the study: what it decides, when, and whom it spares."""
+
+import math
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from lcstop import Curve, StudyView
+from lcstop.benchmark.lcstop_rule import CorePolicy
+from lcstop.benchmark.settings import Study
+from lcstop.priors.broad import BroadConfig
+from lcstop.priors.study import sample_studies
+from lcstop.pruning.schedule import SCHEDULES, Schedule
+from lcstop.ranking.grid import Look
+from lcstop.ranking.ranker import StudyPolicy
+from lcstop.simulation.loop import replay
+from lcstop.simulation.task import Task
+from tests.ranking.study_trials import PRESETS, TOPS, H, core, curves, poor, view
+from tests.simulation.replay_tasks import random_task
+
+# --- what it decides ----------------------------------------------------------------------------------------
+
+
+def test_a_hopeless_trial_is_stopped_and_the_reason_says_why():
+    decision = core().judge(poor(), view())
+    assert decision.stop
+    assert 0 <= decision.p_top < 0.1
+    assert 0 <= decision.p_beat < 0.1
+    assert decision.incumbent == pytest.approx(0.89, abs=0.02)
+    low, high = decision.interval
+    assert low < decision.median < high
+    assert decision.scale is not None
+    assert decision.reason.startswith("P(best tenth of the study by step 20) = ")
+    assert f", P(beat {decision.incumbent:.5g}) = " in decision.reason
+    assert f"; predicted {decision.median:.4g} [" in decision.reason
+
+
+def test_what_goes_on_is_not_forecast():
+    decision = core().judge(curves([0.95], H, seed=2)[0].first(6), view())
+    assert not decision.stop
+    assert 0.05 < decision.p_top < 1
+    assert decision.median is decision.interval is decision.scale is None
+
+
+def test_hyperparameters_are_compared_where_the_options_say_so():
+    plain = poor()
+    other = Curve(plain.steps, plain.values, plain.horizon, params={"top": 0.99, "opt": "sgd"})
+    without = core(use_params=False)
+    assert without.judge(plain, view()) == without.judge(other, view())
+    assert core().judge(plain, view()).p_top < core().judge(other, view()).p_top
+
+
+def test_hyperparameters_speak_for_a_trial_and_never_against_it():
+    policy, trial, study = StudyPolicy(), poor(), view()
+    others = study.finished, study.unfinished, study.direction
+    blind = policy.verdict(trial, *others, use_params=False)
+    assert not blind.informed
+    seen = []
+    for top in (0.02, 0.5, 0.99):
+        told = Curve(trial.steps, trial.values, trial.horizon, params={"top": top, "opt": "sgd"})
+        found = policy.verdict(told, *others)
+        assert found.informed
+        assert found.p_top > blind.p_top - 1e-6
+        assert found.p_beat > blind.p_beat - 1e-6
+        seen.append(found.p_top)
+    assert seen[-1] > 1.2 * blind.p_top
+    nameless = StudyView("maximize", *([replace(c, params=None) for c in part] for part in others[:2]))
+    alone = replace(trial, params=None)
+    assert policy.verdict(alone, nameless.finished, nameless.unfinished, "maximize") == blind
+
+
+def test_more_is_asked_of_the_higher_of_two_probabilities():
+    schedule = SCHEDULES["balanced"]
+    assert schedule.asked(0.1, 0.95, 0, informed=True) == pytest.approx(1.4 * schedule.asked(0.1, 0.95, 0))
+
+
+def test_a_loss_is_the_mirror_image():
+    def mirrored(curve: Curve) -> Curve:
+        return Curve(curve.steps, 3 - curve.values, curve.horizon, curve.params)
+
+    other = StudyView(
+        "minimize", *([mirrored(c) for c in part] for part in (view().finished, view().unfinished))
+    )
+    for n in (3, 7, 11):
+        one, two = core().judge(poor(n), view()), core().judge(mirrored(poor(n)), other)
+        assert one.stop == two.stop
+        assert one.p_top == pytest.approx(two.p_top, abs=1e-5)
+
+
+def test_patience_wants_judgements_in_a_row():
+    trial = poor(19)
+    assert core(patience=1).judge(trial, view()).stop
+    due = [n for n in range(1, 20) if core().due(trial.first(n))]
+    stops = [n for n in due if core(patience=3).decide(trial.first(n), view()).stop]
+    assert stops[0] == due[2]
+    assert core(patience=3).judge(trial.first(due[1]), view()).reason.endswith("; 2 of 3 votes")
+
+
+def test_confidence_is_a_factor():
+    schedule = Schedule(first=0.05, ratio=2, threshold=0.05, slope=0.1, most=0.1)
+    assert schedule.asked(0.0, 0.95, 0) == pytest.approx(0.05)
+    assert schedule.asked(0.2, 0.95, 0) == pytest.approx(0.07)
+    assert schedule.asked(0.9, 0.95, 0) == pytest.approx(0.1)
+    assert schedule.asked(0.2, 0.9, 0) == pytest.approx(0.14)
+    trial = curves([0.55], H, seed=1)[0].first(6)
+    p = core().judge(trial, view()).p_top
+    asked = SCHEDULES["balanced"].asked(6 / H, 0.95, 0, informed=True)
+    assert core(confidence=1 - 0.05 * p / asked * 1.01).judge(trial, view()).stop
+    assert not core(confidence=1 - 0.05 * p / asked * 0.99).judge(trial, view()).stop
+
+
+def test_hyperparameters_are_left_out_only_where_they_change_nothing(monkeypatch):
+    """What is decided in a running study, and what is said where somebody asks."""
+    configurations, compared = Look.configurations, []
+
+    def watched(self):
+        compared.append(1)
+        return configurations(self)
+
+    monkeypatch.setattr(Look, "configurations", watched)
+    seen, judge = Counter(), core()
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        *others, trial = curves(rng.uniform(0.3, 0.9, 13), H, seed)
+        study = StudyView("maximize", others[:6], [curve.first(3 + i) for i, curve in enumerate(others[6:])])
+        for n in range(1, H):
+            if not judge.due(trial.first(n)):
+                continue
+            before = len(compared)
+            quick = judge.decide(trial.first(n), study)
+            asked = len(compared) > before
+            whole = judge.judge(trial.first(n), study)
+            if whole.p_top is None:
+                continue
+            assert quick.stop == whole.stop
+            assert quick.p_top <= whole.p_top
+            assert asked or not quick.stop
+            assert quick == whole or not asked
+            seen[asked, quick.stop, quick.p_top < whole.p_top] += 1
+    assert {(False, False, True), (True, False, False), (True, True, False)} <= set(seen)
+
+
+# --- whom it never stops ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_holder_of_the_incumbent_goes_on(preset):
+    finished = curves([0.5, 0.6, 0.7], H)
+    values = np.array([0.95, *[0.01] * 12])
+    decision = core(preset=preset).judge(Curve(range(1, 14), values, H), StudyView("maximize", finished))
+    assert (decision.stop, decision.reason) == (False, "holds the incumbent itself")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_who_leads_at_its_step_goes_on(preset, n):
+    steps = np.arange(1, H + 1)
+    leader = Curve(steps, 0.03 + 0.95 * (1 - 0.8**steps), H)
+    for cutoff in range(1, H):
+        assert not core(preset=preset, min_steps=1).judge(leader.first(cutoff), view(n)).stop
+    certain = core(preset=preset, confidence=1e-9)  # asks for more than any trial has
+    decision = certain.judge(leader.first(3), view(n))
+    assert not decision.stop
+    assert decision.reason.endswith("; leads at its step")
+    assert certain.judge(curves([0.3], H)[0].first(9), view()).stop
+
+
+# --- when it judges -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("horizon", [1, 2, 7, 50, 1000])
+@pytest.mark.parametrize("min_steps", [1, 2, 5])
+def test_the_first_judgement_is_not_before_the_schedule_nor_min_steps(preset, horizon, min_steps):
+    if min_steps > max(horizon, 2):
+        return
+    c, schedule = core(preset=preset, horizon=horizon, min_steps=min_steps), SCHEDULES[preset]
+    trial = Curve(range(1, horizon + 1), np.linspace(0, 1, horizon), horizon)
+    due = [n for n in range(1, horizon + 1) if c.due(trial.first(n))]
+    first = max(min_steps, math.ceil(schedule.first * horizon - 1e-6))
+    assert due[:1] == ([first] if first <= horizon else [])
+    rungs = [schedule.rung(n / horizon) for n in due]
+    assert rungs == sorted(set(rungs))
+    assert len(due) <= schedule.rung(1.0)
+    # A step that is passed by is made up for at the next report.
+    sparse = (
+        trial if horizon < 50 else Curve(range(7, horizon + 1, 7), np.linspace(0, 1, horizon // 7), horizon)
+    )
+    found = [
+        schedule.rung(sparse.steps[n - 1] / horizon)
+        for n in range(1, len(sparse) + 1)
+        if c.due(sparse.first(n))
+    ]
+    assert found == sorted(set(found))
+
+
+def test_presets_are_ordered():
+    safe, balanced, bold = (SCHEDULES[preset] for preset in PRESETS)
+    assert safe.first >= balanced.first >= bold.first
+    for share in (0.05, 0.2, 0.5, 1.0):
+        assert safe.asked(share, 0.95, 0) <= balanced.asked(share, 0.95, 0) <= bold.asked(share, 0.95, 0)
+
+
+def test_startup_trials_have_come_as_far():
+    running = curves(TOPS, H)
+    at_10 = [curve.first(10) for curve in running]
+    assert core(n_startup_trials=8).judge(poor(10), StudyView("maximize", [], at_10)).stop
+    decision = core(n_startup_trials=8).judge(poor(11), StudyView("maximize", [], at_10))
+    assert not decision.stop
+    assert decision.reason == "0 of 8 startup trials finished"
+    one_finished = StudyView("maximize", running[:1], at_10[1:])
+    assert core(n_startup_trials=1).judge(poor(11), one_finished).stop
+
+
+def test_a_parallel_start_without_any_finished_trial():
+    tops = np.random.default_rng(0).permutation(np.linspace(0.2, 0.9, 16))
+    running = curves(tops, H)
+    stopped, lengths = set(), dict.fromkeys(range(16), 0)
+    c = core()
+    for n in range(1, H):
+        for i in set(range(16)) - stopped:
+            lengths[i] = n
+            others = [running[j].first(lengths[j]) for j in range(16) if j != i and lengths[j]]
+            decision = c.decide(running[i].first(n), StudyView("maximize", [], others))
+            assert decision.incumbent is None
+            if decision.stop:
+                stopped.add(i)
+                assert ", P(beat" not in decision.reason
+    assert len(stopped) >= 4
+    assert int(tops.argmax()) not in stopped
+    assert np.mean([tops[i] for i in stopped]) < tops.mean()
+
+
+def test_nothing_to_compare_with():
+    assert core().judge(poor(), StudyView("maximize")).reason == "0 of 1 startup trials finished"
+    failed = StudyView("maximize", [Curve(range(1, H + 1), [math.nan] * H, H)], [Curve([], [], H)])
+    assert not core().judge(poor(), failed).stop
+    assert not core().judge(Curve([1, 2], [math.nan, math.nan], H), view()).stop
+
+
+# --- what it saves ------------------------------------------------------------------------------------------
+
+
+@cache
+def epochs(preset: str) -> np.ndarray:
+    """What a preset needs for five artificial studies of 40 trials, one after another."""
+    generator = torch.Generator().manual_seed(2**41)
+    studies = sample_studies(3, 40, generator=generator, horizon=30, config=BroadConfig())
+    values = torch.nan_to_num(studies.curves.noisy(generator).double(), -1e9, -1e9, -1e9).numpy()
+    tasks = [random_task(n_trials=40, n_steps=30, seed=seed) for seed in (1, 2)]
+    for i, rows in enumerate(studies.params.tolist()):
+        params = tuple({f"p{j}": x for j, x in enumerate(row)} for row in rows)
+        tasks.append(Task("tests", f"prior {i}", "maximize", values[i], np.full(40, 30), params))
+    found = []
+    for task in tasks:
+        order = Study(task, task.order(0).tolist(), "best", task.name)
+        policy = CorePolicy(core(preset=preset, horizon=30), order)
+        found.append(replay(task, 0, 0, policy, workers=1, budget=40 * 30).epochs)
+    return np.array(found)
+
+
+def test_a_bolder_preset_saves_more():
+    assert (epochs("safe") < 40 * 30).all()
+    assert (epochs("balanced") < epochs("safe")).all()
+    assert epochs("bold").sum() < 1.02 * epochs("balanced").sum()
+
+
+@pytest.mark.parametrize("target", ["best", "final"])
+def test_a_trial_that_has_just_surpassed_all_others_goes_on_wherever_its_report_lies(target):
+    """Steps 3 and 4 of 11.5 make a grid on which 4 is not."""
+    low = [Curve(range(1, 12), np.linspace(0.8, 0.3, 11), 11.5) for _ in range(6)]
+    low += [Curve([11.5], [-1e9], 11.5)]
+    c = core(horizon=11.5, target=target, confidence=0.5)
+    trial = Curve([3, 4], [0.99, -1e10], 11.5)
+    assert c.judge(trial.first(1), StudyView("minimize", low)).stop is False  # one report is not enough
+    assert not c.judge(trial, StudyView("minimize", low)).stop
+    assert c.judge(Curve([3, 4], [0.99, 0.98], 11.5), StudyView("minimize", low)).stop

@@ -1,0 +1,252 @@
+"""``lcstop explain`` on studies in Optuna's storage."""
+
+import json
+import sqlite3
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+from typer.testing import CliRunner
+
+from lcstop import PrunerConfig, PrunerCore
+from lcstop.benchmark.lcstop_rule import CorePolicy
+from lcstop.benchmark.settings import Study
+from lcstop.commands.app import app, main
+from lcstop.simulation.loop import replay
+from lcstop_optuna import CONFIG_ATTR, REASON_ATTR, LCPFNPruner, read_storage, read_study
+from tests.simulation.replay_tasks import random_task
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+H, N = 12, 16
+TASK = random_task(n_trials=N, n_steps=H, seed=3)
+
+
+def add_study(url: str, name: str, pruner: optuna.pruners.BasePruner) -> None:
+    """Run the task's first order as a live study."""
+    storage = optuna.storages.RDBStorage(url)
+    # The same hyperparameters whatever the pruner.
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(
+        storage=storage, study_name=name, direction="maximize", pruner=pruner, sampler=sampler
+    )
+    rows = iter(TASK.order(0))
+
+    def objective(trial: optuna.Trial) -> float:
+        trial.suggest_float("lr", 0, 1)
+        trial.set_user_attr("note", "a [bold]note[/bold]")
+        values = TASK.values[next(rows)]
+        for step, value in enumerate(values):
+            trial.report(value, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return float(values.max())
+
+    study.optimize(objective, n_trials=N)
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = f"sqlite:///{(tmp_path_factory.mktemp('explain') / 'study.db').as_posix()}"
+    add_study(url, "whole", optuna.pruners.NopPruner())
+    add_study(url, "live", LCPFNPruner(horizon=H))
+    add_study(url, "median", optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=8))
+    return url
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["explain", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def figures(*arguments: str) -> dict:
+    return json.loads(run(*arguments, "--json"))
+
+
+# --- the what-if replay of a whole study ------------------------------------------------------------------
+
+
+def test_a_what_if_replay_agrees_with_the_benchmark_and_with_a_live_study(url):
+    found = figures("--storage", url, "--study", "whole")
+    config = PrunerConfig(horizon=H)
+    order = TASK.order(0).tolist()
+    params = {
+        row: trial.curve.params for row, trial in zip(order, read_storage(url, "whole").trials, strict=True)
+    }
+    task = replace(TASK, params=[params[row] for row in range(N)])
+    policy = CorePolicy(PrunerCore(config), Study(task, order, "best", "benchmark"))
+    outcome = replay(task, 0, 0, policy, workers=1, budget=N * H)
+    assert (found["epochs"], found["stopped"], found["wrong"]) == (
+        outcome.epochs,
+        outcome.killed,
+        outcome.wrong_best,
+    )
+    assert found["epochs_recorded"] == N * H
+    assert found["unknown"] == 0
+    assert found["stopped"] > 3
+    live = read_storage(url, "live")
+    assert found["epochs"] == live.epochs
+    stops = {trial.number: (trial.curve.cutoff, trial.reason) for trial in live.trials if trial.reason}
+    assert {row["trial"]: (row["step"], row["reason"]) for row in found["stops"]} == stops
+
+
+def test_a_study_with_another_pruner_is_replayed_as_far_as_it_goes(url):
+    found = figures("--storage", url, "--study", "median", "--confidence", "0.8")
+    recorded = read_storage(url, "median")
+    assert any(trial.state == "stopped" for trial in recorded.trials)
+    assert found["epochs_recorded"] == recorded.epochs
+    assert found["epochs_saved"] == recorded.epochs - found["epochs"] > 0
+    assert found["config"]["confidence"] == 0.8
+
+
+def test_the_replay_is_printed_for_people(url):
+    text = run("--storage", url, "--study", "whole")
+    found = figures("--storage", url, "--study", "whole")
+    assert f"{found['stopped']} of {N}" in text
+    assert f"{found['epochs_saved']:g} ({found['share_saved']:.1%})" in text
+    assert found["stops"][0]["reason"][:30] in text
+
+
+# --- one trial --------------------------------------------------------------------------------------------
+
+
+def test_the_last_decision_on_a_stopped_trial_is_the_recorded_one(url):
+    stopped = [trial for trial in read_storage(url, "live").trials if trial.reason]
+    for trial in stopped:
+        found = figures("--storage", url, "--study", "live", "--trial", str(trial.number))
+        assert [row["stop"] for row in found["history"]] == [False] * (len(found["history"]) - 1) + [True]
+        assert found["history"][-1]["reason"] == found["reason"] == trial.reason
+        assert found["history"][-1]["step"] == trial.curve.cutoff
+        assert {row["confidence"]: row["stopped_at"] for row in found["confidences"]}[
+            0.95
+        ] == trial.curve.cutoff
+
+
+def test_the_options_are_those_of_the_study_the_file_and_the_command_line(url, tmp_path):
+    path = tmp_path / "pruner.yaml"
+    path.write_text(f"horizon: {H}\nmin_steps: 4\nconfidence: 0.5\n")
+    found = figures(
+        "--storage", url, "--study", "live", "--trial", "1", "--config", str(path), "--confidence", "0.6"
+    )
+    assert (found["config"]["min_steps"], found["config"]["confidence"]) == (4, 0.6)
+    assert min(row["step"] for row in found["history"]) >= 4
+
+
+def test_a_trial_is_printed_for_people(url):
+    text = run("--storage", url, "--study", "live", "--trial", "0")
+    assert "Trial 0 of live: finished" in text
+    assert "note=a [bold]note[/bold]" in text
+    assert "0 of 1 startup trials finished" in text
+    assert "P(top)" not in text  # no judgement has come so far
+    stopped = next(trial for trial in read_storage(url, "live").trials if trial.reason)
+    assert "P(top)" in run("--storage", url, "--study", "live", "--trial", str(stopped.number))
+    assert "At other confidences" in text
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--study", "live"], "--storage URL or --results FOLDER"),
+        (["--storage", "{url}"], "--study says which: {url} has 'whole', 'live', 'median'"),
+        (["--storage", "{url}", "--study", "nope"], "there is no study 'nope'"),
+        (["--storage", "{url}", "--study", "live", "--trial", "99"], "study 'live' has no trial 99"),
+        (["--storage", "{url}", "--study", "live", "--confidence", "7"], "confidence"),
+        (["--storage", "sqlite:///missing.db"], "there is no file missing.db"),
+        (["--storage", "nonsense"], "cannot use the storage nonsense"),
+        (["--results", "missing-folder", "--mode", "max"], "missing-folder"),
+        (["--results", "missing-folder"], "mode must be min or max"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(url, arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["lcstop", "explain", *(a.format(url=url) for a in arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (2, "")
+    assert message.format(url=url) in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert not Path("missing.db").exists()
+
+
+def test_a_database_that_is_no_storage_stays_as_it_was(tmp_path):
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table mine (x int)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="cannot use the storage"):
+        read_storage(f"sqlite:///{path.as_posix()}")
+    assert path.read_bytes() == before
+
+
+# --- what is read -----------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_trial_is_read():
+    study = optuna.create_study(study_name="tuning", direction="minimize")
+    reports = {0: 3.0, 1: 2.0, 2: 1.0}
+    study.add_trial(create_trial(value=1.0, intermediate_values=reports, user_attrs={"note": "first"}))
+    study.add_trial(create_trial(value=0.5))  # a result alone is known at the horizon
+    study.add_trial(create_trial(state=TrialState.PRUNED, intermediate_values={0: 3.0}))
+    study.add_trial(create_trial(state=TrialState.PRUNED))  # never reported
+    study.add_trial(create_trial(state=TrialState.FAIL, intermediate_values={0: 2.0}))
+    running = study.ask()
+    running.report(2.5, 0)
+    study.enqueue_trial({})
+    found = read_study(study)
+    assert (found.name, found.direction, found.metric, found.horizon) == ("tuning", "minimize", "value", 3)
+    assert [(t.number, t.state) for t in found.trials] == [
+        (0, "finished"),
+        (1, "finished"),
+        (2, "stopped"),
+        (4, "failed"),
+        (5, "running"),
+    ]
+    assert found.trials[1].curve.steps.tolist() == [3]
+    assert found.trials[0].attrs == {"note": "first"}
+    assert found.trials[-1].end >= found.trials[-1].start
+
+
+def test_what_the_pruner_has_noted_is_used(url):
+    found = read_storage(url, "live")
+    assert found.options == LCPFNPruner(horizon=H).config.model_dump()
+    assert read_storage(url, "whole").options is None
+    stopped = [trial for trial in found.trials if trial.reason]
+    assert all(trial.state == "stopped" and REASON_ATTR not in trial.attrs for trial in stopped)
+
+
+def test_the_options_are_noted_once_and_again_when_they_change(surrogate):
+    study = optuna.create_study(direction="maximize")
+    study.add_trial(create_trial(value=0.9, intermediate_values=dict.fromkeys(range(H), 0.9)))
+    for confidence in (0.9, 0.8):
+        pruner = LCPFNPruner(horizon=H, confidence=confidence)
+        pruner._core = PrunerCore(pruner.config, surrogate)
+        study.pruner = pruner
+        trial = study.ask()
+        for step in range(2):
+            trial.report(0.1, step)
+            trial.should_prune()
+        assert study.user_attrs[CONFIG_ATTR]["confidence"] == confidence
+
+
+def test_more_than_one_objective_is_refused():
+    study = optuna.create_study(directions=["minimize", "maximize"])
+    with pytest.raises(ValueError, match="one objective"):
+        read_study(study)
+
+
+def test_a_horizon_cuts_what_lies_beyond():
+    study = optuna.create_study(direction="maximize")
+    study.add_trial(create_trial(value=0.9, intermediate_values={i: i / 10 for i in range(1, 10)}))
+    assert read_study(study, horizon=5).trials[0].curve.cutoff == 5
+    assert np.isclose(read_study(study).trials[0].curve.cutoff, 9)
