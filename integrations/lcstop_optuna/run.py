@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from lcstop._utils.progress import progress_on
-from lcstop.config.search import Objective, ObjectiveError, Parameter, SearchConfig, SearchResult
+from lcstop.config.search_config import Objective, ObjectiveError, Parameter, SearchConfig, SearchResult
 from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lcstop._utils.progress import progress_on
-from lcstop.config.search import ObjectiveError, Parameter, SearchConfig, SearchResult
+from lcstop.config.search_config import ObjectiveError, Parameter, SearchConfig, SearchResult
 from lcstop_ray.records import STOPPED_FILE
 from lcstop_ray.scheduler import LCPFNScheduler
 from lcstop_ray.search import DIRECTIONS

@@ -26,7 +26,7 @@ from rich.table import Table
 import lcstop
 from lcstop.commands import config, predict, review, search
 from lcstop.commands.common import Engine, Json, errors, load, print_json
-from lcstop.config.search import ObjectiveError
+from lcstop.config.search_config import ObjectiveError
 
 if TYPE_CHECKING:
     from lcstop.pretraining.evaluate import Score

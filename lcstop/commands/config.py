@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from lcstop.config.error_messages import descriptions
 from lcstop.config.pruner import PrunerConfig
-from lcstop.config.search import Parameter, SearchConfig
+from lcstop.config.search_config import Parameter, SearchConfig
 from lcstop.config.yaml_file import read_plain, read_yaml
 
 app = typer.Typer(help="Check, show and describe YAML files.", rich_markup_mode="markdown")

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lcstop.commands.common import Json, errors, load, print_json
-from lcstop.config.search import SearchConfig, SearchResult
+from lcstop.config.search_config import SearchConfig, SearchResult
 from lcstop.config.yaml_file import read_yaml
 
 

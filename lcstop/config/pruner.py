@@ -20,10 +20,9 @@ from pydantic import (
     model_validator,
 )
 
+from lcstop.config.choices import Policy, Preset, SurrogateName
 from lcstop.config.error_messages import in_words
 from lcstop.config.yaml_file import read_yaml
-from lcstop.pruning.schedule import Preset
-from lcstop.surrogates import SURROGATES
 
 
 def _number_or_name(value: Any, as_number: Any) -> Any:
@@ -96,7 +95,7 @@ class PrunerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     horizon: Horizon
-    policy: Literal["study", "published"] = "study"
+    policy: Policy = "study"
     preset: Preset = "balanced"
     use_params: bool = True
     confidence: float = Field(0.95, gt=0, lt=1)
@@ -109,7 +108,7 @@ class PrunerConfig(BaseModel):
     lower: float | None = None
     upper: float | None = None
     min_gain: float | None = Field(None, ge=0)
-    surrogate: str = "lcpfn"
+    surrogate: SurrogateName = "lcpfn"
     audit: float = Field(0.05, ge=0, le=1)
     shadow: bool = False
 
@@ -137,8 +136,6 @@ class PrunerConfig(BaseModel):
         horizon = math.inf if isinstance(self.horizon, str) else self.horizon
         if self.min_steps > max(horizon, 2):  # a smoke test of one step keeps the default of 2
             raise ValueError(f"min_steps must be at most the horizon {horizon:g}, got {self.min_steps:g}")
-        if self.surrogate not in SURROGATES:
-            raise ValueError(f"surrogate must be one of {', '.join(SURROGATES)}, got {self.surrogate!r}")
         if self.surrogate == "mcmc" and find_spec("emcee") is None:
             raise ValueError('surrogate mcmc needs emcee: pip install "lcstop[mcmc]"')
         return self

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from lcstop.config.choices import Preset
 from lcstop.curves.curve import Curve
 
 if TYPE_CHECKING:
     from lcstop.config.pruner import PrunerConfig
-
-Preset = Literal["safe", "balanced", "bold"]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, get_args
 
+from lcstop.config.choices import SurrogateName
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.surrogates.forecast import Forecast
@@ -19,7 +20,7 @@ _PLACES: dict[str, tuple[str, str, dict[str, str]]] = {
 }
 """Module, class and arguments of each surrogate; a module is imported only when it is asked for."""
 
-SURROGATES = tuple(_PLACES)
+SURROGATES: tuple[str, ...] = get_args(SurrogateName)
 """Names that :func:`load_surrogate` knows."""
 
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from lcstop import PrunerConfig, load_config
 from lcstop.commands.config import json_schema
-from lcstop.config.search import SearchConfig
+from lcstop.config.search_config import SearchConfig
 from lcstop.config.yaml_file import read_yaml
 from lcstop_optuna import LCPFNPruner
 

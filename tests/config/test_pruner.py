@@ -31,7 +31,7 @@ from lcstop.config import pruner as config
         ({"horizon": 50, "lower": math.nan}, "lower"),
         (
             {"horizon": 50, "surrogate": "gp"},
-            "one of lcpfn, lcpfn-published, mcmc, powerlaw, last_value, got 'gp'",
+            "surrogate: .*'lcpfn', 'lcpfn-published', 'mcmc', 'powerlaw' or 'last_value', got 'gp'",
         ),
         ({"horizon": 50, "confidance": 0.9}, "confidance: no such key, got 0.9; did you mean 'confidence'"),
     ],

@@ -8,7 +8,7 @@ import yaml
 
 from lcstop import PrunerConfig, load_config
 from lcstop.commands.app import main
-from lcstop.config.search import SearchConfig
+from lcstop.config.search_config import SearchConfig
 from lcstop.config.yaml_file import read_yaml
 
 SEARCH = """\
@@ -37,7 +37,7 @@ BROKEN = {
     "missing key": (b"confidence: 0.9\n", r":1: horizon: is missing"),
     "out of range": (b"horizon: 50\n\nconfidence: 95\n", r":3: confidence: .*less than 1, got 95"),
     "not one of the words": (b"horizon: 50\ntarget: last\n", r":2: target: .*'best' or 'final', got 'last'"),
-    "no such surrogate": (b"horizon: 50\nsurrogate: gp\n", r":2: surrogate must be one of lcpfn, .*got 'gp'"),
+    "no such surrogate": (b"horizon: 50\nsurrogate: gp\n", r":2: surrogate: .*'lcpfn', .*got 'gp'"),
     "two keys at odds": (b"horizon: 50\nupper: 0\nlower: 1\n", r":3: lower must be below upper, got lower=1"),
     "nothing after the colon": (b"horizon:\n", r":1: horizon: .*valid number, got None"),
     "empty": (b"", r" is empty"),

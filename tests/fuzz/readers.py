@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["yaml", *(f"lcstop.{name}" for name in 
     from lcstop import load_config
     from lcstop.benchmark.readers import read_packs
     from lcstop.commands.curve_csv import read_curve
-    from lcstop.config.search import SearchConfig
+    from lcstop.config.search_config import SearchConfig
     from lcstop.config.yaml_file import read_yaml as read_model
     from lcstop.evaluation.packs import read_pack
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, MetricScale, PrunerConfig, PrunerCore, StudyView, load_surrogate
-from lcstop.surrogates import SURROGATES
+from lcstop.surrogates import _PLACES, SURROGATES
 from lcstop.surrogates.last_value import LastValue
 from lcstop.surrogates.mcmc import MCMC
 from lcstop.surrogates.powerlaw import PowerLaw
@@ -45,6 +45,10 @@ def baseline(request):
 def test_loaded_by_name(name):
     assert type(load_surrogate(name)) is type(BASELINES[name])
     assert name in SURROGATES
+
+
+def test_every_name_that_the_options_allow_has_a_module():
+    assert tuple(_PLACES) == SURROGATES
 
 
 def test_unknown_surrogate():

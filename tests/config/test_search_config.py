@@ -15,7 +15,7 @@ import yaml
 from optuna.trial import TrialState
 
 from lcstop.commands.app import main
-from lcstop.config.search import SearchConfig
+from lcstop.config.search_config import SearchConfig
 from lcstop_optuna import CONVERGED_ATTR, REASON_ATTR
 from lcstop_optuna.run import CONFIG_ATTR
 
