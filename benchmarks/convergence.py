@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcstop import Curve, MetricScale, load_surrogate
-from lcstop.evaluation.packs import find_packs, read_pack
+from lcstop.curves.packs import find_packs, read_pack
 from lcstop.surrogates import Surrogate
 
 RESULTS = Path("runs/convergence.json")

@@ -25,8 +25,9 @@ from optuna.pruners import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lcstop.benchmark.settings import Setting, Study, interval, share
+from lcstop.benchmark.settings import Setting, interval, share
 from lcstop.simulation.loop import Action, InOrder, Policy
+from lcstop.simulation.task import ReplayStudy
 
 _STEPS = ("n_warmup_steps", "min_resource", "max_resource", "interval_steps", "patience")
 """Options that count steps."""
@@ -61,7 +62,7 @@ SETTINGS = (
 )
 
 
-def build(setting: Setting, study: Study) -> Policy:
+def build(setting: Setting, study: ReplayStudy) -> Policy:
     """A policy for one replay.
 
     Raises:
@@ -103,7 +104,7 @@ def _pruner(setting: Setting, horizon: int) -> BasePruner:
 class OptunaPolicy(InOrder):
     """A pruner in a study, asked as ``Trial.should_prune`` asks it; steps are reported from 1 on."""
 
-    def __init__(self, pruner: BasePruner, study: Study) -> None:
+    def __init__(self, pruner: BasePruner, study: ReplayStudy) -> None:
         super().__init__(study.task.n_trials)
         maximize = study.task.direction == "maximize"
         self._storage = ListStorage(StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE)

@@ -24,8 +24,9 @@ from ray.tune.schedulers import (
     TrialScheduler,
 )
 
-from lcstop.benchmark.settings import Setting, Study, share
+from lcstop.benchmark.settings import Setting, share
 from lcstop.simulation.loop import Action, Policy
+from lcstop.simulation.task import ReplayStudy
 
 _STEPS = ("grace_period", "max_t", "min_time_slice")
 """Options that count steps."""
@@ -55,7 +56,7 @@ SETTINGS = (
 )
 
 
-def build(setting: Setting, study: Study) -> Policy:
+def build(setting: Setting, study: ReplayStudy) -> Policy:
     """A policy for one replay; ``max_t`` is the horizon, as any user has to set it.
 
     Raises:

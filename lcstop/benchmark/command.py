@@ -20,12 +20,13 @@ from lcstop._utils.process_pool import run_in
 from lcstop._utils.process_pool import workers as processes
 from lcstop.benchmark.pictures import draw
 from lcstop.benchmark.readers import read_packs
-from lcstop.benchmark.settings import Target, parse
+from lcstop.benchmark.settings import parse
 from lcstop.benchmark.summary import NO_STOPPING, summarise
 from lcstop.benchmark.table import tables
 from lcstop.benchmark.work import Store, finish, plan
 from lcstop.evaluation.command import machine
 from lcstop.pretraining.run import commit, versions
+from lcstop.pruning.decision import Target
 from lcstop.simulation.task import Task
 
 RunAll = Callable[..., Iterator[tuple[Any, Any]]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from lcstop.benchmark.settings import Setting, Study, share
+from lcstop.benchmark.settings import Setting, share
 from lcstop.simulation.loop import Action, InOrder, Policy
-from lcstop.simulation.task import Task
+from lcstop.simulation.task import ReplayStudy, Task
 
 SETTINGS = (
     Setting("limits", "none", default=True),
@@ -15,7 +15,7 @@ SETTINGS = (
 )
 
 
-def build(setting: Setting, study: Study) -> Policy:
+def build(setting: Setting, study: ReplayStudy) -> Policy:
     """A policy for one replay.
 
     Raises:
@@ -46,7 +46,7 @@ class NoStopping(InOrder):
 class Clairvoyant(InOrder):
     """Stops a trial that will not improve on the best run so far; it pays an epoch to look at each."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: ReplayStudy) -> None:
         super().__init__(study.task.n_trials)
         self._task, self._order = study.task, study.order
         self._final = study.target == "final"

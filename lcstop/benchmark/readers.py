@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcstop.curves.curve import Curve, Direction
-from lcstop.evaluation.packs import Pack, find_packs, read_pack
+from lcstop.curves.packs import Pack, find_packs, read_pack
 
 _LOWER = re.compile(r"loss|err|perplexity|ppl|nll|wer\b|mse|mae|entropy")
 _HIGHER = re.compile(r"acc|auc|f1|score|reward|return|bleu|top[-_ ]?[15]|precision|recall|map\b")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.benchmark.settings import Target
 from lcstop.pruning.audit import clopper_pearson
+from lcstop.pruning.decision import Target
 from lcstop.simulation.loop import SEEN, Outcome, Steps
 from lcstop.simulation.task import Task
 

@@ -6,14 +6,11 @@ import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-from lcstop.simulation.task import Task
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lcstop.simulation.loop import Policy
-
-Target = Literal["best", "final"]
+    from lcstop.simulation.task import ReplayStudy
 
 SOURCES = {
     "lcstop": "lcstop.benchmark.lcstop_rule",
@@ -61,25 +58,7 @@ class Setting:
         return ":".join([self.rule_name, *(f"{name}={value}" for name, value in self.options.items())])
 
 
-@dataclass(frozen=True, eq=False)
-class Study:
-    """What a policy is made for.
-
-    Attributes:
-        task: The recorded study; a policy may know the number of trials, horizon and direction of it, and
-            the hyperparameters of a trial that has started. Only the clairvoyant one looks at the rest.
-        order: Row of each trial.
-        target: What is asked for.
-        name: Unique among replays, and the same whenever this one is repeated.
-    """
-
-    task: Task
-    order: Sequence[int]
-    target: Target
-    name: str
-
-
-def build(setting: Setting, study: Study) -> Policy:
+def build(setting: Setting, study: ReplayStudy) -> Policy:
     """The policy of a setting, for one replay.
 
     Raises:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from lcstop.benchmark.regret import Figures, figures, geometric_mean, regrets
-from lcstop.benchmark.settings import Setting, Target
+from lcstop.benchmark.settings import Setting
 from lcstop.benchmark.work import Results
 from lcstop.pruning.audit import clopper_pearson
+from lcstop.pruning.decision import Target
 from lcstop.simulation.loop import SEEN, Outcome, budget_of
 from lcstop.simulation.task import Task
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lcstop._utils.process_pool import add_line, read_lines
-from lcstop.benchmark.settings import Setting, Study, Target, build, fingerprint
+from lcstop.benchmark.settings import Setting, build, fingerprint
+from lcstop.pruning.decision import Target
 from lcstop.simulation.loop import Outcome, budget_of, replay
-from lcstop.simulation.task import Task
+from lcstop.simulation.task import ReplayStudy, Task
 
 Results = dict[tuple[str, str], list[Outcome]]
 """Outcomes by name of task and setting, one for each order."""
@@ -63,7 +64,7 @@ def plan(
     for setting in settings:
         asked: Target = target if setting.by_target else "best"
         for task in tasks:
-            build(setting, Study(task, range(task.n_trials), asked, "a check"))
+            build(setting, ReplayStudy(task, range(task.n_trials), asked, "a check"))
             parts = [prints[setting.name], task.digest, asked, workers, seed]
             units += [
                 Unit(task, setting, asked, workers, seed, orders, _hash([*parts, orders]))
@@ -78,7 +79,7 @@ def run_unit(unit: Unit) -> list[Outcome]:
     outcomes = []
     for number in unit.orders:
         order = task.order(number, unit.seed).tolist()
-        study = Study(task, order, unit.target, f"{task.name} {unit.seed} {number}")
+        study = ReplayStudy(task, order, unit.target, f"{task.name} {unit.seed} {number}")
         policy = build(unit.setting, study)
         outcomes.append(replay(task, number, unit.seed, policy, unit.workers, budget))
     return outcomes

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lcstop._utils.seeds import stable_seed
 from lcstop.curves.curve import Curve
+from lcstop.curves.packs import Pack
 from lcstop.curves.scale import MetricScale
 
 SHARES = (0.1, 0.2, 0.4, 0.8)
@@ -25,6 +27,9 @@ _BLOCK = 250
 """Curves of the prior drawn from one seed, so that asking for more curves keeps the first ones."""
 
 _PRIOR_LENGTH = 100
+
+PEERS = 20
+"""Other trials of a pack that a study is taken to hold when a trial is judged; they set the scale."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +141,28 @@ def prior_values(n_curves: int, seed: int, length: int) -> NDArray[np.float64]:
     return np.concatenate(blocks)[:n_curves]
 
 
-def stable_seed(*parts: str | int) -> int:
-    """A seed below 2**63 that is the same in every process.
+def pack_task(pack: Pack, n_curves: int, seed: int) -> Task:
+    """A seeded sample of at most ``n_curves`` trials of a pack; more of them keep the first ones.
 
-    Example:
-        >>> stable_seed("prior", 0) == stable_seed("prior", 0) != stable_seed("prior", 1)
-        True
+    The scale of each moment is that of a live decision: from some other trials, each of them whole, and
+    from what is observed of the judged one.
     """
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1
+    usable = np.flatnonzero(~pack.diverged & (pack.lengths >= 2))
+    chosen = np.random.default_rng(stable_seed(pack.name, seed)).permutation(usable)[:n_curves]
+    n_diverged = int(pack.diverged.sum())
+    left_out = {"diverged": n_diverged, "too short": len(pack.curves) - n_diverged - len(usable)}
+    trials = tuple(_trial(pack, int(row), seed) for row in chosen)
+    return Task(pack.family, pack.name, trials, left_out)
+
+
+def _trial(pack: Pack, row: int, seed: int) -> Trial:
+    whole = pack.curves[row].first(int(pack.lengths[row]))
+    whole = Curve(whole.steps, whole.values, horizon=whole.cutoff)
+    others = np.flatnonzero((pack.lengths > 0) & (np.arange(len(pack.curves)) != row))
+    rng = np.random.default_rng(stable_seed(pack.name, seed, row))
+    peers = [pack.curves[i] for i in rng.permutation(others)[:PEERS]]
+
+    def scale(n_observed: int) -> MetricScale:
+        return MetricScale.from_study(pack.direction, peers, judged=whole.first(n_observed))
+
+    return Trial(row, whole, moments_of(len(whole), scale))

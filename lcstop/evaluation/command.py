@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lcstop._utils.json_safe import plain
 from lcstop._utils.process_pool import workers
-from lcstop.evaluation.cases import Task, prior_task
+from lcstop.curves.packs import find_packs, read_pack
+from lcstop.evaluation.cases import Task, pack_task, prior_task
 from lcstop.evaluation.figures import draw
-from lcstop.evaluation.packs import find_packs, pack_task, read_pack
 from lcstop.evaluation.run import evaluate, plan
 from lcstop.evaluation.specs import fingerprint, load
 from lcstop.evaluation.store import Store

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.benchmark.lcstop_rule import CorePolicy
-from lcstop.benchmark.settings import Study
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision, StudyView
 from lcstop.review.history import decision_as_dict, spared_as_dict
 from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, Outcome, replay
-from lcstop.simulation.task import Task
+from lcstop.simulation.task import ReplayStudy, Task
 from lcstop.surrogates import Surrogate
 
 
@@ -140,7 +139,7 @@ def what_if(
         ([1], 8.0, 9.0)
     """
     task = _task(study)
-    replayed = Study(task, range(task.n_trials), config.target, study.name)
+    replayed = ReplayStudy(task, range(task.n_trials), config.target, study.name)
     core = PrunerCore(config.model_copy(update={"shadow": False}), surrogate)
     policy = _Watched(core, replayed, study, report)
     outcome = replay(task, 0, 0, policy, workers=1, budget=int(task.lengths.sum()))
@@ -167,7 +166,7 @@ class _Watched(CorePolicy):
     """Our policy on a study on record; it keeps what it decides."""
 
     def __init__(
-        self, core: PrunerCore, replayed: Study, study: RecordedStudy, report: Callable[[], None]
+        self, core: PrunerCore, replayed: ReplayStudy, study: RecordedStudy, report: Callable[[], None]
     ) -> None:
         super().__init__(core, replayed)
         self.runs: list[Run] = []

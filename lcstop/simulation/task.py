@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lcstop._utils.seeds import stable_seed
 from lcstop.curves.curve import Direction
-from lcstop.evaluation.cases import stable_seed
-from lcstop.evaluation.packs import Pack
+from lcstop.curves.packs import Pack
+from lcstop.pruning.decision import Target
 
 Array = NDArray[np.float64]
 
@@ -165,6 +166,24 @@ class Task:
     def __getstate__(self) -> dict[str, Any]:
         # What is cached is cheaper to make again than to send.
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, eq=False)
+class ReplayStudy:
+    """What a policy is made for.
+
+    Attributes:
+        task: The recorded study; a policy may know the number of trials, horizon and direction of it, and
+            the hyperparameters of a trial that has started. Only the clairvoyant one looks at the rest.
+        order: Row of each trial.
+        target: What is asked for.
+        name: Unique among replays, and the same whenever this one is repeated.
+    """
+
+    task: Task
+    order: Sequence[int]
+    target: Target
+    name: str
 
 
 def _searched(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,11 @@ import pytest
 
 from lcstop import Curve, PrunerConfig, PrunerCore
 from lcstop.benchmark import lcstop_rule as ours
-from lcstop.benchmark.lcstop_rule import CorePolicy, build, fingerprint
-from lcstop.benchmark.settings import Setting, Study, parse
+from lcstop.benchmark.lcstop_rule import build, fingerprint
+from lcstop.benchmark.settings import Setting, parse
+from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, replay
-from lcstop.simulation.task import Task
+from lcstop.simulation.task import ReplayStudy, Task
 from lcstop_optuna import LCPFNPruner
 from tests.lcstop_optuna.test_replay import RealStudy, Recorder, with_nan
 from tests.simulation.replay_tasks import given, random_task
@@ -19,8 +20,8 @@ from tests.simulation.replay_tasks import given, random_task
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-def study_of(task, target="best") -> Study:
-    return Study(task, task.order(0).tolist(), target, "study")
+def study_of(task, target="best") -> ReplayStudy:
+    return ReplayStudy(task, task.order(0).tolist(), target, "study")
 
 
 @pytest.mark.parametrize("workers", [1, 3])

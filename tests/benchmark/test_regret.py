@@ -10,7 +10,7 @@ import pytest
 from lcstop.benchmark.limits import NoStopping
 from lcstop.benchmark.regret import Figures, figures, geometric_mean, regrets, speed_up
 from lcstop.benchmark.settings import Setting, build, parse
-from lcstop.evaluation.packs import Pack
+from lcstop.curves.packs import Pack
 from lcstop.simulation.loop import budget_of
 from lcstop.simulation.task import Task
 from tests.simulation.replay_tasks import NAN, StopAt, given, random_task, run, study_of, task_of

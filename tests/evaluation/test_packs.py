@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from lcstop.evaluation.packs import PEERS, find_packs, pack_task, read_pack
+from lcstop.curves.packs import find_packs, read_pack
+from lcstop.evaluation.cases import PEERS, pack_task
 
 
 def write_pack(path, curves, steps=None, **arrays):

@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["yaml", *(f"lcstop.{name}" for name in 
     from lcstop.commands.curve_csv import read_curve
     from lcstop.config.search_config import SearchConfig
     from lcstop.config.yaml_file import read_yaml as read_model
-    from lcstop.evaluation.packs import read_pack
+    from lcstop.curves.packs import read_pack
 
 FOLDER = Path(tempfile.mkdtemp())
 

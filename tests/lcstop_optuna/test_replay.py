@@ -7,8 +7,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from lcstop.benchmark.settings import Setting, Study, build, parse
+from lcstop.benchmark.settings import Setting, build, parse
 from lcstop.simulation.loop import Action, InOrder, replay
+from lcstop.simulation.task import ReplayStudy
 from lcstop_optuna.replay import SETTINGS, OptunaPolicy, _pruner
 from tests.simulation.replay_tasks import random_task
 
@@ -72,7 +73,7 @@ def with_nan(task):
 def test_every_setting_decides_as_in_a_real_study(setting):
     for seed, direction, workers in ((0, "maximize", 1), (1, "minimize", 3)):
         task = with_nan(random_task(n_trials=30, n_steps=10, seed=seed, direction=direction))
-        study = Study(task, task.order(0).tolist(), "best", f"study {seed}")
+        study = ReplayStudy(task, task.order(0).tolist(), "best", f"study {seed}")
         light = Recorder(OptunaPolicy(_pruner(setting, task.horizon), study))
         real = Recorder(RealStudy(_pruner(setting, task.horizon), study))
         outcomes = [replay(task, 0, 0, policy, workers, 200) for policy in (light, real)]
@@ -83,7 +84,7 @@ def test_every_setting_decides_as_in_a_real_study(setting):
 
 def test_the_settings_do_stop_trials():
     task = random_task(n_trials=60, n_steps=20)
-    study = Study(task, task.order(0).tolist(), "best", "study")
+    study = ReplayStudy(task, task.order(0).tolist(), "best", "study")
     killed = {s.name: replay(task, 0, 0, build(s, study), 1, 400).killed for s in SETTINGS}
     assert [name for name, n in killed.items() if n == 0] in ([], ["optuna.patient-median:patience=5%"])
 
@@ -93,7 +94,7 @@ def test_hyperband_assigns_brackets_by_the_name_of_the_study():
     (setting,) = (s for s in SETTINGS if s.rule == "hyperband" and s.default)
     said = []
     for name in ("a", "a", "b"):
-        policy = Recorder(build(setting, Study(task, task.order(0).tolist(), "best", name)))
+        policy = Recorder(build(setting, ReplayStudy(task, task.order(0).tolist(), "best", name)))
         replay(task, 0, 0, policy, 1, 400)
         said.append(policy.said)
     assert said[0] == said[1] != said[2]
@@ -118,4 +119,4 @@ def test_steps_are_shares_of_the_horizon_and_judgements_about_40():
 def test_an_unknown_rule_or_option_says_so(setting):
     task = random_task()
     with pytest.raises(ValueError, match="is no setting of an Optuna pruner"):
-        build(setting, Study(task, task.order(0).tolist(), "best", "study"))
+        build(setting, ReplayStudy(task, task.order(0).tolist(), "best", "study"))

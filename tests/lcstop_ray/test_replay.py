@@ -9,15 +9,16 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler
 
 import lcstop_ray.replay as ray_replay
-from lcstop.benchmark.settings import Setting, Study, build, parse
+from lcstop.benchmark.settings import Setting, build, parse
 from lcstop.simulation.loop import Action, replay
+from lcstop.simulation.task import ReplayStudy
 from lcstop_ray.replay import SETTINGS, LightTrial
 from tests.lcstop_optuna.test_replay import Recorder, with_nan
 from tests.simulation.replay_tasks import given, random_task
 
 
-def study_of(task) -> Study:
-    return Study(task, task.order(0).tolist(), "best", "study")
+def study_of(task) -> ReplayStudy:
+    return ReplayStudy(task, task.order(0).tolist(), "best", "study")
 
 
 class RealTrial(Trial):

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from lcstop import PrunerConfig, PrunerCore, load_surrogate
 from lcstop.benchmark.readers import read_packs
 from lcstop.commands.app import app
-from lcstop.evaluation.packs import read_pack
+from lcstop.curves.packs import read_pack
 from lcstop.nn.weights import SHIPPED, WeightsError
 from lcstop.pretraining.loop import _load_checkpoint
 from lcstop.ranking.numpy_network import WEIGHTS

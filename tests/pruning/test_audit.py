@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
-from lcstop.benchmark.lcstop_rule import CorePolicy
-from lcstop.benchmark.settings import Study
 from lcstop.pruning.audit import FEWEST_STOPS, Audit, clopper_pearson, is_audited
 from lcstop.pruning.decision import Mark, Spared
+from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, replay
+from lcstop.simulation.task import ReplayStudy
 from tests.conftest import NormalSurrogate
 from tests.ranking import study_trials
 from tests.simulation.replay_tasks import random_task, run, study_of
@@ -294,7 +294,7 @@ def test_a_replay_in_shadow_mode_runs_everything(surrogate):
     task = random_task(n_trials=30, n_steps=10)
     policy = CorePolicy(
         PrunerCore(PrunerConfig(horizon=10, shadow=True, policy="published"), surrogate),
-        Study(task, task.order(0).tolist(), "best", "shadow"),
+        ReplayStudy(task, task.order(0).tolist(), "best", "shadow"),
     )
     outcome = replay(task, 0, 0, policy, 1, 300)
     seen = policy._view(-1)

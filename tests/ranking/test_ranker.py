@@ -10,15 +10,14 @@ import pytest
 import torch
 
 from lcstop import Curve, StudyView
-from lcstop.benchmark.lcstop_rule import CorePolicy
-from lcstop.benchmark.settings import Study
 from lcstop.priors.broad import BroadConfig
 from lcstop.priors.study import sample_studies
 from lcstop.pruning.schedule import SCHEDULES, Schedule
 from lcstop.ranking.grid import Look
 from lcstop.ranking.ranker import StudyPolicy
+from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import replay
-from lcstop.simulation.task import Task
+from lcstop.simulation.task import ReplayStudy, Task
 from tests.ranking.study_trials import PRESETS, TOPS, H, core, curves, poor, view
 from tests.simulation.replay_tasks import random_task
 
@@ -257,7 +256,7 @@ def epochs(preset: str) -> np.ndarray:
         tasks.append(Task("tests", f"prior {i}", "maximize", values[i], np.full(40, 30), params))
     found = []
     for task in tasks:
-        order = Study(task, task.order(0).tolist(), "best", task.name)
+        order = ReplayStudy(task, task.order(0).tolist(), "best", task.name)
         policy = CorePolicy(core(preset=preset, horizon=30), order)
         found.append(replay(task, 0, 0, policy, workers=1, budget=40 * 30).epochs)
     return np.array(found)

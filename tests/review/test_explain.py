@@ -13,10 +13,10 @@ from optuna.trial import TrialState, create_trial
 from typer.testing import CliRunner
 
 from lcstop import PrunerConfig, PrunerCore
-from lcstop.benchmark.lcstop_rule import CorePolicy
-from lcstop.benchmark.settings import Study
 from lcstop.commands.app import app, main
+from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import replay
+from lcstop.simulation.task import ReplayStudy
 from lcstop_optuna import CONFIG_ATTR, REASON_ATTR, LCPFNPruner, read_storage, read_study
 from tests.simulation.replay_tasks import random_task
 
@@ -81,7 +81,7 @@ def test_a_what_if_replay_agrees_with_the_benchmark_and_with_a_live_study(url):
         row: trial.curve.params for row, trial in zip(order, read_storage(url, "whole").trials, strict=True)
     }
     task = replace(TASK, params=[params[row] for row in range(N)])
-    policy = CorePolicy(PrunerCore(config), Study(task, order, "best", "benchmark"))
+    policy = CorePolicy(PrunerCore(config), ReplayStudy(task, order, "best", "benchmark"))
     outcome = replay(task, 0, 0, policy, workers=1, budget=N * H)
     assert (found["epochs"], found["stopped"], found["wrong"]) == (
         outcome.epochs,

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore
-from lcstop.benchmark.lcstop_rule import CorePolicy
-from lcstop.benchmark.settings import Study
 from lcstop.review import RecordedStudy, RecordedTrial, Review, history, what_if
 from lcstop.review.history import at_confidences, was_wrong
 from lcstop.review.record import longest
 from lcstop.review.review import options_of
+from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import replay
+from lcstop.simulation.task import ReplayStudy
 from tests.simulation.replay_tasks import random_task
 
 H = 12
@@ -175,7 +175,7 @@ def test_the_what_if_replay_agrees_with_the_benchmark(surrogate, direction, targ
     task = random_task(n_trials=60, n_steps=H, direction=direction)
     config = config_of(confidence=0.8, target=target, lower=None, upper=None)
     policy = CorePolicy(
-        PrunerCore(config, surrogate), Study(task, task.order(0).tolist(), target, "benchmark")
+        PrunerCore(config, surrogate), ReplayStudy(task, task.order(0).tolist(), target, "benchmark")
     )
     outcome = replay(task, 0, 0, policy, workers=1, budget=60 * H)
     found = what_if(as_recorded(task), config, surrogate)

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from lcstop.benchmark.settings import Study
 from lcstop.simulation.loop import Action, InOrder, Outcome, budget_of, replay
-from lcstop.simulation.task import Task
+from lcstop.simulation.task import ReplayStudy, Task
 
 NAN = math.nan
 
@@ -27,8 +26,8 @@ def random_task(n_trials=60, n_steps=12, seed=0, direction="maximize") -> Task:
     return Task("tests", f"random {seed}", direction, sign * values, np.full(n_trials, n_steps))
 
 
-def study_of(task: Task, number=0, target="best") -> Study:
-    return Study(task, task.order(number).tolist(), target, f"{task.name}-{number}")
+def study_of(task: Task, number=0, target="best") -> ReplayStudy:
+    return ReplayStudy(task, task.order(number).tolist(), target, f"{task.name}-{number}")
 
 
 def run(task: Task, policy, number=0, workers=1, budget=None) -> Outcome:

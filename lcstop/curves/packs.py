@@ -1,4 +1,4 @@
-"""Curve packs: recorded curves of many trials in one ``.npz`` file, as trials to forecast.
+"""Curve packs: recorded curves of many trials in one ``.npz`` file.
 
 A pack holds ``curves`` ``[n_configs, n_steps]`` padded with NaN, ``steps`` ``[n_steps]`` and ``meta``, JSON
 with at least ``direction`` (min or max); ``index.json`` beside packs lists them.
@@ -16,11 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcstop.curves.curve import Curve, Direction
-from lcstop.curves.scale import MetricScale
-from lcstop.evaluation.cases import Task, Trial, moments_of, stable_seed
-
-PEERS = 20
-"""Other trials of a pack that a study is taken to hold when a trial is judged; they set the scale."""
 
 _DIRECTIONS: dict[str, Direction] = {"min": "minimize", "max": "maximize"}
 
@@ -118,30 +113,3 @@ def read_pack(path: Path, entry: dict[str, Any] | None = None) -> Pack:
         return Pack(family, name, direction, curves, lengths, diverged, planned, tuple(configs), chosen)
     except Exception as error:  # what zipfile, zlib and numpy raise for a damaged archive is of many kinds
         raise ValueError(f"{path} is no curve pack: {error!r}") from error
-
-
-def pack_task(pack: Pack, n_curves: int, seed: int) -> Task:
-    """A seeded sample of at most ``n_curves`` trials of a pack; more of them keep the first ones.
-
-    The scale of each moment is that of a live decision: from some other trials, each of them whole, and
-    from what is observed of the judged one.
-    """
-    usable = np.flatnonzero(~pack.diverged & (pack.lengths >= 2))
-    chosen = np.random.default_rng(stable_seed(pack.name, seed)).permutation(usable)[:n_curves]
-    n_diverged = int(pack.diverged.sum())
-    left_out = {"diverged": n_diverged, "too short": len(pack.curves) - n_diverged - len(usable)}
-    trials = tuple(_trial(pack, int(row), seed) for row in chosen)
-    return Task(pack.family, pack.name, trials, left_out)
-
-
-def _trial(pack: Pack, row: int, seed: int) -> Trial:
-    whole = pack.curves[row].first(int(pack.lengths[row]))
-    whole = Curve(whole.steps, whole.values, horizon=whole.cutoff)
-    others = np.flatnonzero((pack.lengths > 0) & (np.arange(len(pack.curves)) != row))
-    rng = np.random.default_rng(stable_seed(pack.name, seed, row))
-    peers = [pack.curves[i] for i in rng.permutation(others)[:PEERS]]
-
-    def scale(n_observed: int) -> MetricScale:
-        return MetricScale.from_study(pack.direction, peers, judged=whole.first(n_observed))
-
-    return Trial(row, whole, moments_of(len(whole), scale))

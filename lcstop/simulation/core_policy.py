@@ -1,0 +1,76 @@
+"""The policy of ``lcstop`` in a replay: :class:`lcstop.PrunerCore`, fed as both adapters feed it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lcstop.curves.curve import Curve
+from lcstop.pruning.core import PrunerCore
+from lcstop.pruning.decision import Decision, Mark, Spared, StudyView
+from lcstop.pruning.trial_table import Roster, State
+from lcstop.simulation.loop import Action, InOrder
+from lcstop.simulation.task import ReplayStudy
+
+_STATES: dict[bool | None, State] = {True: "finished", False: "stopped", None: "left out"}
+
+
+class CorePolicy(InOrder):
+    """The core, with every other trial of the study in view; a trial that ends with NaN has failed."""
+
+    def __init__(self, core: PrunerCore, study: ReplayStudy, *, longest: bool = False) -> None:
+        super().__init__(study.task.n_trials)
+        self._core, self._study = core, study
+        self._planned = None if longest else study.task.planned
+        self._steps = np.arange(1.0, study.task.horizon + 1)
+        self._values: dict[int, list[float]] = {}
+        self._ended: dict[int, Curve] = {}
+        self._marks: dict[int, Mark] = {}
+        self._roster = Roster()
+
+    def report(self, trial: int, step: int, value: float) -> Action:
+        """See :class:`lcstop.simulation.loop.Policy`."""
+        self._values.setdefault(trial, []).append(value)
+        curve = self._curve(trial)
+        self._roster.put(trial, "running", curve)
+        if not self._core.due(curve):
+            return Action.GO
+        decision = self.decide(trial, curve)
+        if decision.mark:
+            self._marks.setdefault(trial, decision.mark)
+        if not decision.stop:
+            return Action.GO
+        self._close(trial, curve, "stopped")
+        return Action.STOP
+
+    def end(self, trial: int) -> None:
+        """See :class:`lcstop.simulation.loop.Policy`."""
+        if trial in self._ended:
+            return
+        self._close(trial, self._curve(trial), _STATES[self.has_finished(trial)])
+
+    def decide(self, trial: int, curve: Curve) -> Decision:
+        """The decision on a trial at a report at which one is due."""
+        return self._core.decide(curve, self._view(trial))
+
+    def has_finished(self, trial: int) -> bool | None:
+        """Whether a trial at its own end has a result; None if it has failed, and counts no more."""
+        return True if np.isfinite(self._values[trial][-1]) else None
+
+    def name(self, trial: int) -> str:
+        """What the trial is called, no other of any replay alike."""
+        return f"{self._study.name} {trial}"
+
+    def _close(self, trial: int, curve: Curve, state: State) -> None:
+        self._ended[trial] = curve
+        mark = self._marks.get(trial)
+        spared = Spared(curve, mark, state == "finished") if mark else None
+        self._roster.put(trial, state, None if state == "left out" else curve, spared)
+
+    def _curve(self, trial: int) -> Curve:
+        task, values, row = self._study.task, self._values[trial], self._study.order[trial]
+        params = None if task.params is None else task.params[row]
+        horizon = task.horizon if self._planned is None else self._planned[row]
+        return Curve(self._steps[: len(values)], values, horizon, params)
+
+    def _view(self, judged: int) -> StudyView:
+        return self._roster.view(self._study.task.direction, self.name(judged), judged)
