@@ -1,8 +1,7 @@
-"""Long work that a kill may interrupt: processes of one thread, and a file of what they have finished."""
+"""Processes of one thread each, for work that takes long."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -13,8 +12,7 @@ from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait as wait_for
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,32 +21,6 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLI
 
 _QUEUED = 64
 """Items handed out at a time: enough that no process waits."""
-
-
-def read_lines(path: Path, take: Callable[[Any], None]) -> None:
-    """Hand each JSON line of ``path`` to ``take``; a line torn by a kill is cut off, a missing file is empty.
-
-    Raises:
-        ValueError: If a line other than the last is damaged, or ``take`` finds it so.
-        OSError: If the file cannot be read or written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = path.read_bytes() if path.exists() else b""
-    whole = content[: content.rfind(b"\n") + 1]
-    for number, line in enumerate(whole.splitlines(), 1):
-        try:
-            take(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"line {number} of {path} is damaged, remove it: {error!r}") from error
-    if len(whole) < len(content):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
-
-
-def add_line(path: Path, record: Any) -> None:
-    """Append ``record`` to ``path`` as one line of JSON."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
 
 
 def run_in(

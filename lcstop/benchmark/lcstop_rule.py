@@ -9,7 +9,7 @@ from typing import Any
 
 from lcstop.benchmark.settings import Setting, interval
 from lcstop.config.pruner import PrunerConfig, load_config
-from lcstop.evaluation.run import loaded
+from lcstop.evaluation.forecast_work import loaded
 from lcstop.evaluation.specs import fingerprint as surrogate_print
 from lcstop.pruning.core import PrunerCore
 from lcstop.ranking.numpy_network import WEIGHTS

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lcstop.pruning.audit import clopper_pearson
 from lcstop.pruning.decision import Target
-from lcstop.simulation.loop import SEEN, Outcome, Steps
+from lcstop.simulation.loop import MILESTONES, Outcome, Steps
 from lcstop.simulation.task import Task
 
 Array = NDArray[np.float64]
@@ -33,9 +33,9 @@ class Figures:
         regret_ratio: That over the one of no stopping.
         regret_excess: Mean difference of the two over the same orders.
         regret_error: Standard error of this difference.
-        seen: For each number of :data:`lcstop.simulation.loop.SEEN` the epochs until so many trials were
-            over, as a share of what they take without stopping, median over orders; None where it took more
-            than the budget.
+        seen: For each of :data:`lcstop.simulation.loop.MILESTONES` the epochs until so many trials were over,
+            as a share of what they take without stopping, median over orders; None where it took more than
+            the budget.
         epochs: Mean number of epochs that were run; less than the budget if there was nothing left to try.
         trials: Mean number of trials that were started.
         killed: Trials that were stopped before their end, in all orders together.
@@ -128,7 +128,7 @@ def figures(
         regret_error=float(excess.std(ddof=1) / math.sqrt(len(excess))) if len(excess) > 1 else math.nan,
         seen=tuple(
             _seen([outcome.seen[i] for outcome in outcomes], n * float(task.lengths.mean()))
-            for i, n in enumerate(SEEN)
+            for i, n in enumerate(MILESTONES)
         ),
         epochs=epochs,
         trials=float(np.mean([outcome.trials for outcome in outcomes])),

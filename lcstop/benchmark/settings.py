@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SOURCES = {
     "lcstop": "lcstop.benchmark.lcstop_rule",
-    "limits": "lcstop.benchmark.limits",
+    "limits": "lcstop.benchmark.reference_rules",
     "optuna": "lcstop_optuna.replay",
     "ray": "lcstop_ray.replay",
 }

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from lcstop.benchmark.regret import Figures, figures, geometric_mean, regrets
+from lcstop.benchmark.replay_work import OutcomesByTask
 from lcstop.benchmark.settings import Setting
-from lcstop.benchmark.work import Results
 from lcstop.pruning.audit import clopper_pearson
 from lcstop.pruning.decision import Target
-from lcstop.simulation.loop import SEEN, Outcome, budget_of
+from lcstop.simulation.loop import MILESTONES, Outcome, budget_of
 from lcstop.simulation.task import Task
 
 NO_STOPPING = "limits.none"
@@ -34,7 +34,7 @@ Cells = Mapping[tuple[str, str], Figures]
 
 
 def summarise(
-    tasks: Sequence[Task], settings: Sequence[Setting], results: Results, target: Target, workers: int
+    tasks: Sequence[Task], settings: Sequence[Setting], results: OutcomesByTask, target: Target, workers: int
 ) -> dict[str, Any]:
     """The figures of every setting on every task and over them.
 
@@ -124,7 +124,8 @@ def _scope(name: str, tasks: Sequence[Task], settings: Sequence[Setting], cells:
             "regret_ratio": median(cells[task.name, s.name].regret_ratio for task in tasks),
             "worse_regret": sum(_is_worse(cells[task.name, s.name]) for task in tasks),
             "seen": [
-                _median_seen(cells[task.name, s.name].seen[i] for task in tasks) for i in range(len(SEEN))
+                _median_seen(cells[task.name, s.name].seen[i] for task in tasks)
+                for i in range(len(MILESTONES))
             ],
             "milliseconds": fmean(cells[task.name, s.name].milliseconds for task in tasks),
         }

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from lcstop.benchmark.regret import FAILURE
 from lcstop.benchmark.summary import ALL, SEARCHES, STOCK
-from lcstop.simulation.loop import SEEN
-from lcstop.simulation.task import FEWEST
+from lcstop.simulation.loop import MILESTONES
+from lcstop.simulation.task import MIN_CONFIGURATIONS
 
 
 def tables(summary: Mapping[str, Any]) -> list[Table]:
@@ -53,7 +53,9 @@ def _by_task(summary: Mapping[str, Any]) -> Table:
     heads = [column.replace(".", "\n", 1).replace(":", "\n") for column in columns]
     if stock:
         heads.append("stock, in\nhindsight")
-    table = _table(title, "task", *heads, caption=f"* fewer than {FEWEST} distinct configurations")
+    table = _table(
+        title, "task", *heads, caption=f"* fewer than {MIN_CONFIGURATIONS} distinct configurations"
+    )
     for task in summary["tasks"]:
         name = task["task"]
         row = [_times(cells[name, column]["speed_up"]) for column in columns]
@@ -70,7 +72,7 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
     title = (
         "Over all tasks"
         if scope["scope"] == ALL
-        else f"Over the {n} tasks of at least {FEWEST} configurations"
+        else f"Over the {n} tasks of at least {MIN_CONFIGURATIONS} configurations"
     )
     table = _table(
         title,
@@ -82,7 +84,7 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
         "regret\nratio",
         "worse\nregret",
         "wrong kills",
-        *(f"share for\n{n} seen" for n in SEEN),
+        *(f"share for\n{n} seen" for n in MILESTONES),
         "ms an\nepoch",
         *(f"beaten by\n{_short(name)}" for name in ours),
         caption=(

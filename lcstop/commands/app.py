@@ -227,15 +227,15 @@ def evaluate(
 
     Example: lcstop evaluate --on prior,curves:PATH --against mcmc,powerlaw,last_value --limit mcmc=100
     """
-    from lcstop.evaluation import command
+    from lcstop.evaluation import run_evaluation
 
-    summary = command.run(
+    summary = run_evaluation.run(
         [surrogate, *_words(against)], _words(on), curves, _words(limit), jobs, seed, out, errors
     )
     if as_json:
         print_json(summary)
     else:
-        command.show(summary, Console(width=None if sys.stdout.isatty() else 120))
+        run_evaluation.show(summary, Console(width=None if sys.stdout.isatty() else 120))
         typer.echo(f"all figures and pictures: {out}")
 
 
@@ -272,16 +272,16 @@ def bench(
 
     Example: lcstop bench --curves PATH --orders 20 --jobs 2 --out runs/bench
     """
-    from lcstop.benchmark import command
+    from lcstop.benchmark import run_benchmark
 
-    options = command.Bench(
+    options = run_benchmark.Bench(
         curves, _words(policies), orders, workers, jobs, tasks, target.value, grid, seed, on_ray
     )
-    summary = command.run(options, out, errors)
+    summary = run_benchmark.run(options, out, errors)
     if as_json:
         print_json(summary)
     else:
-        command.show(summary, Console(width=None if sys.stdout.isatty() else 160))
+        run_benchmark.show(summary, Console(width=None if sys.stdout.isatty() else 160))
         typer.echo(f"all figures and pictures: {out}")
 
 

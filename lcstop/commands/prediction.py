@@ -26,7 +26,7 @@ _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=*#%@"
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PredictedCurve:
     """The forecast of one curve.
 
     Attributes:
@@ -141,7 +141,7 @@ def predict_curve(
     upper: float | None = None,
     incumbent: float | None = None,
     surrogate: str = "lcpfn",
-) -> Prediction:
+) -> PredictedCurve:
     """Forecast the rest of one curve, without any other trial.
 
     Args:
@@ -169,7 +169,7 @@ def predict_curve(
     p_beat = None
     if incumbent is not None:
         p_beat = model.forecast([finite], band.steps[at].tolist(), scale).prob_better(incumbent)[0]
-    return Prediction(curve, metric, band, at, incumbent, p_beat)
+    return PredictedCurve(curve, metric, band, at, incumbent, p_beat)
 
 
 def _scale(curve: Curve, direction: Direction, lower: float | None, upper: float | None) -> MetricScale:

@@ -38,7 +38,7 @@ def run(
     """
     config = read_yaml(file, SearchConfig)
     sys.path.insert(0, str(Path.cwd()))  # where `python -m` looks for modules, and a console script does not
-    adapter = load(f"lcstop_{config.engine}.run", config.engine)
+    adapter = load(f"lcstop_{config.engine}.run_search", config.engine)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what the objective prints is no figure of ours
             result: SearchResult = adapter.run_search(config, errors)

@@ -48,7 +48,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Trial:
+class ForecastTrial:
     """A whole curve, its last step the horizon, and the moments at which it is forecast."""
 
     number: int
@@ -66,7 +66,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Task:
+class ForecastTask:
     """Trials of one source.
 
     Attributes:
@@ -78,7 +78,7 @@ class Task:
 
     family: str
     name: str
-    trials: tuple[Trial, ...]
+    trials: tuple[ForecastTrial, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -105,7 +105,7 @@ def moments_of(
     return tuple(Moment(label, n, scale(n)) for n, label in first.items())
 
 
-def prior_task(n_curves: int, seed: int, length: int = _PRIOR_LENGTH) -> Task:
+def prior_task(n_curves: int, seed: int, length: int = _PRIOR_LENGTH) -> ForecastTask:
     """Curves of the published prior, with their noise.
 
     Up to 100 points they are the first ones of curves of 100 points, as a trial of few steps is; beyond,
@@ -124,8 +124,8 @@ def prior_task(n_curves: int, seed: int, length: int = _PRIOR_LENGTH) -> Task:
     steps = np.arange(1.0, length + 1)
     moments = moments_of(length)
     values = prior_values(n_curves, seed, max(length, _PRIOR_LENGTH))[:, :length]
-    trials = tuple(Trial(i, Curve(steps, row, length), moments) for i, row in enumerate(values))
-    return Task("prior", f"prior:{length}", trials)
+    trials = tuple(ForecastTrial(i, Curve(steps, row, length), moments) for i, row in enumerate(values))
+    return ForecastTask("prior", f"prior:{length}", trials)
 
 
 def prior_values(n_curves: int, seed: int, length: int) -> NDArray[np.float64]:
@@ -141,7 +141,7 @@ def prior_values(n_curves: int, seed: int, length: int) -> NDArray[np.float64]:
     return np.concatenate(blocks)[:n_curves]
 
 
-def pack_task(pack: Pack, n_curves: int, seed: int) -> Task:
+def pack_task(pack: Pack, n_curves: int, seed: int) -> ForecastTask:
     """A seeded sample of at most ``n_curves`` trials of a pack; more of them keep the first ones.
 
     The scale of each moment is that of a live decision: from some other trials, each of them whole, and
@@ -152,10 +152,10 @@ def pack_task(pack: Pack, n_curves: int, seed: int) -> Task:
     n_diverged = int(pack.diverged.sum())
     left_out = {"diverged": n_diverged, "too short": len(pack.curves) - n_diverged - len(usable)}
     trials = tuple(_trial(pack, int(row), seed) for row in chosen)
-    return Task(pack.family, pack.name, trials, left_out)
+    return ForecastTask(pack.family, pack.name, trials, left_out)
 
 
-def _trial(pack: Pack, row: int, seed: int) -> Trial:
+def _trial(pack: Pack, row: int, seed: int) -> ForecastTrial:
     whole = pack.curves[row].first(int(pack.lengths[row]))
     whole = Curve(whole.steps, whole.values, horizon=whole.cutoff)
     others = np.flatnonzero((pack.lengths > 0) & (np.arange(len(pack.curves)) != row))
@@ -165,4 +165,4 @@ def _trial(pack: Pack, row: int, seed: int) -> Trial:
     def scale(n_observed: int) -> MetricScale:
         return MetricScale.from_study(pack.direction, peers, judged=whole.first(n_observed))
 
-    return Trial(row, whole, moments_of(len(whole), scale))
+    return ForecastTrial(row, whole, moments_of(len(whole), scale))

@@ -10,7 +10,7 @@ import numpy as np
 
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
-from lcstop.evaluation.cases import Moment, Trial
+from lcstop.evaluation.cases import ForecastTrial, Moment
 from lcstop.surrogates import Surrogate
 from lcstop.surrogates.base import UnitSurrogate
 from lcstop.surrogates.forecast import BarDistribution
@@ -61,7 +61,7 @@ class Score:
         return self.log_prob if math.isnan(self.log_prob_unseen) else self.log_prob_unseen
 
 
-def score_trial(surrogate: Surrogate, trial: Trial) -> list[Score]:
+def score_trial(surrogate: Surrogate, trial: ForecastTrial) -> list[Score]:
     """Forecast a trial at each of its moments, alone, and score each forecast.
 
     What is raised inside a forecast is the surrogate's failure, and is counted as such.

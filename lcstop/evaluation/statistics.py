@@ -43,14 +43,14 @@ def mean_over_curves(values: Iterable[tuple[Hashable, float]]) -> Mean:
     return Mean(float(means.mean()) if n else math.nan, error, n)
 
 
-class Standing(NamedTuple):
+class AverageRank(NamedTuple):
     """Average rank over tasks (1 is best), and the share of tasks won."""
 
     rank: float
     won: float
 
 
-def standings(tasks: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, Standing]:
+def standings(tasks: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, AverageRank]:
     """Who is how good on how many tasks.
 
     At each cutoff of a task the surrogates are ranked; the rank in a task is the mean over its cutoffs, and
@@ -61,7 +61,7 @@ def standings(tasks: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, Stand
 
     Example:
         >>> standings([[{"a": 0.1, "b": 0.2}, {"a": 0.1, "b": 0.1}], [{"a": 2.0, "b": 1.0}]])
-        {'a': Standing(rank=1.625, won=0.5), 'b': Standing(rank=1.375, won=0.5)}
+        {'a': AverageRank(rank=1.625, won=0.5), 'b': AverageRank(rank=1.375, won=0.5)}
     """
     if not tasks:
         return {}
@@ -70,6 +70,6 @@ def standings(tasks: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, Stand
     best = np.isclose(ranks, ranks.min(1, keepdims=True))
     won = (best / best.sum(1, keepdims=True)).mean(0)
     return {
-        name: Standing(float(rank), float(share))
+        name: AverageRank(float(rank), float(share))
         for name, rank, share in zip(names, ranks.mean(0), won, strict=True)
     }

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from lcstop.evaluation.cases import LABELS, Task
-from lcstop.evaluation.run import Results
+from lcstop.evaluation.cases import LABELS, ForecastTask
+from lcstop.evaluation.forecast_work import ScoresByTrial
 from lcstop.evaluation.scores import Score, covered
 from lcstop.evaluation.statistics import mean_over_curves, standings
 
@@ -34,7 +34,7 @@ MEASURES: dict[str, Callable[[Score], float]] = {
 
 
 @dataclass(frozen=True)
-class Case:
+class ScoredMoment:
     """One trial at one moment, and how each surrogate that forecast it did."""
 
     family: str
@@ -69,7 +69,9 @@ def scopes_of(tasks: Iterable[Mapping[str, Any]]) -> list[str]:
     return prior + ([PACKS] if families else []) + (families if len(families) > 1 else [])
 
 
-def cases_of(tasks: Sequence[Task], surrogates: Sequence[str], results: Results) -> list[Case]:
+def cases_of(
+    tasks: Sequence[ForecastTask], surrogates: Sequence[str], results: ScoresByTrial
+) -> list[ScoredMoment]:
     """Scores by case; a forecast that failed is no score of it."""
     cases = []
     for task in tasks:
@@ -80,13 +82,15 @@ def cases_of(tasks: Sequence[Task], surrogates: Sequence[str], results: Results)
                     if score.failed is None:
                         by_label[score.label][surrogate] = score
             cases += [
-                Case(task.family, task.name, trial.number, label, scores)
+                ScoredMoment(task.family, task.name, trial.number, label, scores)
                 for label, scores in by_label.items()
             ]
     return cases
 
 
-def summarise(tasks: Sequence[Task], surrogates: Sequence[str], results: Results) -> dict[str, Any]:
+def summarise(
+    tasks: Sequence[ForecastTask], surrogates: Sequence[str], results: ScoresByTrial
+) -> dict[str, Any]:
     """Every figure, NaN where there is none; the first surrogate is what the others are held against."""
     cases = cases_of(tasks, surrogates, results)
     by_cell, by_task, by_scope = _group(cases)
@@ -128,13 +132,15 @@ def summarise(tasks: Sequence[Task], surrogates: Sequence[str], results: Results
     }
 
 
-_Groups = dict[str, list[Case]]
+_Groups = dict[str, list[ScoredMoment]]
 
 
-def _group(cases: Iterable[Case]) -> tuple[dict[tuple[str, str], list[Case]], _Groups, _Groups]:
+def _group(
+    cases: Iterable[ScoredMoment],
+) -> tuple[dict[tuple[str, str], list[ScoredMoment]], _Groups, _Groups]:
     """By task and cutoff, by task, and by scope."""
-    by_cell: dict[tuple[str, str], list[Case]] = defaultdict(list)
-    by_task, by_scope = defaultdict[str, list[Case]](list), defaultdict[str, list[Case]](list)
+    by_cell: dict[tuple[str, str], list[ScoredMoment]] = defaultdict(list)
+    by_task, by_scope = defaultdict[str, list[ScoredMoment]](list), defaultdict[str, list[ScoredMoment]](list)
     for case in cases:
         by_cell[case.task, case.label].append(case)
         by_task[case.task].append(case)
@@ -143,7 +149,7 @@ def _group(cases: Iterable[Case]) -> tuple[dict[tuple[str, str], list[Case]], _G
     return by_cell, by_task, by_scope
 
 
-def _labels(cases: Iterable[Case]) -> _Groups:
+def _labels(cases: Iterable[ScoredMoment]) -> _Groups:
     groups: _Groups = {label: [] for label in LABELS}
     for case in cases:
         groups[case.label].append(case)
@@ -151,18 +157,18 @@ def _labels(cases: Iterable[Case]) -> _Groups:
 
 
 def _values(
-    cases: Iterable[Case], surrogate: str, measure: Callable[[Score], float]
+    cases: Iterable[ScoredMoment], surrogate: str, measure: Callable[[Score], float]
 ) -> list[tuple[Hashable, float]]:
     return [(case.curve, measure(case.scores[surrogate])) for case in cases if surrogate in case.scores]
 
 
-def _cell(cases: Sequence[Case], surrogate: str) -> dict[str, Any]:
+def _cell(cases: Sequence[ScoredMoment], surrogate: str) -> dict[str, Any]:
     measures = {**MEASURES, "log_prob": lambda score: score.log_prob, "seconds": lambda score: score.seconds}
     means = {name: mean_over_curves(_values(cases, surrogate, of))._asdict() for name, of in measures.items()}
     return {**means, **_coverage(cases, surrogate)}
 
 
-def _coverage(cases: Sequence[Case], surrogate: str) -> dict[str, Any]:
+def _coverage(cases: Sequence[ScoredMoment], surrogate: str) -> dict[str, Any]:
     pits = _values(cases, surrogate, lambda score: score.pit)
     return {
         f"coverage_{level:.0%}": mean_over_curves(
@@ -172,19 +178,19 @@ def _coverage(cases: Sequence[Case], surrogate: str) -> dict[str, Any]:
     }
 
 
-def _calibration(cases: Sequence[Case], surrogate: str) -> dict[str, Any]:
+def _calibration(cases: Sequence[ScoredMoment], surrogate: str) -> dict[str, Any]:
     pits = [pit for _, pit in _values(cases, surrogate, lambda score: score.pit)]
     histogram = np.histogram(pits, bins=BINS, range=(0.0, 1.0))[0]
     return {"cases": len(pits), **_coverage(cases, surrogate), "pit": histogram.tolist()}
 
 
-def _unit_likelihood(cases: Sequence[Case], surrogate: str) -> dict[str, Any]:
+def _unit_likelihood(cases: Sequence[ScoredMoment], surrogate: str) -> dict[str, Any]:
     return mean_over_curves(
         _values(cases, surrogate, lambda score: score.log_likelihood - score.log_slope)
     )._asdict()
 
 
-def _paired(cases: Iterable[Case], other: str, main: str) -> dict[str, Any]:
+def _paired(cases: Iterable[ScoredMoment], other: str, main: str) -> dict[str, Any]:
     both = [case for case in cases if other in case.scores and main in case.scores]
 
     def difference(measure: Callable[[Score], float]) -> dict[str, Any]:
@@ -194,7 +200,7 @@ def _paired(cases: Iterable[Case], other: str, main: str) -> dict[str, Any]:
     return {"log_likelihood": difference(MEASURES["log_likelihood"]), "crps": difference(MEASURES["crps"])}
 
 
-def _seconds(cases: Iterable[Case], surrogate: str, main: str) -> dict[str, Any]:
+def _seconds(cases: Iterable[ScoredMoment], surrogate: str, main: str) -> dict[str, Any]:
     own = [case for case in cases if surrogate in case.scores]
     times = [case.scores[surrogate].seconds for case in own]
     pairs = [
@@ -209,7 +215,7 @@ def _seconds(cases: Iterable[Case], surrogate: str, main: str) -> dict[str, Any]
     }
 
 
-def _not_scored(cases: Iterable[Case], surrogate: str, results: Results) -> dict[str, Any]:
+def _not_scored(cases: Iterable[ScoredMoment], surrogate: str, results: ScoresByTrial) -> dict[str, Any]:
     failures = [
         score.failed
         for (name, _, _), scores in results.items()
@@ -226,7 +232,7 @@ def _not_scored(cases: Iterable[Case], surrogate: str, results: Results) -> dict
 
 
 def _standings(
-    by_cell: Mapping[tuple[str, str], Sequence[Case]], by_scope: _Groups, surrogates: Sequence[str]
+    by_cell: Mapping[tuple[str, str], Sequence[ScoredMoment]], by_scope: _Groups, surrogates: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Among those that forecast everything, and among all on the cases that all have."""
     most = {s: sum(s in case.scores for of in by_cell.values() for case in of) for s in surrogates}
@@ -242,7 +248,7 @@ def _standings(
 
 
 def _ranked(
-    scope: str, cells: Mapping[tuple[str, str], Sequence[Case]], field: Sequence[str]
+    scope: str, cells: Mapping[tuple[str, str], Sequence[ScoredMoment]], field: Sequence[str]
 ) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {name: {} for name in field}
     for measure, of in MEASURES.items():

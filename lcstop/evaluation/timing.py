@@ -13,7 +13,7 @@ import numpy as np
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.evaluation.cases import prior_values
-from lcstop.evaluation.run import loaded
+from lcstop.evaluation.forecast_work import loaded
 from lcstop.surrogates import Surrogate
 
 BATCH = 100

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lcstop._utils.provenance import commit, versions
 from lcstop.pretraining.config import TrainConfig
 from lcstop.pretraining.evaluate import Score, evaluate_prior
 from lcstop.pretraining.loop import Progress, train
@@ -33,23 +31,3 @@ def run(config: TrainConfig, folder: Path, report: Callable[[Progress], None]) -
     card["evaluation"] = [score.model_dump() for score in table]
     network.save(path, card)
     return table
-
-
-def versions() -> dict[str, str]:
-    """Versions of what the weights depend on."""
-    packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "safetensors")}
-    return {"python": platform.python_version(), **packages}
-
-
-def commit() -> str:
-    """The commit of the source tree that runs, with a ``+`` if it has changes; ``unknown`` outside one."""
-    try:
-        return subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],  # noqa: S607
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

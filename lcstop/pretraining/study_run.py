@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch.nn import functional
 
 from lcstop._utils.process_pool import run_in, workers
+from lcstop._utils.provenance import commit, versions
 from lcstop.config.yaml_file import read_yaml
-from lcstop.pretraining.run import commit, versions
 from lcstop.pretraining.study_examples import (
     Examples,
     draw_studies,

@@ -214,7 +214,7 @@ class _Watched(CorePolicy):
         task, known = self._study.task, recorded.state in ("finished", "failed")
         if self._study.target == "final":
             return bool(task.final_gains[trial] > self._best_final) if known else None
-        beats = bool(task.to_come[trial, n] > self._best)
+        beats = bool(task.later_best[trial, n] > self._best)
         return beats if known or beats else None
 
     def _curve(self, trial: int) -> Curve:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from lcstop.simulation.task import Task
 
-SEEN = (20, 100)
+MILESTONES = (20, 100)
 """Numbers of configurations of which it is told when they had been seen."""
 
 Steps = list[tuple[int, float]]
@@ -81,7 +81,7 @@ class Outcome:
         wrong_final: Killed trials that would have ended better than every trial that had finished by then.
         best: The best value of any run so far.
         final: The best value at the end of a finished trial so far.
-        seen: The epoch by which each number of :data:`SEEN` trials was over; None if it was never.
+        seen: The epoch by which each number of :data:`MILESTONES` trials was over; None if it was never.
         seconds: Time spent in the policy.
     """
 
@@ -93,7 +93,7 @@ class Outcome:
     wrong_final: int = 0
     best: Steps = field(default_factory=list)
     final: Steps = field(default_factory=list)
-    seen: list[int | None] = field(default_factory=lambda: [None] * len(SEEN))
+    seen: list[int | None] = field(default_factory=lambda: [None] * len(MILESTONES))
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class _Replay:
         if action is Action.STOP and not last:
             self._kill(trial)
         self._drop()
-        for i, n in enumerate(SEEN):
+        for i, n in enumerate(MILESTONES):
             if out.seen[i] is None and self.n_over >= n:
                 out.seen[i] = out.epochs
         return action is Action.GO and not last
@@ -211,7 +211,7 @@ class _Replay:
     def _kill(self, trial: int) -> None:
         row, out = self.order[trial], self.outcome
         out.killed += 1
-        out.wrong_best += bool(self.task.to_come[row, self.epochs[trial]] > self.best)
+        out.wrong_best += bool(self.task.later_best[row, self.epochs[trial]] > self.best)
         out.wrong_final += bool(self.task.final_gains[row] > self.best_final)
         self.n_over += 1
 

@@ -19,7 +19,7 @@ from lcstop.pruning.decision import Target
 
 Array = NDArray[np.float64]
 
-FEWEST = 40
+MIN_CONFIGURATIONS = 40
 """A recorded study of fewer distinct configurations is no search that a policy could be chosen by."""
 
 _NOT_SEARCHED = frozenset(
@@ -105,7 +105,7 @@ class Task:
         return np.where(np.isfinite(gains), gains, -np.inf)
 
     @cached_property
-    def to_come(self) -> Array:
+    def later_best(self) -> Array:
         """``[n_trials, horizon + 1]``, the best gain after so many reports; ``-inf`` at the end."""
         after = np.full((self.n_trials, self.horizon + 1), -np.inf)
         after[:, :-1] = np.maximum.accumulate(self.gains[:, ::-1], 1)[:, ::-1]
@@ -143,7 +143,7 @@ class Task:
     @property
     def marked(self) -> bool:
         """Whether this is too small a search to count."""
-        return self.n_distinct < FEWEST
+        return self.n_distinct < MIN_CONFIGURATIONS
 
     @cached_property
     def digest(self) -> str:

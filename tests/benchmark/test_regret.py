@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lcstop.benchmark.limits import NoStopping
+from lcstop.benchmark.reference_rules import NoStopping
 from lcstop.benchmark.regret import Figures, figures, geometric_mean, regrets, speed_up
 from lcstop.benchmark.settings import Setting, build, parse
 from lcstop.curves.packs import Pack
@@ -134,10 +134,10 @@ def test_a_task_says_what_is_wrong():
 
 def test_a_task_can_be_sent_to_another_process():
     task = random_task()
-    assert task.to_come.shape == (60, 13)
+    assert task.later_best.shape == (60, 13)
     copy = pickle.loads(pickle.dumps(task))  # noqa: S301, our own
     assert np.array_equal(copy.values, task.values)
-    assert "to_come" not in copy.__dict__
+    assert "later_best" not in copy.__dict__
 
 
 # Settings

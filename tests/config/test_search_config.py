@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from lcstop.commands.app import main
 from lcstop.config.search_config import SearchConfig
 from lcstop_optuna import CONVERGED_ATTR, REASON_ATTR
-from lcstop_optuna.run import CONFIG_ATTR
+from lcstop_optuna.run_search import CONFIG_ATTR
 
 ROOT = Path(__file__).parents[2]
 

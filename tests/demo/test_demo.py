@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 from typer.testing import CliRunner
 
-import lcstop_optuna.demo.search
+import lcstop_optuna.demo.timed_search
 from lcstop.commands.app import app
 from lcstop_optuna import REASON_ATTR
 from lcstop_optuna.demo import run_demo
@@ -98,7 +98,7 @@ def test_interrupt_leaves_no_mess(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(lcstop_optuna.demo.search, "train", interrupted)
+    monkeypatch.setattr(lcstop_optuna.demo.timed_search, "train", interrupted)
     verbosity, threads = optuna.logging.get_verbosity(), torch.get_num_threads()
     with pytest.raises(KeyboardInterrupt):
         run_demo(None, tmp_path / "out", 3, 3, Console(file=io.StringIO()))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lcstop.benchmark.limits import Clairvoyant, NoStopping, Patience
+from lcstop.benchmark.reference_rules import Clairvoyant, NoStopping, Patience
 from lcstop.benchmark.regret import figures
 from lcstop.simulation.loop import Action, InOrder, budget_of
 from tests.simulation.replay_tasks import NAN, StopAt, given, random_task, run, study_of

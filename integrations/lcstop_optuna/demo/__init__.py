@@ -18,7 +18,7 @@ from rich.console import Console
 from lcstop._utils.progress import progress_on
 from lcstop.demo.digits import load_data
 from lcstop.demo.result import DemoResult, compare
-from lcstop_optuna.demo.search import Search
+from lcstop_optuna.demo.timed_search import TimedSearch
 from lcstop_optuna.pruner import LCPFNPruner
 from lcstop_optuna.records import read_study
 from lcstop_optuna.trials import to_curve
@@ -27,7 +27,7 @@ __all__ = ["run_demo"]
 
 
 def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, console: Console) -> DemoResult:
-    """Search hyperparameters with pruning, train the same configurations without, and compare.
+    """TimedSearch hyperparameters with pruning, train the same configurations without, and compare.
 
     A trial counts for its best epoch: in the objective, in the figures, and for the pruner
     (``target="best"``). Both sides run the same objective on the same storage; only the pruner differs.
@@ -49,8 +49,8 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
     name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with _quiet_optuna(), _one_thread(), _opened(storage) as place:
         sampler = optuna.samplers.TPESampler(seed=0)
-        pruned = Search(_study(place, name, pruner, sampler), n_trials, n_epochs)
-        whole = Search(_study(place, f"{name}-without-pruning"), n_trials, n_epochs)
+        pruned = TimedSearch(_study(place, name, pruner, sampler), n_trials, n_epochs)
+        whole = TimedSearch(_study(place, f"{name}-without-pruning"), n_trials, n_epochs)
         if storage is not None:
             console.print(f"studies: {pruned.study.study_name}, {whole.study.study_name}", highlight=False)
         with progress_on(console) as progress:

@@ -15,11 +15,10 @@ from typer.testing import CliRunner
 from lcstop._utils import process_pool as jobs
 from lcstop._utils.json_safe import plain
 from lcstop.commands import app as cli
-from lcstop.evaluation import command, run
+from lcstop.evaluation import forecast_work, run_evaluation
 from lcstop.evaluation.cases import moments_of, prior_task
 from lcstop.evaluation.figures import draw
 from lcstop.evaluation.scores import score_trial
-from lcstop.evaluation.store import Store
 from lcstop.evaluation.timing import Latency, latencies
 from lcstop.surrogates import load_surrogate
 from tests.evaluation.test_packs import losses, write_pack
@@ -62,15 +61,17 @@ def fakes(monkeypatch):
             yield pool
 
     fakes = Fakes()
-    run.loaded.cache_clear()
-    monkeypatch.setattr(run, "load", fakes.load)
+    forecast_work.loaded.cache_clear()
+    monkeypatch.setattr(forecast_work, "load", fakes.load)
     for name in ("load", "fingerprint"):
-        monkeypatch.setattr(command, name, getattr(fakes, name))
-    monkeypatch.setattr(command, "workers", workers)
-    monkeypatch.setattr(command, "latencies", lambda names, pool: dict.fromkeys(names, Latency(0.01, None)))
-    monkeypatch.setattr(command, "draw", lambda summary, folder: None)  # takes longer than all else
+        monkeypatch.setattr(run_evaluation, name, getattr(fakes, name))
+    monkeypatch.setattr(run_evaluation, "workers", workers)
+    monkeypatch.setattr(
+        run_evaluation, "latencies", lambda names, pool: dict.fromkeys(names, Latency(0.01, None))
+    )
+    monkeypatch.setattr(run_evaluation, "draw", lambda summary, folder: None)  # takes longer than all else
     yield fakes
-    run.loaded.cache_clear()
+    forecast_work.loaded.cache_clear()
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def packs(tmp_path):
 
 def evaluate(out, on, surrogates=("calibrated", "overconfident", "slow"), curves=4, **options):
     options = {"limits": ["slow=2"], "jobs": 1, "seed": 0, "console": Console(quiet=True)} | options
-    return command.run(surrogates, on, curves, out=out, **options)
+    return run_evaluation.run(surrogates, on, curves, out=out, **options)
 
 
 def without_seconds(summary):
@@ -94,7 +95,7 @@ def without_seconds(summary):
 
 
 def test_every_figure_is_there(fakes, packs, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "draw", draw)
+    monkeypatch.setattr(run_evaluation, "draw", draw)
     out = tmp_path / "out"
     summary = evaluate(out, ["prior", "prior:10", f"curves:{packs}"])
     assert json.loads((out / "evaluation.json").read_text()) == plain(summary)
@@ -126,9 +127,9 @@ def test_every_figure_is_there(fakes, packs, tmp_path, monkeypatch):
 
 def test_the_paired_difference_is_that_of_the_common_cases(fakes, tmp_path):
     summary = evaluate(tmp_path, ["prior"])
-    store = Store(tmp_path / "results.jsonl")
+    store = forecast_work.score_store(tmp_path / "results.jsonl")
     ours, theirs = (
-        [store[Store.key(name, trial.digest)] for trial in prior_task(4, 0).trials[:2]]
+        [store[forecast_work._key(name, trial.digest)] for trial in prior_task(4, 0).trials[:2]]
         for name in ("calibrated", "slow")
     )
     by_curve = [
@@ -187,10 +188,12 @@ def test_any_number_of_jobs_gives_the_same(fakes, packs, tmp_path):
 
 def test_processes_give_the_scores_of_this_one(tmp_path):
     trials = prior_task(2, 0, length=10).trials
-    work = [run.Work(str(t.number), "last_value", "prior:10", t) for t in trials]
+    work = [forecast_work.Work(str(t.number), "last_value", "prior:10", t) for t in trials]
     done = []
     with jobs.workers(1) as pool:
-        results = run.evaluate(work, Store(tmp_path / "results.jsonl"), pool, done.append)
+        results = forecast_work.evaluate(
+            work, forecast_work.score_store(tmp_path / "results.jsonl"), pool, done.append
+        )
     assert sorted(item.trial.number for item in done) == [0, 1]
     for trial in trials:
         expected = score_trial(load_surrogate("last_value"), trial)
@@ -199,15 +202,8 @@ def test_processes_give_the_scores_of_this_one(tmp_path):
         assert [replace(s, seconds=0) for s in found] == [replace(s, seconds=0) for s in expected]
 
 
-def test_a_damaged_line_in_the_middle_is_named(tmp_path):
-    path = tmp_path / "results.jsonl"
-    path.write_text('{"key": "a", "scores": []}\nnonsense\n{"key": "b", "scores": []}\n')
-    with pytest.raises(ValueError, match=r"line 2 of .*results\.jsonl is damaged"):
-        Store(path)
-
-
 def test_without_matplotlib_the_run_ends_with_a_note(fakes, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "draw", draw)
+    monkeypatch.setattr(run_evaluation, "draw", draw)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     console = Console(record=True, file=io.StringIO())

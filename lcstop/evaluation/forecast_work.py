@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from lcstop._utils.process_pool import run_in
-from lcstop.evaluation.cases import Task, Trial
+from lcstop._utils.result_store import ResultStore
+from lcstop.evaluation.cases import ForecastTask, ForecastTrial
 from lcstop.evaluation.scores import Score, score_trial
 from lcstop.evaluation.specs import load
-from lcstop.evaluation.store import Store
 from lcstop.surrogates import Surrogate
 
-Results = dict[tuple[str, str, int], list[Score]]
+ScoresByTrial = dict[tuple[str, str, int], list[Score]]
 """Scores by surrogate, task and number of the trial."""
+
+_FORMAT = 1
+"""To be raised when a score comes to mean something else, so that older ones are not taken for it."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,12 @@ class Work:
     key: str
     surrogate: str
     task: str
-    trial: Trial
+    trial: ForecastTrial
 
 
-def plan(tasks: Sequence[Task], surrogates: Mapping[str, str], limits: Mapping[str, int]) -> list[Work]:
+def plan(
+    tasks: Sequence[ForecastTask], surrogates: Mapping[str, str], limits: Mapping[str, int]
+) -> list[Work]:
     """All work of a run, one surrogate after another.
 
     Args:
@@ -37,14 +45,16 @@ def plan(tasks: Sequence[Task], surrogates: Mapping[str, str], limits: Mapping[s
         limits: For slow ones, how many trials of each task they forecast.
     """
     return [
-        Work(Store.key(print_, trial.digest), surrogate, task.name, trial)
+        Work(_key(print_, trial.digest), surrogate, task.name, trial)
         for surrogate, print_ in surrogates.items()
         for task in tasks
         for trial in task.trials[: limits.get(surrogate)]
     ]
 
 
-def evaluate(work: Sequence[Work], store: Store, pool: Executor, report: Callable[[Work], None]) -> Results:
+def evaluate(
+    work: Sequence[Work], store: ResultStore[Score], pool: Executor, report: Callable[[Work], None]
+) -> ScoresByTrial:
     """Do what of ``work`` is not in ``store`` yet, and return the scores of all of it.
 
     Scores do not depend on who works: each trial is forecast alone.
@@ -62,9 +72,36 @@ def evaluate(work: Sequence[Work], store: Store, pool: Executor, report: Callabl
         else:
             missing.append(item)
     for item, scores in run_in(pool, _score, missing):
-        store.add(item.key, item.surrogate, item.task, scores)
+        store.add(item.key, scores, surrogate=item.surrogate, task=item.task)
         report(item)
     return {(item.surrogate, item.task, item.trial.number): store[item.key] for item in work}
+
+
+def score_store(path: Path) -> ResultStore[Score]:
+    """The scores in a file.
+
+    Raises:
+        ValueError: If a line other than the last is damaged.
+        OSError: If the file cannot be read or written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "results.jsonl")
+        ...     score_store(path).add("a key", [Score("10%", 10, error=0.25)])
+        ...     score_store(path)["a key"][0].error
+        0.25
+    """
+    return ResultStore(path, "scores", _to_json, lambda content: Score(**content))
+
+
+def _to_json(score: Score) -> dict[str, Any]:
+    return {name: value for name, value in asdict(score).items() if value is not None}
+
+
+def _key(fingerprint: str, digest: str) -> str:
+    """Where the scores of a surrogate on a trial are kept."""
+    return hashlib.sha256(f"{_FORMAT}\n{fingerprint}\n{digest}".encode()).hexdigest()[:32]
 
 
 def _score(item: Work) -> list[Score]:

@@ -7,15 +7,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lcstop._utils.process_pool import add_line, read_lines
+from lcstop._utils.result_store import ResultStore
 from lcstop.benchmark.settings import Setting, build, fingerprint
 from lcstop.pruning.decision import Target
 from lcstop.simulation.loop import Outcome, budget_of, replay
 from lcstop.simulation.task import ReplayStudy, Task
 
-Results = dict[tuple[str, str], list[Outcome]]
+OutcomesByTask = dict[tuple[str, str], list[Outcome]]
 """Outcomes by name of task and setting, one for each order."""
 
 _CHUNK = 5
@@ -85,51 +84,24 @@ def run_unit(unit: Unit) -> list[Outcome]:
     return outcomes
 
 
-class Store:
-    """Finished units in a file, one line of JSON each; a line torn by a kill is dropped.
-
-    Args:
-        path: A ``.jsonl`` file, made if there is none.
+def outcome_store(path: Path) -> ResultStore[Outcome]:
+    """The outcomes in a file.
 
     Raises:
         ValueError: If a line other than the last is damaged.
         OSError: If the file cannot be read or written.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._outcomes: dict[str, list[Outcome]] = {}
-        read_lines(path, self._take)
-
-    def _take(self, record: Any) -> None:
-        self._outcomes[record["key"]] = [Outcome.from_json(o) for o in record["outcomes"]]
-
-    def add(self, unit: Unit, outcomes: Sequence[Outcome]) -> None:
-        """Keep the outcomes of a unit; task and setting are for a reader of the file."""
-        self._outcomes[unit.key] = list(outcomes)
-        record = {
-            "key": unit.key,
-            "task": unit.task.name,
-            "setting": unit.setting.name,
-            "outcomes": [outcome.to_json() for outcome in outcomes],
-        }
-        add_line(self._path, record)
-
-    def __contains__(self, unit: Unit) -> bool:
-        return unit.key in self._outcomes
-
-    def __getitem__(self, unit: Unit) -> list[Outcome]:
-        return self._outcomes[unit.key]
+    return ResultStore(path, "outcomes", Outcome.to_json, Outcome.from_json)
 
 
 def finish(
     units: Sequence[Unit],
-    store: Store,
+    store: ResultStore[Outcome],
     run_all: Callable[
         [Callable[[Unit], list[Outcome]], Iterable[Unit]], Iterator[tuple[Unit, list[Outcome]]]
     ],
     report: Callable[[Unit], None],
-) -> Results:
+) -> OutcomesByTask:
     """Do what of ``units`` is not in ``store`` yet, and return the outcomes of all of them.
 
     Outcomes, seconds apart, do not depend on who works: each replay depends on nothing but its unit.
@@ -142,16 +114,16 @@ def finish(
     """
     missing = []
     for unit in units:
-        if unit in store:
+        if unit.key in store:
             report(unit)
         else:
             missing.append(unit)
     for unit, outcomes in run_all(run_unit, missing):
-        store.add(unit, outcomes)
+        store.add(unit.key, outcomes, task=unit.task.name, setting=unit.setting.name)
         report(unit)
-    results: Results = {}
+    results: OutcomesByTask = {}
     for unit in units:
-        results.setdefault((unit.task.name, unit.setting.name), []).extend(store[unit])
+        results.setdefault((unit.task.name, unit.setting.name), []).extend(store[unit.key])
     return results
 
 

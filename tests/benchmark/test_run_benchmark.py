@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from lcstop._utils.json_safe import plain
 from lcstop._utils.process_pool import run_in
-from lcstop.benchmark import command
-from lcstop.benchmark.command import Bench
+from lcstop.benchmark import run_benchmark
 from lcstop.benchmark.pictures import draw
+from lcstop.benchmark.replay_work import finish, outcome_store, plan, run_unit
+from lcstop.benchmark.run_benchmark import Bench
 from lcstop.benchmark.settings import parse
 from lcstop.benchmark.summary import summarise
 from lcstop.benchmark.table import tables
-from lcstop.benchmark.work import Store, finish, plan, run_unit
 from lcstop.commands import app as cli
 from tests.evaluation.test_packs import write_pack
 from tests.simulation.replay_tasks import random_task
@@ -49,8 +49,10 @@ def here(monkeypatch):
     def processes(jobs):
         yield here
 
-    monkeypatch.setattr(command, "processes", processes)
-    monkeypatch.setattr(command, "draw", lambda summary, folder, name: None)  # takes longer than all else
+    monkeypatch.setattr(run_benchmark, "processes", processes)
+    monkeypatch.setattr(
+        run_benchmark, "draw", lambda summary, folder, name: None
+    )  # takes longer than all else
     return here
 
 
@@ -65,7 +67,7 @@ def packs(tmp_path):
 
 def run(packs, out, console=None, **options):
     options = {"policies": POLICIES, "orders": 6} | options
-    return command.run(Bench(packs, **options), out, console or Console(file=io.StringIO()))
+    return run_benchmark.run(Bench(packs, **options), out, console or Console(file=io.StringIO()))
 
 
 def timeless(summary):
@@ -178,13 +180,6 @@ def test_orders_of_a_task_do_not_depend_on_how_many_there_are():
     assert [outcome.best for outcome in few] == [outcome.best for outcome in many[:3]]
 
 
-def test_a_damaged_line_is_named(tmp_path):
-    path = tmp_path / "results.jsonl"
-    path.write_text('{"key": 1}\n{"key"')
-    with pytest.raises(ValueError, match=r"line 1 of .* is damaged"):
-        Store(path)
-
-
 def test_the_tables_show_ours_against_each_peer(surrogate, monkeypatch, tmp_path):
     from lcstop.benchmark import lcstop_rule as ours
 
@@ -194,7 +189,7 @@ def test_the_tables_show_ours_against_each_peer(surrogate, monkeypatch, tmp_path
     settings = parse(["lcstop", "lcstop:confidence=0.8", "optuna.sha", "limits"], grid=False)
     units = plan(tasks, settings, "best", 1, 0, 3)
     results = finish(
-        units, Store(tmp_path / "r.jsonl"), lambda *work: run_in(Here(), *work), lambda unit: None
+        units, outcome_store(tmp_path / "r.jsonl"), lambda *work: run_in(Here(), *work), lambda unit: None
     )
     summary = summarise(tasks, settings, results, "best", 1)
     summary["config"] = {"orders": 3, "workers": 1, "target": "best"}

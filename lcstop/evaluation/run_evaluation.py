@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,16 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lcstop._utils.json_safe import plain
 from lcstop._utils.process_pool import workers
+from lcstop._utils.provenance import commit, machine, versions
 from lcstop.curves.packs import find_packs, read_pack
-from lcstop.evaluation.cases import Task, pack_task, prior_task
+from lcstop.evaluation.cases import ForecastTask, pack_task, prior_task
 from lcstop.evaluation.figures import draw
-from lcstop.evaluation.run import evaluate, plan
+from lcstop.evaluation.forecast_work import evaluate, plan, score_store
 from lcstop.evaluation.specs import fingerprint, load
-from lcstop.evaluation.store import Store
 from lcstop.evaluation.summary import summarise
 from lcstop.evaluation.table import tables
 from lcstop.evaluation.timing import latencies
-from lcstop.pretraining.run import commit, versions
 
 
 def run(
@@ -63,7 +60,7 @@ def run(
     fingerprints = {surrogate: fingerprint(surrogate) for surrogate in surrogates}
     tasks = _tasks(sources, n_curves, seed)
     work = plan(tasks, fingerprints, most)
-    store = Store(out / "results.jsonl")
+    store = score_store(out / "results.jsonl")
     with workers(jobs) as pool:
         with _progress(console) as progress:
             bars = {
@@ -110,20 +107,8 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def machine() -> dict[str, Any]:
-    """What the seconds depend on; forecasts are made on one thread."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")  # only Linux has it, and only there does platform not know
-    if info.exists():
-        lines = info.read_text(encoding="utf-8").splitlines()
-        model = next(
-            (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model
-        )
-    return {"cpu": model, "cores": os.cpu_count(), "threads": 1, "system": platform.system()}
-
-
-def _tasks(sources: Sequence[str], n_curves: int, seed: int) -> list[Task]:
-    tasks: dict[str, Task] = {}
+def _tasks(sources: Sequence[str], n_curves: int, seed: int) -> list[ForecastTask]:
+    tasks: dict[str, ForecastTask] = {}
     for source in sources:
         for task in _tasks_of(source, n_curves, seed):
             if task.name in tasks:
@@ -132,7 +117,7 @@ def _tasks(sources: Sequence[str], n_curves: int, seed: int) -> list[Task]:
     return list(tasks.values())
 
 
-def _tasks_of(source: str, n_curves: int, seed: int) -> list[Task]:
+def _tasks_of(source: str, n_curves: int, seed: int) -> list[ForecastTask]:
     kind, _, argument = source.partition(":")
     if kind == "prior" and (not argument or argument.isdecimal()):
         return [prior_task(n_curves, seed, *([int(argument)] if argument else []))]

@@ -59,7 +59,7 @@ class Clairvoyant(InOrder):
             will_win = task.final_gains[row] > self._best
         else:
             self._best = max(self._best, task.gains[row, step - 1])
-            will_win = task.to_come[row, step] > self._best
+            will_win = task.later_best[row, step] > self._best
         return Action.GO if will_win else Action.STOP
 
     def end(self, trial: int) -> None:

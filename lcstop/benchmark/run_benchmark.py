@@ -18,14 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lcstop._utils.json_safe import plain
 from lcstop._utils.process_pool import run_in
 from lcstop._utils.process_pool import workers as processes
+from lcstop._utils.provenance import commit, machine, versions
 from lcstop.benchmark.pictures import draw
 from lcstop.benchmark.readers import read_packs
+from lcstop.benchmark.replay_work import finish, outcome_store, plan
 from lcstop.benchmark.settings import parse
 from lcstop.benchmark.summary import NO_STOPPING, summarise
 from lcstop.benchmark.table import tables
-from lcstop.benchmark.work import Store, finish, plan
-from lcstop.evaluation.command import machine
-from lcstop.pretraining.run import commit, versions
 from lcstop.pruning.decision import Target
 from lcstop.simulation.task import Task
 
@@ -79,7 +78,7 @@ def run(options: Bench, out: Path, console: Console) -> dict[str, Any]:
     settings = parse([*options.policies, NO_STOPPING], options.grid)
     tasks = _tasks(options)
     units = plan(tasks, settings, options.target, options.workers, options.seed, options.orders)
-    store = Store(out / "results.jsonl")
+    store = outcome_store(out / "results.jsonl")
     with _runner(options) as run_all, _progress(console) as progress:
         bar = progress.add_task("replays", total=sum(len(unit.orders) for unit in units))
         results = finish(units, store, run_all, lambda unit: progress.advance(bar, len(unit.orders)))

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from lcstop.demo.digits import DigitsConfig, train
 
 
-class Search:
+class TimedSearch:
     """The objective, and what the study does not store: how long it took.
 
     Args:
