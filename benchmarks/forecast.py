@@ -3,10 +3,9 @@
     python benchmarks/forecast.py [lcpfn:WEIGHTS]
 
 The last of 100 points from the first 50 of curves of the prior, by the network alone and in turn with the
-power law, which empties the caches; the ratios are those of the latter. The network works on threads of its
-own, whatever the user has set for torch: on one up to 100 curves, on two beyond, for which both are shown.
-MCMC is timed as we ship it, all walkers at once, and walker by walker as published; it needs
-``lcstop[mcmc]``. Both peers take one thread.
+power law, which empties the caches; the ratios are those of the latter. MCMC is timed as we ship it, all
+walkers at once, and walker by walker as published; it needs ``lcstop[mcmc]``, and the curves of the prior
+need ``lcstop[train]``. All of them take one thread.
 """
 
 import subprocess
@@ -14,24 +13,21 @@ import sys
 from functools import partial
 from pathlib import Path
 from statistics import median
-from unittest.mock import patch
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 from speed import interleaved, machine
 
-from lcstop import Curve, MetricScale, Surrogate, threads
+from lcstop import Curve, MetricScale, Surrogate
 from lcstop.evaluation.cases import prior_values
 from lcstop.evaluation.specs import load
-from lcstop.nn.weights import SHIPPED
-from lcstop.surrogates.lcpfn import CHUNK
+from lcstop.nn.weights import SHIPPED, read_weights
 from lcstop.surrogates.mcmc import MCMC
-from lcstop.surrogates.torch_network import LCPFNNetwork
+from lcstop.surrogates.network_config import NetworkConfig
 
 OBSERVED, HORIZON = 50, 100
-REPETITIONS = {1: 1000, 10: 200, 1000: 10}
+REPETITIONS = {1: 1000, 10: 200, 100: 50, 1000: 5}
 
 
 def milliseconds(surrogates: list[Surrogate], n: int, repetitions: int) -> list[float]:
@@ -51,28 +47,25 @@ def import_seconds(module: str) -> float:
 
 def main(spec: str) -> None:
     """Print the tables."""
-    torch.set_num_threads(1)  # of the peers, which would wait for each other beside the threads of ours
     console, path = Console(), Path(spec.partition(":")[2] or SHIPPED / "lcpfn.safetensors")
-    size = sum(parameter.numel() for parameter in LCPFNNetwork.load(path).parameters())
+    size = sum(tensor.size for tensor in read_weights(path, NetworkConfig)[1].values())
     console.print(machine())
     console.print(f"{size / 1e6:.2f} M parameters, {path.stat().st_size / 1e6:.1f} MB on disk")
     console.print(
         "import: " + ", ".join(f"{m} {import_seconds(m):.2f} s" for m in ("lcstop", "numpy", "torch"))
     )
     table = Table(title="Milliseconds of a forecast, medians; how much longer the others take")
-    titles = ("curves", "threads", "alone", "in turn", "each", "powerlaw", "mcmc", "walker by walker")
+    titles = ("curves", "alone", "in turn", "each", "powerlaw", "mcmc", "walker by walker")
     for title in titles:
         table.add_column(title, justify="right")
     surrogate, peer = load(spec), load("powerlaw")
     slow = milliseconds([MCMC(), MCMC(vectorize=False)], 1, 3)
     for n, repetitions in REPETITIONS.items():
-        for at_once in (1, 2) if n > CHUNK else (1,):
-            with patch.object(threads, "_AT_ONCE", at_once):
-                (alone,) = milliseconds([surrogate], n, repetitions)
-                ours, theirs = milliseconds([surrogate, peer], n, repetitions)
-            each = ours / n
-            peers = [f"{x / each:,.0f} x" for x in (theirs / n, *slow)]
-            table.add_row(f"{n:,}", str(at_once), f"{alone:.2f}", f"{ours:.2f}", f"{each:.2f}", *peers)
+        (alone,) = milliseconds([surrogate], n, repetitions)
+        ours, theirs = milliseconds([surrogate, peer], n, repetitions)
+        each = ours / n
+        peers = [f"{x / each:,.0f} x" for x in (theirs / n, *slow)]
+        table.add_row(f"{n:,}", f"{alone:.2f}", f"{ours:.2f}", f"{each:.2f}", *peers)
     console.print(table)
     console.print(f"mcmc takes {slow[0]:.0f} ms with all walkers at once, {slow[1]:,.0f} walker by walker")
 

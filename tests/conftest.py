@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,13 @@ with contextlib.suppress(ModuleNotFoundError):  # the environment of the example
     # How long one case takes says how busy the machine is.
     hypothesis.settings.register_profile("lcstop", deadline=None)
     hypothesis.settings.load_profile("lcstop")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where tests that need torch are deselected, modules of nothing else are not imported: it is missing."""
+    if "not torch" in config.option.markexpr and collection_path.suffix == ".py":
+        return "\npytestmark = pytest.mark.torch" in collection_path.read_text(encoding="utf-8") or None
+    return None
 
 
 class NormalSurrogate:

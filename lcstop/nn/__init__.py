@@ -1,1 +1,1 @@
-"""Network layers in numpy, files of weights, and what torch needs."""
+"""Network layers in numpy, weights files, and torch modules from and to them."""

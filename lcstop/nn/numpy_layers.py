@@ -1,7 +1,6 @@
-"""Linear layers in numpy, for the one curve or trial of a decision; a column is a token.
+"""Linear layers in numpy, for the few curves or trials of a decision; a column is a token.
 
-For so little torch takes longer, most of it before each operation; it would need a thread of its own
-(:mod:`lcstop.nn.torch_threads`), and seconds to be imported.
+For one curve torch takes longer, most of it before each operation, and it takes seconds to be imported.
 """
 
 from __future__ import annotations
@@ -20,8 +19,10 @@ Tensors = Mapping[str, Array]
 """The state of a network by name, as torch has it."""
 
 _ENTRIES = 8192
-"""Most entries of a matrix that OpenBLAS multiplies on one thread, be it by one column or by 32. A larger one
-it would share among threads, which on a machine that trains wait for the training; it is cut."""
+"""Most entries of a matrix that OpenBLAS multiplies on one thread, by one column or by 32.
+
+OpenBLAS shares larger products among threads. On a machine that trains, these threads wait for the training:
+20 milliseconds instead of 0.1. So larger matrices are cut, and each curve is multiplied for itself."""
 
 
 class Layer(NamedTuple):
@@ -32,15 +33,15 @@ class Layer(NamedTuple):
     n_out: int
 
     def parts(self, x: Array) -> Array:
-        """``[n_in, n]`` to ``[k, m, n]``."""
-        found: Array = self.weight @ x
+        """``[..., n_in, n]`` to ``[..., k, m, n]``."""
+        found: Array = self.weight @ x[..., None, :, :]
         found += self.bias
         return found
 
     def __call__(self, x: Array) -> Array:
-        """``[n_in, n]`` to ``[n_out, n]``."""
+        """``[..., n_in, n]`` to ``[..., n_out, n]``."""
         k, m, _ = self.weight.shape
-        return self.parts(x).reshape(k * m, x.shape[1])[: self.n_out]
+        return self.parts(x).reshape(*x.shape[:-2], k * m, x.shape[-1])[..., : self.n_out, :]
 
 
 class Sum(NamedTuple):
@@ -50,8 +51,8 @@ class Sum(NamedTuple):
     bias: Array  # [n_out, 1]
 
     def __call__(self, parts: Array) -> Array:
-        """``[k, m, n]`` to ``[n_out, n]``."""
-        found: Array = (self.weight @ parts).sum(0)
+        """``[..., k, m, n]`` to ``[..., n_out, n]``."""
+        found: Array = (self.weight @ parts).sum(-3)
         found += self.bias
         return found
 
@@ -94,13 +95,13 @@ def gelu(x: Array) -> Array:
 
 
 def normalised(x: Array) -> Array:
-    """``x [width, n]`` with mean 0 and variance 1, as ``torch.nn.functional.layer_norm``.
+    """``x [..., width, n]`` with mean 0 and variance 1 over the width, as ``torch.nn.functional.layer_norm``.
 
     Example:
         >>> normalised(np.array([[1], [3]], np.float32)).round(3).tolist()
         [[-1.0], [1.0]]
     """
-    mean = _mean(len(x))
+    mean = _mean(x.shape[-2])
     x = x - mean @ x
     x /= np.sqrt(mean @ (x * x) + 1e-5)
     return x

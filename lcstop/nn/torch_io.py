@@ -10,7 +10,6 @@ import torch
 from pydantic import BaseModel
 from torch import nn
 
-from lcstop.nn.torch_threads import apart
 from lcstop.nn.weights import Size, read_weights, write_weights
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -29,13 +28,9 @@ def load_module(make: Callable[[Size], Module], size: type[Size], path: Path) ->
         WeightsError: If either file is missing or unreadable, or the hash differs.
     """
 
-    def load() -> Module:
-        config, tensors = read_weights(path, size)
-        # On the meta device nothing is drawn for initial weights: the random state is the user's, and other
-        # threads may be using it.
-        with torch.device("meta"):
-            module = make(config)
-        module.load_state_dict({name: torch.from_numpy(x) for name, x in tensors.items()}, assign=True)
-        return module.eval().requires_grad_(False)
-
-    return apart(load)
+    config, tensors = read_weights(path, size)
+    # On the meta device no initial weights are drawn: the global random state belongs to the caller.
+    with torch.device("meta"):
+        module = make(config)
+    module.load_state_dict({name: torch.from_numpy(x) for name, x in tensors.items()}, assign=True)
+    return module.eval().requires_grad_(False)

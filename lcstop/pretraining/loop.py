@@ -13,7 +13,6 @@ import torch
 from lcstop.pretraining.batch import forecast_batch, sample_batch
 from lcstop.pretraining.config import TrainConfig
 from lcstop.pretraining.loss import bar_log_prob, bin_borders
-from lcstop.surrogates.torch_inference import cpu_has_bf16
 from lcstop.surrogates.torch_network import LCPFNNetwork
 
 _BORDER_CURVES = 10_000
@@ -110,8 +109,14 @@ def pick_device(wanted: str) -> torch.device:
 def use_bf16(precision: str, device: torch.device) -> bool:
     """``auto`` is bf16 on CUDA and on CPUs that multiply in it, where a step takes half the time."""
     if precision == "auto":
-        return device.type == "cuda" or cpu_has_bf16()
+        return device.type == "cuda" or _cpu_has_bf16()
     return precision == "bf16"
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies matrices in bf16: with AMX, or with the bf16 part of AVX-512."""
+    tell = getattr(torch.cpu, "get_capabilities", None)  # older versions of torch cannot tell
+    return tell is not None and any(tell().get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def _start(config: TrainConfig, device: torch.device) -> tuple[LCPFNNetwork, list[torch.optim.Optimizer]]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaincinv
+from scipy.special import erf, gammaincinv
 
 from lcstop.surrogates.forecast import BarDistribution
 
@@ -69,9 +68,7 @@ def mixture_bars(weights: ArrayLike, means: ArrayLike, stds: ArrayLike) -> BarDi
             part = slice(i, i + _CHUNK)
             z = slopes[row, part, None] * BORDERS[1:-1]
             z -= shifts[row, part, None]
-            # Nine times as fast as scipy's; in place.
-            torch.erf_(torch.from_numpy(z))
-            below[row] += share[row, part] @ z
+            below[row] += share[row, part] @ erf(z, out=z)
     # Sums of weight times erf run from -1 to 1. Their differences are exact to 1e-16, which the floor
     # exceeds by four digits in every bin: nothing is gained by counting each from its nearer tail.
     mass = np.diff(below, axis=-1, prepend=-1.0, append=1.0)

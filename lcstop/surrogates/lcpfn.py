@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +14,14 @@ from lcstop.nn.weights import SHIPPED, read_weights
 from lcstop.surrogates.base import UnitSurrogate
 from lcstop.surrogates.forecast import BarDistribution
 from lcstop.surrogates.network_config import PRIORS, NetworkConfig
-from lcstop.surrogates.numpy_network import QuickNetwork
+from lcstop.surrogates.numpy_network import NumpyLCPFNNetwork
 from lcstop.surrogates.prior_time import thin, to_time
-
-if TYPE_CHECKING:
-    from lcstop.surrogates.torch_inference import Inference
 
 Array = NDArray[Any]
 
-CHUNK = 100
-"""Curves taken at once: of fewer, each pays more for small operations; of more, what lies between two layers
-does not stay in the cache."""
+CHUNK = 16
+"""Curves in one pass: with fewer, each pays more for small operations; with more, what lies between two
+layers does not stay in the cache."""
 
 
 class LCPFN(UnitSurrogate):
@@ -56,49 +52,33 @@ class LCPFN(UnitSurrogate):
         self._path = weights or SHIPPED / "lcpfn.safetensors"
         config, tensors = read_weights(self._path, NetworkConfig)
         self._patch = config.patch
-        self._quick = QuickNetwork(config, tensors)
+        self._network = NumpyLCPFNNetwork(config, tensors)
         self._borders = tensors["borders"].astype(np.float64)
-
-    @cached_property
-    def _inference(self) -> Inference:
-        from lcstop.surrogates.torch_inference import Inference  # torch is slow to import
-
-        return Inference.load(self._path)
 
     def unit_forecast(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> BarDistribution:
         """See :class:`lcstop.surrogates.base.UnitSurrogate`."""
-        if len(curves) == 1:
-            logits = self._of_one(curves[0], at)[None]
-        else:
-            inputs = [self._inputs(curves[i : i + CHUNK], at) for i in range(0, len(curves), CHUNK)]
-            logits = np.concatenate(self._inference.each(self._prior, inputs))
+        by_patches: dict[int, list[int]] = {}
+        for row, curve in enumerate(curves):
+            by_patches.setdefault(-(-len(thin(curve)) // self._patch), []).append(row)
+        logits: Array = np.empty((len(curves), len(at), len(self._borders) - 1), np.float32)
+        for rows in by_patches.values():
+            for i in range(0, len(rows), CHUNK):
+                part = rows[i : i + CHUNK]
+                logits[part] = self._logits([curves[row] for row in part], at)
         return BarDistribution(self._borders, logits)
 
-    def _of_one(self, curve: Curve, at: NDArray[np.float64]) -> Array:
-        """Logits of the bins ``[n_at, n_bins]``."""
-        seen = thin(curve)
-        steps, n = np.concatenate([seen.steps, at]), len(seen)
-        times = np.stack([to_time([curve], steps[None])[0], steps / curve.horizon], -1).astype(np.float32)
-        return self._quick.logits(self._prior, times[:n], seen.values.astype(np.float32), times[n:])
-
-    def _inputs(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> list[Array]:
-        """What :meth:`lcstop.surrogates.torch_inference.Inference.logits` takes."""
-        points, patch = [thin(curve) for curve in curves], self._patch
-        lengths = np.array([len(curve) for curve in points])
-        longest = int(lengths.max())
-        length = longest + -longest % patch
-        steps = np.empty((len(curves), length + 1 + len(at)))
-        value, there = np.zeros((2, len(curves), length), np.float32)
-        steps[:, :length], steps[:, length + 1 :] = 0.0, at
-        for row, seen in enumerate(points):
-            steps[row, length] = seen.cutoff
-            if len(seen):
-                first = -len(seen) % patch  # the last point ends a patch
-                place = slice(first, first + len(seen))
-                steps[row, place], value[row, place] = seen.steps, seen.values
-                value[row, :first], there[row, place] = seen.values[0], 1.0
+    def _logits(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> Array:
+        """Logits of the bins ``[n_curves, n_at, n_bins]`` of curves with the same number of patches."""
+        seen = [thin(curve) for curve in curves]
+        n_points = np.array([len(points) for points in seen])
+        longest = int(n_points.max())
+        steps = np.empty((len(curves), longest + len(at)))
+        values = np.empty((len(curves), longest), np.float32)
+        for row, points in enumerate(seen):
+            missing = longest - len(points)
+            steps[row, :missing], steps[row, missing:longest] = points.cutoff, points.steps
+            values[row, :missing], values[row, missing:] = points.values[:1], points.values
+        steps[:, longest:] = at
         horizon = np.array([[curve.horizon] for curve in curves])
         times = np.stack([to_time(curves, steps), steps / horizon], -1).astype(np.float32)
-        times[lengths == 0, length] = 0.0
-        step, cutoff, query = np.split(times, [length, length + 1], 1)
-        return [step, value, there, -(-lengths // patch), cutoff, query]
+        return self._network.logits(self._prior, times[:, :longest], values, n_points, times[:, longest:])

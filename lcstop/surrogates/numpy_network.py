@@ -1,4 +1,4 @@
-"""The forward pass of LC-PFN for one curve, in numpy: what a decision to stop waits for.
+"""The forward pass of LC-PFN in numpy: what a forecast waits for.
 
 A test holds the logits to those of :class:`lcstop.surrogates.torch_network.LCPFNNetwork`.
 """
@@ -24,8 +24,8 @@ class _Block(NamedTuple):
     down: Sum
 
 
-class QuickNetwork:
-    """Logits of a trained network for one curve.
+class NumpyLCPFNNetwork:
+    """Logits of a trained network, on the CPU.
 
     Args:
         config: Size of the network.
@@ -33,11 +33,11 @@ class QuickNetwork:
 
     Example:
         >>> from lcstop.nn.weights import SHIPPED, read_weights
-        >>> network = QuickNetwork(*read_weights(SHIPPED / "lcpfn.safetensors", NetworkConfig))
-        >>> step = np.array([[0.01, 0.2], [0.02, 0.4], [0.03, 0.6]], np.float32)
-        >>> value, query = np.array([0.4, 0.5, 0.55], np.float32), np.ones((1, 2), np.float32)
-        >>> network.logits(0, step, value, query).shape
-        (1, 1000)
+        >>> network = NumpyLCPFNNetwork(*read_weights(SHIPPED / "lcpfn.safetensors", NetworkConfig))
+        >>> step = np.array([[[0.01, 0.2], [0.02, 0.4], [0.03, 0.6]]], np.float32)
+        >>> value, query = np.array([[0.4, 0.5, 0.55]], np.float32), np.ones((1, 1, 2), np.float32)
+        >>> network.logits(0, step, value, np.array([3]), query).shape
+        (1, 1, 1000)
     """
 
     def __init__(self, config: NetworkConfig, tensors: Tensors) -> None:
@@ -59,64 +59,73 @@ class QuickNetwork:
         ]
         for block in self._blocks:
             for part in block.qkv.weight, block.qkv.bias:
-                part[: config.heads] /= math.sqrt(size)  # queries, once and for all
+                part[: config.heads] /= math.sqrt(size)  # scales the queries once
 
-    def logits(self, prior: int, step: Array, value: Array, query: Array) -> Array:
-        """Of the bins of the value at ``query``, after the last point.
+    def logits(
+        self, prior: int, step: Array, value: Array, n_points: NDArray[np.int_], query: Array
+    ) -> Array:
+        """Logits over the bins of the value at ``query``, after the last point of each curve.
+
+        The curves have the same number of patches. A curve with fewer points than others has them in its
+        last columns; the columns before them hold its first value, at any step.
 
         Args:
-            prior: Index in ``PRIORS`` of what the curve is taken from.
-            step: ``[points, 2]``, time and share of the horizon.
-            value: ``[points]``, on the unit interval.
-            query: ``[n_queries, 2]``, later steps.
+            prior: Index in ``PRIORS`` of what the curves are taken from.
+            step: ``[curves, points, 2]``, time and share of the horizon.
+            value: ``[curves, points]``, on the unit interval.
+            n_points: ``[curves]``, points of each curve.
+            query: ``[curves, n_queries, 2]``, later steps.
 
         Returns:
-            ``[n_queries, n_bins]``.
+            ``[curves, n_queries, n_bins]``.
         """
-        x = self._tokens(prior, step, value)  # a column is a token
-        token = np.arange(x.shape[1])
+        x = self._tokens(prior, step, value, n_points)  # a column is a token
+        token = np.arange(x.shape[2])
         past = token[:, None] <= token
         for block in self._blocks[:-1]:
             x = _block(x, block, past)
         x = _block(x, self._blocks[-1], past[:, -1:])
-        cutoff = step[-1] if len(step) else np.zeros(2, np.float32)
-        asked = self._from_query @ _query_features(cutoff, query).T
+        cutoff = step[:, -1:] if step.shape[1] else np.zeros_like(query[:, :1])
+        asked = self._from_query @ _query_features(cutoff, query).swapaxes(1, 2)
         hidden = gelu(self._from_state(normalised(x)) + asked)
-        return self._bins(gelu(self._hidden(hidden))).T
+        return self._bins(gelu(self._hidden(hidden))).swapaxes(1, 2)
 
-    def _tokens(self, prior: int, step: Array, value: Array) -> Array:
-        """The first token and those of the patches, ``[width, tokens]``; the first patch may not be full."""
+    def _tokens(self, prior: int, step: Array, value: Array, n_points: NDArray[np.int_]) -> Array:
+        """The first token and those of the patches, ``[curves, width, tokens]``."""
+        n_curves, points = value.shape
         features = _point_features(step, value)
-        missing = -len(value) % self.config.patch
-        features = np.concatenate([np.zeros((missing, features.shape[1]), np.float32), features])
-        patches = features.reshape(-1, self._embed.weight.shape[2])
-        return np.concatenate([self._start[prior, :, None], self._embed(patches.T)], 1)
+        features[np.arange(points) < points - n_points[:, None]] = 0.0
+        missing = -points % self.config.patch
+        features = np.concatenate([np.zeros((n_curves, missing, features.shape[2]), np.float32), features], 1)
+        patches = features.reshape(n_curves, -1, self._embed.weight.shape[2])
+        start = np.broadcast_to(self._start[prior, :, None], (n_curves, self.config.width, 1))
+        return np.concatenate([start, self._embed(patches.swapaxes(1, 2))], 2)
 
 
 def _block(x: Array, block: _Block, past: NDArray[np.bool_]) -> Array:
     """A block at the last ``n`` of the tokens, to which those of ``past [tokens, n]`` are known."""
     n = past.shape[1]
     found = block.qkv.parts(normalised(x))
-    queries, keys, values = found.reshape(3, -1, *found.shape[1:])
-    scores = np.where(past, keys.swapaxes(1, 2) @ queries[..., -n:], -np.inf)
-    odds = np.exp(scores - scores.max(1, keepdims=True))
-    mixed = values @ odds / odds.sum(1, keepdims=True)
-    x = x[:, -n:] + block.project(mixed)
+    queries, keys, values = found.reshape(len(x), 3, -1, *found.shape[2:]).swapaxes(0, 1)
+    scores = np.where(past, keys.swapaxes(2, 3) @ queries[..., -n:], -np.inf)
+    odds = np.exp(scores - scores.max(2, keepdims=True))
+    mixed = values @ odds / odds.sum(2, keepdims=True)
+    x = x[..., -n:] + block.project(mixed)
     x += block.down(gelu(block.up.parts(normalised(x))))
     return x
 
 
 def _point_features(step: Array, value: Array) -> Array:
-    """As :func:`lcstop.surrogates.torch_network.point_features`, of one curve: ``[points, n]``."""
-    change = np.diff(value, prepend=value[:1])
-    phases = value[:, None] * _FREQUENCIES
+    """As :func:`lcstop.surrogates.torch_network.point_features`: ``[curves, points, n]``."""
+    change = np.diff(value, prepend=value[:, :1])
+    phases = value[..., None] * _FREQUENCIES
     plain = np.stack([(value - 0.5) * 3.5, np.clip(change * 20, -5, 5), np.ones_like(value)], -1)
     parts = (step - 0.5) * 3.5, _log_time(step), np.sin(phases), np.cos(phases), plain
     return np.concatenate(parts, -1)
 
 
 def _query_features(cutoff: Array, query: Array) -> Array:
-    """As :func:`lcstop.surrogates.torch_network.query_features`, ``[n_queries, n]``."""
+    """As :func:`lcstop.surrogates.torch_network.query_features`, ``[curves, n_queries, n]``."""
     ahead, last = query - cutoff, np.broadcast_to(cutoff, query.shape)
     parts = (query - 0.5) * 3.5, _log_time(query), (ahead - 0.5) * 3.5, _log_time(ahead), _log_time(last)
     return np.concatenate(parts, -1)

@@ -17,6 +17,8 @@ from lcstop.commands.app import app
 from lcstop_optuna import REASON_ATTR
 from lcstop_optuna.demo import run_demo
 
+pytestmark = pytest.mark.torch
+
 TRIALS, EPOCHS = 8, 6
 
 

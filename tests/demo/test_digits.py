@@ -8,6 +8,8 @@ import torch
 
 from lcstop.demo.digits import DigitsConfig, load_data, train
 
+pytestmark = pytest.mark.torch
+
 CONFIG = DigitsConfig(3e-3, width=24, depth=2, dropout=0.3, weight_decay=1e-3, batch_size=64)
 
 

@@ -7,6 +7,8 @@ from torch import nn
 
 from lcstop.nn import numpy_layers as layers
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture(params=[(84, 128), (128, 512), (256, 1000), (20, 28)], ids=str)
 def whole(request) -> nn.Sequential:

@@ -13,6 +13,8 @@ from lcstop.surrogates.network_config import NetworkConfig
 from lcstop.surrogates.prior_time import to_time
 from lcstop.surrogates.torch_network import LCPFNNetwork
 
+pytestmark = pytest.mark.torch
+
 CPU = torch.device("cpu")
 SMALL = TrainConfig(
     steps=1, batch_size=6, network=NetworkConfig(width=16, layers=2, heads=2, n_bins=50, patch=4)

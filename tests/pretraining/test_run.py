@@ -18,6 +18,8 @@ from lcstop.surrogates.lcpfn import LCPFN
 from lcstop.surrogates.network_config import NetworkConfig
 from lcstop.surrogates.torch_network import LCPFNNetwork
 
+pytestmark = pytest.mark.torch
+
 SMALL = TrainConfig(
     steps=12,
     batch_size=4,

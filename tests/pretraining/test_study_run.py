@@ -21,6 +21,8 @@ from lcstop.ranking.features import N_FEATURES
 from lcstop.ranking.numpy_network import StudyNetworkConfig
 from lcstop.ranking.torch_network import StudyNetwork
 
+pytestmark = pytest.mark.torch
+
 TINY = StudyTrainConfig(studies=30, steps=20, batch_size=64, network=StudyNetworkConfig(width=16, layers=1))
 
 

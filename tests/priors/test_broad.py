@@ -6,6 +6,8 @@ import torch
 from lcstop.priors.broad import BroadConfig, sample_broad, trials
 from lcstop.priors.draw import Draw
 
+pytestmark = pytest.mark.torch
+
 NONE = dict.fromkeys(BroadConfig.model_fields, 0.0)
 
 

@@ -8,6 +8,8 @@ import torch
 
 from lcstop.priors import lcpfn
 
+pytestmark = pytest.mark.torch
+
 T = np.array([1.0, 10.0, 50.0, 100.0])
 N = 20_000
 

@@ -7,6 +7,8 @@ from lcstop.priors.broad import BroadConfig, trials
 from lcstop.priors.draw import Draw
 from lcstop.priors.study import N_PARAMS, Studies, sample_studies
 
+pytestmark = pytest.mark.torch
+
 PLAIN = BroadConfig(
     flat=0, late_start=0, plateau=0, schedule=0, overfit=0, diverge=0, heteroscedastic=0, correlated=0,
     spikes=0, saturate=0,

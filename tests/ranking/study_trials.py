@@ -72,5 +72,5 @@ def decide(**options) -> tuple[bool, float | None, float | None, str]:
 
 
 def decide_of_several() -> tuple[bool, float | None, float | None, str]:
-    """Likewise, by a forecast of more than one curve: that needs torch."""
+    """Likewise, by a forecast of more than one curve."""
     return decide(policy="published", patience=2)

@@ -15,6 +15,8 @@ from lcstop.ranking.numpy_network import QUANTILES, TOP, WEIGHTS, QuickStudyNetw
 from lcstop.ranking.torch_network import StudyNetwork
 from tests.ranking.study_trials import random_look
 
+pytestmark = pytest.mark.torch
+
 SEED = 2**40
 """Far from those of any training: a configuration's seed is below 2**31, times 2**24."""
 

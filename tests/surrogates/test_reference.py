@@ -8,17 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from lcstop import Curve, MetricScale, load_surrogate
-from lcstop.priors.broad import sample_broad
-from lcstop.priors.lcpfn import sample_curves
 
 FILE = Path(__file__).with_name("reference.json")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 TOLERANCE = 1e-3
-"""On the unit interval: a bar is about that wide. Other CPUs and versions of torch round differently."""
+"""On the unit interval: a bar is about that wide. Other CPUs and versions of numpy round differently."""
 
 
 def quantiles(case: dict, surrogate: str) -> list[list[float]]:
@@ -40,6 +37,11 @@ def test_forecasts_are_those_that_were_saved(surrogate):
 
 def made_up_cases() -> dict[str, dict]:
     """Curves of both priors and by hand, of several lengths, grids and scales."""
+    import torch
+
+    from lcstop.priors.broad import sample_broad
+    from lcstop.priors.lcpfn import sample_curves
+
     unit = {"direction": "maximize", "lower": 0.0, "upper": 1.0}
     generator = torch.Generator().manual_seed(2310)
     published = sample_curves(4, generator=generator).double().numpy()
