@@ -5,7 +5,7 @@ READY := .venv/.ready
 DOCS_READY := .venv/.docs-ready
 EXAMPLES := .venv-examples
 
-.PHONY: demo demo-ray test examples check docs optunahub train clean
+.PHONY: demo demo-ray test examples check docs generate optunahub train clean
 
 demo: $(READY)
 	$(BIN)/lcstop demo
@@ -29,6 +29,10 @@ check: $(READY)
 # The pages, in site/; a warning is an error.
 docs: $(DOCS_READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# What is made from the fields of the options: configs/optuna.yaml, configs/schema/, docs/options.md.
+generate: $(READY)
+	$(BIN)/python configs/generate.py
 
 # The package in the layout of OptunaHub's registry, in dist/optunahub/.
 optunahub: $(READY)

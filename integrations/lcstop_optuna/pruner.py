@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
+from typing_extensions import Unpack
 
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore, StudyView
+from lcstop.config.keywords import takes_options
+from lcstop.config.pruner import PrunerOptions
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
@@ -60,68 +63,17 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         horizon: Number of steps that a trial reports if nothing stops it; right for steps counted from 0
             and from 1. Where trials are planned to be of different lengths, the name of the hyperparameter
             or user attribute that holds the length of each.
-        policy: See :class:`lcstop.PrunerConfig`, as for every option below.
-        preset: How early and how boldly trials are stopped: ``safe``, ``balanced`` or ``bold``.
-        use_params: Whether trials are also compared by their hyperparameters, which may speak for a trial and
-            never against it.
-        confidence: The factor of a preset's probabilities is ``(1 - confidence) / 0.05``.
-        min_steps: First step at which a trial may be pruned, counted from 1.
-        interval_steps: Steps between judgements.
-        n_startup_trials: Trials that must have finished first.
-        patience: Judgements in a row that must all say stop.
-        target: ``best`` or ``final`` value of a trial.
-        diverged_after: NaN or infinite reports in a row after which a trial is pruned.
-        lower: Least possible value of the metric.
-        upper: Greatest possible value of the metric.
-        min_gain: What :func:`lcstop_optuna.converged` takes for hardly any further gain.
-        surrogate: What predicts the rest of a curve.
-        audit: Share of the trials that would be pruned which go on, to learn how many of them win.
-        shadow: Whether no trial is pruned, only everything else done.
+        options: The other options, as keywords. Each is a field of :class:`lcstop.PrunerConfig`;
+            ``help(LCPFNPruner)`` shows their types and defaults, the page of options says what each does.
 
     Raises:
-        ValueError: If an option is not allowed.
+        TypeError: If there is no option of that name.
+        ValueError: If an option's value is not allowed.
     """
 
-    def __init__(
-        self,
-        horizon: float | str,
-        *,
-        policy: Literal["study", "published"] = "study",
-        preset: Literal["safe", "balanced", "bold"] = "balanced",
-        use_params: bool = True,
-        confidence: float = 0.95,
-        min_steps: float = 2,
-        interval_steps: float = 1,
-        n_startup_trials: int = 1,
-        patience: int = 1,
-        target: Literal["best", "final"] = "best",
-        diverged_after: int = 3,
-        lower: float | None = None,
-        upper: float | None = None,
-        min_gain: float | None = None,
-        surrogate: str = "lcpfn",
-        audit: float = 0.05,
-        shadow: bool = False,
-    ) -> None:
-        config = PrunerConfig(
-            horizon=horizon,
-            policy=policy,
-            preset=preset,
-            use_params=use_params,
-            confidence=confidence,
-            min_steps=min_steps,
-            interval_steps=interval_steps,
-            n_startup_trials=n_startup_trials,
-            patience=patience,
-            target=target,
-            diverged_after=diverged_after,
-            lower=lower,
-            upper=upper,
-            min_gain=min_gain,
-            surrogate=surrogate,
-            audit=audit,
-            shadow=shadow,
-        )
+    @takes_options
+    def __init__(self, horizon: float | str, **options: Unpack[PrunerOptions]) -> None:
+        config = PrunerConfig(horizon=horizon, **options)
         self._core = PrunerCore(config)
         self._others = Others(config.horizon)
         self._warned = False

@@ -9,13 +9,16 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ray.tune.experiment import Trial
 from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from typing_extensions import Unpack
 
 from lcstop import Decision, PrunerConfig, PrunerCore
+from lcstop.config.keywords import takes_options
+from lcstop.config.pruner import PrunerOptions
 from lcstop.pruning.audit import Audit
 from lcstop_ray.history import History
 from lcstop_ray.search import DIRECTIONS, Search
@@ -60,73 +63,26 @@ class LCPFNScheduler(FIFOScheduler):
         horizon: ``time_attr`` at the end of a trial that nothing stops; by default that of
             ``tune.RunConfig(stop={time_attr: ...})``. Where trials are planned to be of different lengths,
             the key of ``trial.config`` that holds the length of each, with ``/`` between nested keys.
-        policy: See :class:`lcstop.PrunerConfig`, as for every option below.
-        preset: How early and how boldly trials are stopped: ``safe``, ``balanced`` or ``bold``.
-        use_params: Whether trials are also compared by their hyperparameters, which may speak for a trial and
-            never against it.
-        confidence: The factor of a preset's probabilities is ``(1 - confidence) / 0.05``.
-        min_steps: First step at which a trial may be stopped, counted from 1.
-        interval_steps: Steps between judgements.
-        n_startup_trials: Trials that must have finished first.
-        patience: Judgements in a row that must all say stop.
-        target: ``best`` or ``final`` value of a trial.
-        diverged_after: NaN or infinite reports in a row after which a trial is stopped.
-        lower: Least possible value of the metric.
-        upper: Greatest possible value of the metric.
-        min_gain: A trial that will hardly gain more than this until its horizon is ended as a finished one.
-        surrogate: What predicts the rest of a curve.
-        audit: Share of the trials that would be stopped which go on, to learn how many of them win.
-        shadow: Whether no trial is stopped, only everything else done.
+        options: The other options, as keywords. Each is a field of :class:`lcstop.PrunerConfig`;
+            ``help(LCPFNScheduler)`` shows their types and defaults, the page of options says what each does.
 
     Raises:
-        ValueError: If an option is not allowed.
+        TypeError: If there is no option of that name.
+        ValueError: If an option's value is not allowed.
     """
 
+    @takes_options
     def __init__(
         self,
         time_attr: str = "training_iteration",
         metric: str | None = None,
         mode: str | None = None,
         horizon: float | str | None = None,
-        *,
-        policy: Literal["study", "published"] = "study",
-        preset: Literal["safe", "balanced", "bold"] = "balanced",
-        use_params: bool = True,
-        confidence: float = 0.95,
-        min_steps: float = 2,
-        interval_steps: float = 1,
-        n_startup_trials: int = 1,
-        patience: int = 1,
-        target: Literal["best", "final"] = "best",
-        diverged_after: int = 3,
-        lower: float | None = None,
-        upper: float | None = None,
-        min_gain: float | None = None,
-        surrogate: str = "lcpfn",
-        audit: float = 0.05,
-        shadow: bool = False,
+        **options: Unpack[PrunerOptions],
     ) -> None:
         _check_mode(mode)
         # Until the horizon is known, one that passes every check stands in for it.
-        config = PrunerConfig(
-            horizon=sys.float_info.max if horizon is None else horizon,
-            policy=policy,
-            preset=preset,
-            use_params=use_params,
-            confidence=confidence,
-            min_steps=min_steps,
-            interval_steps=interval_steps,
-            n_startup_trials=n_startup_trials,
-            patience=patience,
-            target=target,
-            diverged_after=diverged_after,
-            lower=lower,
-            upper=upper,
-            min_gain=min_gain,
-            surrogate=surrogate,
-            audit=audit,
-            shadow=shadow,
-        )
+        config = PrunerConfig(horizon=sys.float_info.max if horizon is None else horizon, **options)
         super().__init__()  # type: ignore[no-untyped-call]
         self._time_attr = time_attr
         self._metric = metric

@@ -11,9 +11,8 @@ import typer
 import yaml
 from pydantic import BaseModel
 
-from lcstop.config.error_messages import descriptions
 from lcstop.config.pruner import PrunerConfig
-from lcstop.config.search_config import Parameter, SearchConfig
+from lcstop.config.search_config import SearchConfig
 from lcstop.config.yaml_file import read_plain, read_yaml
 
 app = typer.Typer(help="Check, show and describe YAML files.", rich_markup_mode="markdown")
@@ -98,20 +97,16 @@ def schema(
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of a model, with what docstrings say of each field.
+    """The JSON Schema of a model; of a class's docstring, only the first line.
 
     Example:
-        >>> json_schema(PrunerConfig)["properties"]["upper"]["description"]
-        'Greatest possible value of the metric, likewise.'
+        >>> json_schema(SearchConfig)["properties"]["pruner"]["description"]
+        'Options of the stopping decision.'
     """
-    found = model.model_json_schema()
-    for part in (PrunerConfig, Parameter, SearchConfig):
-        place = found if part is model else found.get("$defs", {}).get(part.__name__)
-        if place is not None:
-            place["description"] = (part.__doc__ or "").partition("\n")[0]
-            for name, words in descriptions(part).items():
-                place["properties"][name]["description"] = words
-    return found
+    schema = model.model_json_schema()
+    for part in (schema, *schema.get("$defs", {}).values()):
+        part["description"] = part["description"].partition("\n")[0]
+    return schema
 
 
 def _guess(path: Path) -> Kind:

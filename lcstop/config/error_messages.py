@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -95,24 +95,3 @@ def _keys(model: type[BaseModel], at: Sequence[str | int]) -> list[str]:
         if get_origin(kind) in (Union, UnionType):
             kind = next(part for part in get_args(kind) if part is not type(None))
     return list(kind.model_fields) if issubclass(kind, BaseModel) else []
-
-
-def descriptions(model: type[BaseModel]) -> Mapping[str, str]:
-    """What the docstring of a model says of each field, from its section ``Attributes``.
-
-    Example:
-        >>> from lcstop import PrunerConfig
-        >>> descriptions(PrunerConfig)["upper"]
-        'Greatest possible value of the metric, likewise.'
-    """
-    lines = (model.__doc__ or "").partition("Attributes:\n")[2].splitlines()
-    found: dict[str, list[str]] = {}
-    for line in lines:
-        name, colon, rest = line.strip().partition(": ")
-        if colon and name in model.model_fields:
-            found[name] = [rest]
-        elif not line.strip():
-            break  # the next section
-        elif found:
-            found[list(found)[-1]].append(line.strip())
-    return {name: " ".join(words) for name, words in found.items()}

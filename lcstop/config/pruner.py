@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,7 @@ from pydantic import (
     WrapValidator,
     model_validator,
 )
+from typing_extensions import Required, Unpack
 
 from lcstop.config.choices import Policy, Preset, SurrogateName
 from lcstop.config.error_messages import in_words
@@ -45,74 +46,163 @@ Horizon = Annotated[
 ]
 
 
-class PrunerConfig(BaseModel):
-    """Options of :class:`lcstop.PrunerCore`; both adapters take each as a keyword.
+class PrunerOptions(TypedDict, total=False):
+    """The keywords of both adapters, for type checkers and editors: the fields of :class:`PrunerConfig`.
 
-    Attributes:
-        horizon: Last step that a trial would reach, counted as the trials report (epochs, rounds, ...). Where
-            trials are planned to be of different lengths, the name of the hyperparameter (in Optuna also of
-            the user attribute) that holds the length of each; they are then compared at the same share of it.
-        policy: ``study``: a trial is judged among the other trials, and stopped when it is too unlikely to
-            end in the best tenth of the study's configurations. ``published``: it is judged by its own curve,
-            and stopped when it beats the incumbent with probability at most ``1 - confidence``.
-        preset: How early and how boldly ``study`` stops trials, see
-            :data:`lcstop.pruning.schedule.SCHEDULES`.
-        use_params: Whether ``study`` also looks at the trials' hyperparameters, where it is told them. They
-            may speak for a trial, and never against it.
-        confidence: ``1 - confidence`` is the probability for ``published``, and a factor of those of a
-            preset, which are made for 0.95.
-        min_steps: First step at which a trial may be stopped; whatever it is, no trial is stopped before its
-            second finite report, unless ``min_steps`` is 1. May be a fraction, for a time attribute that
-            counts from 0 to 1.
-        interval_steps: A trial is judged at its first report in every interval of this many steps from
-            ``min_steps`` on; ``study`` takes few of these reports, ever farther apart. May be a fraction,
-            too.
-        n_startup_trials: Trials that must have finished before any trial is stopped by a forecast; for
-            ``study`` it is enough if they have come as far as the one that is judged.
-        patience: Judgements in a row that must all say stop; each judges the curve as it was then against
-            the incumbent of now.
-        target: ``best``: the best value on the way to the horizon counts, for the trial and for the
-            incumbent. ``final``: the value at the horizon counts.
-        diverged_after: A trial whose last reports, this many, are all NaN or infinite is stopped.
-        lower: Least possible value of the metric, if there is one. A trial that reports less has made a
-            mistake: it is not stopped, and is never the incumbent.
-        upper: Greatest possible value of the metric, likewise.
-        min_gain: A trial that will hardly gain more than this until its horizon, in units of the metric, has
-            converged: Ray ends it, in Optuna ``lcstop_optuna.converged(trial)`` is true. It counts as
-            finished. That it gains more must have probability at most ``1 - confidence``. Off by default.
-        surrogate: What predicts the rest of a curve: for ``published`` to judge by, for ``study`` to tell
-            where a stopped trial would have ended.
-        audit: Share of the trials that would be stopped which go on all the same, from the eleventh stop of a
-            study on, to learn how many stopped trials would have won. Once that is surely more than ``1 -
-            confidence``, confidence moves nearer to 1. Each audited trial costs a whole run; 0 is none.
-        shadow: Whether everything is decided, logged and put on record, and no trial is stopped.
+    ``horizon`` is left out, because each adapter takes it by position, too. Defaults and descriptions are
+    those of :class:`PrunerConfig`.
+
+    Example:
+        >>> careful: PrunerOptions = {"preset": "safe", "confidence": 0.99}
+        >>> PrunerConfig(horizon=50, **careful).preset
+        'safe'
+    """
+
+    policy: Policy
+    preset: Preset
+    use_params: bool
+    confidence: float
+    min_steps: float
+    interval_steps: float
+    n_startup_trials: int
+    patience: int
+    target: Literal["best", "final"]
+    diverged_after: int
+    lower: float | None
+    upper: float | None
+    min_gain: float | None
+    surrogate: SurrogateName
+    audit: float
+    shadow: bool
+
+
+class _AllOptions(PrunerOptions):
+    horizon: Required[float | str]
+
+
+class PrunerConfig(BaseModel):
+    """Options of :class:`lcstop.PrunerCore`. Both adapters take each of them as a keyword.
+
+    The descriptions of the fields are the one text on each option. The page of options, the JSON schemas and
+    ``configs/optuna.yaml`` are written from them.
 
     Example:
         >>> PrunerConfig(horizon=50).confidence
         0.95
+        >>> PrunerConfig.model_fields["n_startup_trials"].description[:36]
+        'Trials that must have finished befor'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    horizon: Horizon
-    policy: Policy = "study"
-    preset: Preset = "balanced"
-    use_params: bool = True
-    confidence: float = Field(0.95, gt=0, lt=1)
-    min_steps: float = Field(2, gt=0)
-    interval_steps: float = Field(1, gt=0)
-    n_startup_trials: int = Field(1, ge=1)
-    patience: int = Field(1, ge=1, le=100)
-    target: Literal["best", "final"] = "best"
-    diverged_after: int = Field(3, ge=1)
-    lower: float | None = None
-    upper: float | None = None
-    min_gain: float | None = Field(None, ge=0)
-    surrogate: SurrogateName = "lcpfn"
-    audit: float = Field(0.05, ge=0, le=1)
-    shadow: bool = False
+    horizon: Horizon = Field(
+        description="Last step that a trial reaches if nothing stops it, in the steps that are reported "
+        "(epochs, rounds, ...). In Optuna it is right for steps counted from 0 and from 1. If trials are "
+        "planned to be of different lengths: the name of the hyperparameter that holds the length of each "
+        "(in Optuna also a user attribute, in Ray a key of `config`). Trials are then compared at the same "
+        "share of their lengths."
+    )
+    policy: Policy = Field(
+        "study",
+        description="What a trial is judged by. `study`: the other trials of its study; it is stopped when "
+        "it is too unlikely to end in the best tenth of the study's configurations. `published`: its own "
+        "curve, as in the LC-PFN paper; it is stopped when the probability that it beats the best so far is "
+        "at most 1 - `confidence`.",
+    )
+    preset: Preset = Field(
+        "balanced",
+        description="How early and how boldly `policy: study` stops trials. `safe` loses fewest good trials "
+        "and is for a fixed number of trials. `bold` stops most.",
+    )
+    use_params: bool = Field(
+        True,
+        description="Whether `policy: study` also compares the trials' hyperparameters, if it knows them. "
+        "Of the two probabilities, with and without them, the higher one counts.",
+    )
+    confidence: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="How sure a stop must be; nearer to 1 is more careful. `policy: published` stops a trial "
+        "when it beats the best so far with probability at most 1 - `confidence`. `policy: study` multiplies "
+        "the probabilities of its preset by (1 - `confidence`) / 0.05.",
+    )
+    min_steps: float = Field(
+        2,
+        gt=0,
+        description="First step at which a trial may be stopped, counted from 1. A trial is never stopped "
+        "before its second finite report, unless `min_steps` is 1. May be a fraction, for a time attribute "
+        "that counts from 0 to 1.",
+    )
+    interval_steps: float = Field(
+        1,
+        gt=0,
+        description="Steps between judgements: a trial is judged at most once in every interval of this "
+        "length, at its first report there. `policy: study` skips most intervals, and more of them as a "
+        "trial gets longer. Raise it if a step takes only milliseconds. May be a fraction.",
+    )
+    n_startup_trials: int = Field(
+        1,
+        ge=1,
+        description="Trials that must have finished before any trial is stopped by a forecast. For "
+        "`policy: study` it is enough if they have come as far as the judged trial.",
+    )
+    patience: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="Judgements in a row that must all say stop. Each judges the curve as it was then "
+        "against the best so far of now.",
+    )
+    target: Literal["best", "final"] = Field(
+        "best",
+        description="The value of a trial that counts. `best`: the best value up to the horizon. `final`: "
+        "the value at the horizon; choose it if your objective returns the value of the last step.",
+    )
+    diverged_after: int = Field(
+        3,
+        ge=1,
+        description="A trial is stopped when its last reports, this many in a row, are NaN or infinite.",
+    )
+    lower: float | None = Field(
+        None,
+        description="Least possible value of the metric, such as 0 for an accuracy; null (None) if there is "
+        "none. A trial that reports less has made a mistake: it is not stopped and never the best so far.",
+    )
+    upper: float | None = Field(
+        None,
+        description="Greatest possible value of the metric, such as 1 for an accuracy; null (None) if there "
+        "is none. A trial that reports more is treated like one below `lower`.",
+    )
+    min_gain: float | None = Field(
+        None,
+        ge=0,
+        description="Gain, in units of the metric, that is not worth waiting for; null (None) switches this "
+        "off. A trial has converged when it gains more than this until its horizon with probability at most "
+        "1 - `confidence`. In Optuna `lcstop_optuna.converged(trial)` is then true; Ray ends the trial. It "
+        "counts as finished.",
+    )
+    surrogate: SurrogateName = Field(
+        "lcpfn",
+        description="What forecasts the rest of a curve. `policy: published` decides by it; `policy: study` "
+        "only says by it where a stopped trial would have ended. The others are for comparisons: "
+        "`lcpfn-published` assumes the prior of the paper, `mcmc` takes seconds a decision and needs "
+        "`lcstop[mcmc]`.",
+    )
+    audit: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Share of the trials that would be stopped which go on all the same, from the eleventh "
+        "stop of a study on. They show how many stopped trials would have won. Once that is surely more than "
+        "1 - `confidence`, `confidence` moves nearer to 1. Each audited trial costs a whole run; 0 is none.",
+    )
+    shadow: bool = Field(
+        False,
+        description="Whether everything is decided, logged and put on record, but no trial is stopped.",
+    )
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Unpack[_AllOptions]) -> None:
         """Validate the options.
 
         Raises:

@@ -68,13 +68,6 @@ class SearchResult:
 class Parameter(BaseModel):
     """The range of one hyperparameter.
 
-    Attributes:
-        type: ``float`` or ``int`` between ``low`` and ``high``, or ``choice`` among ``choices``.
-        low: Least value.
-        high: Greatest value, which is included.
-        log: Whether the logarithm is drawn evenly; for ranges over several powers of ten.
-        choices: The values of a ``choice``.
-
     Example:
         >>> Parameter(type="int", low=16, high=256, log=True).high
         256.0
@@ -82,11 +75,15 @@ class Parameter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    type: Literal["float", "int", "choice"]
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    choices: tuple[Choice, ...] | None = Field(None, min_length=1)
+    type: Literal["float", "int", "choice"] = Field(
+        description="`float` or `int` between `low` and `high`, or `choice` among `choices`."
+    )
+    low: float | None = Field(None, description="Least value of a `float` or `int`.")
+    high: float | None = Field(None, description="Greatest value of a `float` or `int`; it is included.")
+    log: bool = Field(
+        False, description="Whether the logarithm is drawn evenly; for ranges over several powers of ten."
+    )
+    choices: tuple[Choice, ...] | None = Field(None, min_length=1, description="The values of a `choice`.")
 
     @model_validator(mode="after")
     def _check(self) -> Parameter:
@@ -116,23 +113,6 @@ class Parameter(BaseModel):
 class SearchConfig(BaseModel):
     """A search for hyperparameters; the schema of what ``lcstop run`` takes.
 
-    Attributes:
-        objective: ``module:function`` of a generator that takes the hyperparameters as keywords and yields
-            the metric after every step. It is asked for no more than ``pruner.horizon`` values.
-        study: Name of the search.
-        storage: Where results are kept and found again: an SQL database URL such as
-            ``sqlite:///runs/digits.db`` for Optuna, a folder for Ray.
-        direction: ``maximize`` or ``minimize``.
-        n_trials: Trials that the search ends with, those of earlier runs of the same command included.
-        space: The range of each hyperparameter, by name.
-        pruner: Options of the stopping decision.
-        engine: ``optuna`` or ``ray``.
-        metric: Name of what the objective yields.
-        sampler: ``tpe`` learns from the trials before; ``random`` does not.
-        seed: Of the sampler; without one every search is another.
-        arguments: Further keywords of the objective, the same for every trial.
-        resources: What a trial takes of Ray's cluster, such as ``{cpu: 2, gpu: 0.5}``; one CPU if absent.
-
     Example:
         >>> SearchConfig(
         ...     objective="lcstop.demo.digits:objective",
@@ -148,19 +128,40 @@ class SearchConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    objective: str
-    study: str
-    storage: str = Field(min_length=1)
-    direction: Direction
-    n_trials: int = Field(ge=1)
-    space: dict[str, Parameter] = Field(min_length=1)
-    pruner: PrunerConfig
-    engine: Literal["optuna", "ray"] = "optuna"
-    metric: str = Field("value", min_length=1)
-    sampler: Literal["tpe", "random"] = "tpe"
-    seed: int | None = Field(None, ge=0, lt=2**32)
-    arguments: dict[str, Any] = {}
-    resources: dict[str, Annotated[float, Field(ge=0)]] = {}
+    objective: str = Field(
+        description="`module:function` of a generator that takes the hyperparameters as keywords and yields "
+        "the metric after every step. It is asked for at most `pruner.horizon` values."
+    )
+    study: str = Field(description="Name of the search: letters, digits, dots, - and _.")
+    storage: str = Field(
+        min_length=1,
+        description="Where results are kept and found again: an SQL database URL such as "
+        "`sqlite:///runs/digits.db` for Optuna, a folder for Ray.",
+    )
+    direction: Direction = Field(description="Whether a larger metric is better, or a smaller one.")
+    n_trials: int = Field(
+        ge=1,
+        description="Trials that the search ends with, those of earlier runs of the same command included.",
+    )
+    space: dict[str, Parameter] = Field(
+        min_length=1, description="The range of each hyperparameter, by name."
+    )
+    pruner: PrunerConfig = Field(description="Options of the stopping decision.")
+    engine: Literal["optuna", "ray"] = Field("optuna", description="The framework that runs the search.")
+    metric: str = Field("value", min_length=1, description="Name of what the objective yields.")
+    sampler: Literal["tpe", "random"] = Field(
+        "tpe", description="`tpe` learns from the trials before; `random` does not."
+    )
+    seed: int | None = Field(
+        None, ge=0, lt=2**32, description="Seed of the sampler; without one every search is another."
+    )
+    arguments: dict[str, Any] = Field(
+        {}, description="Further keywords of the objective, the same for every trial."
+    )
+    resources: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {},
+        description="What a trial takes of Ray's cluster, such as `{cpu: 2, gpu: 0.5}`; one CPU if absent.",
+    )
 
     @field_validator("objective")
     @classmethod

@@ -15,6 +15,7 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 import lcstop
+from lcstop import PrunerConfig
 from lcstop_optuna import LCPFNPruner
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +57,17 @@ def test_the_wheel_is_small_and_says_what_it_needs(wheel):
     assert "Requires-Python: >=3.10" in lines
     alone = [line for line in lines if line.startswith("Requires-Dist:") and "extra ==" not in line]
     names = {re.match(r"Requires-Dist: ([\w-]+)", line)[1] for line in alone}
-    assert names == {"numpy", "pydantic", "pyyaml", "rich", "safetensors", "scipy", "torch", "typer"}
+    assert names == {
+        "numpy",
+        "pydantic",
+        "pyyaml",
+        "rich",
+        "safetensors",
+        "scipy",
+        "torch",
+        "typer",
+        "typing_extensions",
+    }
 
 
 def test_the_sdist_holds_what_the_tests_read(tmp_path):
@@ -87,8 +98,8 @@ def test_optunahub_gets_the_files_that_its_registry_asks_for(registry):
     assert [line for line in body.splitlines() if line.startswith("## ")] == [
         f"## {name}" for name in ("Abstract", "Class or Function Names", "Installation", "Example", "Others")
     ]
-    for name, default in LCPFNPruner.__init__.__kwdefaults__.items():
-        assert f"{name}={default!r}" in body
+    for name, field in PrunerConfig.model_fields.items():
+        assert (f"{name}={field.default!r}" if name != "horizon" else "horizon, *") in body
     assert (folder / "example.py").read_text(encoding="utf-8") in body
 
 

@@ -1,0 +1,58 @@
+"""Constructors that take the pruner's options as keywords."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from lcstop.config.error_messages import nearest
+from lcstop.config.pruner import PrunerConfig
+
+Init = TypeVar("Init", bound=Callable[..., None])
+
+
+def takes_options(init: Init) -> Init:
+    """Name every option in the signature of ``init``, with its type and default, in place of ``**options``.
+
+    ``help()``, notebooks and the error on an unknown keyword read this signature. Type checkers read
+    ``Unpack[PrunerOptions]`` instead.
+
+    Args:
+        init: An ``__init__`` that takes the options of :class:`lcstop.PrunerConfig` as ``**options``. Those
+            that it takes by themselves, such as the horizon, keep their place and default.
+
+    Raises:
+        TypeError: When the constructor is called with a keyword that it does not have.
+
+    Example:
+        >>> class Pruner:
+        ...     @takes_options
+        ...     def __init__(self, horizon: float, **options: object) -> None: ...
+        >>> signature = inspect.signature(Pruner)
+        >>> [str(signature.parameters[name]) for name in ("horizon", "confidence", "shadow")]
+        ['horizon: float', 'confidence: float = 0.95', 'shadow: bool = False']
+        >>> Pruner(50, confidence=0.99, patiense=2)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        TypeError: Pruner has no option 'patiense'; did you mean 'patience'? allowed: horizon, ...
+    """
+    signature = inspect.signature(init, eval_str=True)
+    *own, _ = signature.parameters.values()
+    options = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.annotation
+        )
+        for name, field in PrunerConfig.model_fields.items()
+        if name not in signature.parameters
+    ]
+    signature = signature.replace(parameters=[*own, *options])
+    _, *names = signature.parameters  # without self
+
+    @functools.wraps(init)
+    def checked(self: object, *args: Any, **keywords: Any) -> None:
+        for name in keywords:
+            if name not in names:
+                raise TypeError(f"{type(self).__name__} has no option {name!r}{nearest(name, names)}")
+        init(self, *args, **keywords)
+
+    checked.__signature__ = signature  # type: ignore[attr-defined]
+    return cast("Init", checked)
