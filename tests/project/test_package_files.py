@@ -66,7 +66,7 @@ def test_the_wheel_is_small_and_says_what_it_needs(wheel):
         "scipy",
         "torch",
         "typer",
-        "typing_extensions",
+        "typing-extensions",
     }
 
 
