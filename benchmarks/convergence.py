@@ -36,7 +36,7 @@ def highest_gains(
 ) -> Array:
     """P(the best value grows by more than each of ``gains``), as ``lcstop.pruning.convergence`` asks it."""
     best = max(curve.values) if direction == "maximize" else min(curve.values)
-    forecast = surrogate.forecast([curve], curve.ahead(32).tolist(), scale)
+    forecast = surrogate.forecast([curve], curve.future_steps(32).tolist(), scale)
     sign = 1 if direction == "maximize" else -1
     return np.array([float(forecast.prob_better(best + sign * gain).max()) for gain in gains])
 
@@ -66,7 +66,7 @@ def measure(
         moments = range(2, total, -(-total // MOMENTS))
         p = []
         for n in moments:
-            seen = curve.first(n)
+            seen = curve.prefix(n)
             scale = MetricScale.from_study(pack.direction, peers, judged=seen)
             p.append(highest_gains(surrogate, seen, scale, pack.direction, gains))
         found = np.array(p)  # [n_moments, n_gains]

@@ -157,7 +157,7 @@ def search_table() -> Table:
             for epoch in range(H):
                 value = end * (1 - np.exp(-(epoch + 1) / 8)) + rng.normal(0, 0.005)
                 trial.report(value, epoch)
-                due = pruner._core.due(to_curve(trial.storage.get_trial(trial._trial_id), H))
+                due = pruner._core.question(to_curve(trial.storage.get_trial(trial._trial_id), H))
                 start = time.perf_counter()
                 stop = trial.should_prune()
                 if due:

@@ -4,7 +4,8 @@ from lcstop.config.pruner import PrunerConfig, load_config
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.core import PrunerCore
-from lcstop.pruning.decision import Decision, StudyView
+from lcstop.pruning.decision import Decision
+from lcstop.pruning.study_view import StudyView
 from lcstop.surrogates import Surrogate, load_surrogate
 from lcstop.surrogates.forecast import BarDistribution, Forecast
 

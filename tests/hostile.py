@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from lcstop import Curve, Decision, PrunerConfig, load_surrogate
-from lcstop.ranking.numpy_network import QuickStudyNetwork
+from lcstop.ranking.numpy_network import NumpyStudyNetwork
 
 H = 12
 _SHORT = "20"
@@ -85,7 +85,7 @@ lengths = st.integers(1, H + 2)
 def make_networks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks are made once and not anew for each restart: that is most of the machines' time."""
     monkeypatch.setattr("lcstop.pruning.core.load_surrogate", functools.cache(load_surrogate))
-    monkeypatch.setattr(QuickStudyNetwork, "load", functools.cache(QuickStudyNetwork.load))
+    monkeypatch.setattr(NumpyStudyNetwork, "load", functools.cache(NumpyStudyNetwork.load))
 
 
 def ordinary(level: float, step: int, direction: str) -> float:
@@ -140,7 +140,7 @@ def _gains(curve: Curve, direction: str) -> list[float]:
 def _holds_the_best(trial: Curve, others: Sequence[Curve], direction: str) -> bool:
     """Whether its last value is better than all that any other trial has ever reported."""
     others_best = max((gain for curve in others for gain in _gains(curve, direction)), default=-math.inf)
-    own = _gains(trial.first(len(trial)), direction)
+    own = _gains(trial.prefix(len(trial)), direction)
     return math.isfinite(trial.values[-1]) and own[-1] > others_best
 
 

@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from typing_extensions import Unpack
 
-from lcstop import Curve, Decision, PrunerConfig, PrunerCore, StudyView
+from lcstop import Curve, Decision, PrunerConfig, PrunerCore
 from lcstop.config.keywords import takes_options
 from lcstop.config.pruner import PrunerOptions
 from lcstop_optuna.trials import (
@@ -22,7 +22,7 @@ from lcstop_optuna.trials import (
     Others,
     check_single_objective,
     to_curve,
-    to_mark,
+    to_suppressed_stop,
 )
 
 logger = logging.getLogger("lcstop_optuna")
@@ -103,18 +103,19 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         try:
             curve = self._curve(trial)
             self._warn_past_horizon(trial, curve)
-            if not self._core.due(curve):
+            question = self._core.question(curve)
+            if question is None:
                 return False
             self._core.warm_up()  # once; its seconds are not those of a decision
             start = time.perf_counter()
             view = self._others.view(study, trial.number)
-            decision = self._core.decide(curve, view)
-            self._core.faults.took(time.perf_counter() - start)
+            decision = self._core.answer(question, view)
+            self._core.error_log.warn_if_slow(time.perf_counter() - start)
         except Exception as error:
             # The pruner is a guest in somebody's training: a storage that fails for us must not end it.
             return self._core.fail_open(error, trial.last_step or 0).stop
-        if decision.says_stop:
-            self._record(study, trial, decision, view)
+        if decision.would_stop:
+            self._record(study, trial, decision)
         return decision.stop
 
     def converged(self, trial: optuna.Trial) -> bool:
@@ -167,26 +168,27 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_others": Others(self.config.horizon)}  # curves are in the storage
 
-    def _record(
-        self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision, view: StudyView
-    ) -> None:
+    def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
         """Store why a trial is pruned or, once, that it would have been; little is written, and seldom."""
         try:
-            storage, mark = study._storage, decision.mark
-            if mark is None:
+            storage, suppressed = study._storage, decision.suppressed_stop
+            if suppressed is None:
                 logger.info("trial %d pruned at step %d: %s", trial.number, trial.last_step, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
-            elif to_mark(storage.get_trial(trial._trial_id)):
+            elif to_suppressed_stop(storage.get_trial(trial._trial_id)):
                 return  # what counts is when it would have been pruned first
             else:
-                logger.info("trial %d not pruned at step %d: %s", trial.number, trial.last_step, mark.reason)
-                content = {"trial": trial.number, **mark.to_json()}
+                logger.info(
+                    "trial %d not pruned at step %d: %s", trial.number, trial.last_step, decision.reason
+                )
+                content = {"trial": trial.number, **suppressed.to_json()}
                 storage.set_trial_user_attr(trial._trial_id, AUDIT_ATTR, content)
             known = storage.get_study_user_attrs(study._study_id)
-            audit = self._core.audit(view)
-            new = {CONFIG_ATTR: self.config.model_dump()} | ({AUDIT_ATTR: audit.as_dict()} if audit.n else {})
+            new: dict[str, Any] = {CONFIG_ATTR: self.config.model_dump()}
+            if decision.audit is not None and decision.audit.n:
+                new[AUDIT_ATTR] = decision.audit.as_dict()
             for name, content in new.items():
                 if known.get(name) != content:
                     storage.set_study_user_attr(study._study_id, name, content)
         except Exception as error:
-            self._core.faults.tell("the decision on trial %d was not stored", error, trial.number)
+            self._core.error_log.warn_once("the decision on trial %d was not stored", error, trial.number)

@@ -19,7 +19,7 @@ from lcstop_optuna.trials import (
     REASON_ATTR,
     check_single_objective,
     to_curve,
-    to_mark,
+    to_suppressed_stop,
 )
 
 _OURS = (REASON_ATTR, CONVERGED_ATTR, AUDIT_ATTR)
@@ -110,7 +110,7 @@ def _recorded(trial: FrozenTrial, horizon: float | str, now: float) -> RecordedT
         trial.datetime_complete.timestamp() if trial.datetime_complete else now,
         None if reason is None else str(reason),
         attrs,
-        mark=to_mark(trial),
+        suppressed_stop=to_suppressed_stop(trial),
     )
 
 

@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve, StudyView
 from lcstop.config.pruner import horizon_of
-from lcstop.pruning.decision import Mark, Spared
-from lcstop.pruning.trial_table import Roster, State
+from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
+from lcstop.pruning.trial_table import State, TrialTable
 
 REASON_ATTR = "lcstop_reason"
 """User attribute of a stopped trial that holds the reason; ``trials_dataframe()`` shows it."""
@@ -40,7 +40,7 @@ class Others:
 
     def __init__(self, horizon: float | str) -> None:
         self._horizon = horizon
-        self._known = _Known(Roster())
+        self._known = _Known(TrialTable())
 
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every other trial; failed ones gave the user no result, so they are left out."""
@@ -50,32 +50,36 @@ class Others:
         at = bisect_left(trials, number, key=lambda trial: trial.number)
         judged = at if at < n and trials[at].number == number else None
         if not known.come_first_in(trials):
-            known = _Known(Roster())
+            known = _Known(TrialTable())
         looked_at = [*known.running, *range(known.n, n)]
-        roster, running = known.roster, list[int]()
+        table, running = known.table, list[int]()
         if n > known.n or any(i != judged for i in looked_at):
-            roster = roster.copy()  # threads judge side by side
+            table = table.copy()  # threads judge side by side
             for i in looked_at:
                 trial = trials[i]
                 if i != judged and trial.state != TrialState.WAITING:
-                    self._put(roster, i, trial)
+                    self._set(table, i, trial)
                 if i == judged or not trial.state.is_finished():
                     running.append(i)
             again = {*running}
             last = next(((i, trials[i]) for i in reversed(range(n)) if i not in again), None)
-            self._known = _Known(roster, n, running, last)
+            self._known = _Known(table, n, running, last)
         maximize = study.direction == StudyDirection.MAXIMIZE
-        return roster.view("maximize" if maximize else "minimize", str(number), judged)
+        return table.study_view("maximize" if maximize else "minimize", str(number), judged)
 
-    def _put(self, roster: Roster, at: int, trial: FrozenTrial) -> None:
+    def _set(self, table: TrialTable, at: int, trial: FrozenTrial) -> None:
         state = _STATES.get(trial.state, "left out")
         try:
             curve = to_curve(trial, self._horizon) if state != "left out" else None
         except ValueError:  # of a length that is not to be known
             curve = None
-        mark = None if curve is None or state == "running" else to_mark(trial)
-        spared = Spared(curve, mark, state == "finished") if curve is not None and mark else None
-        roster.put(at, state, curve, spared)
+        suppressed_stop = None if curve is None or state == "running" else to_suppressed_stop(trial)
+        audited = (
+            AuditedTrial(curve, suppressed_stop, state == "finished")
+            if curve is not None and suppressed_stop
+            else None
+        )
+        table.set(at, state, curve, audited)
 
 
 _STATES: dict[TrialState, State] = {
@@ -89,13 +93,13 @@ class _Known(NamedTuple):
     """What was seen last.
 
     Attributes:
-        roster: What was made of the trials.
+        table: What was made of the trials.
         n: How many trials there were.
         running: Positions of those to be looked at again: they had not ended, or were judged.
         last: The last one that is not looked at again, and its position.
     """
 
-    roster: Roster
+    table: TrialTable
     n: int = 0
     running: Sequence[int] = ()
     last: tuple[int, FrozenTrial] | None = None
@@ -124,12 +128,12 @@ def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
     return Curve.from_reports(trial.intermediate_values, horizon, trial.params)
 
 
-def to_mark(trial: FrozenTrial) -> Mark | None:
+def to_suppressed_stop(trial: FrozenTrial) -> SuppressedStop | None:
     """That a trial would have been stopped; a retried trial inherits attributes, and this is not for it."""
     content = trial.user_attrs.get(AUDIT_ATTR)
     if not isinstance(content, dict) or content.get("trial") != trial.number:
         return None
-    return Mark.from_json(content)
+    return SuppressedStop.from_json(content)
 
 
 def check_single_objective(study: optuna.study.Study) -> None:

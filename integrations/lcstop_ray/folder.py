@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from lcstop.config.pruner import horizon_of
-from lcstop.pruning.decision import Mark
+from lcstop.pruning.suppressed_stop import SuppressedStop
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
 from lcstop_ray.history import History
 from lcstop_ray.records import (
@@ -170,7 +170,7 @@ def _recorded(number: int, found: _Found, horizon: float, noted: bool) -> Record
         max(found.end, found.start),
         reason,
         name=found.name,
-        mark=Mark.from_json(found.audit),
+        suppressed_stop=SuppressedStop.from_json(found.audit),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lcstop import Curve
-from lcstop.pruning.decision import Mark, Spared
+from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
 State = Literal["running", "finished", "stopped", "converged", "failed"]
 """``stopped`` by the scheduler, or ended by it as ``converged``, which counts as finished; ``finished`` by
@@ -40,11 +40,11 @@ class History:
         self.state: State = "running"
         self.horizon = horizon
         self.params = {name: _as_json(value) for name, value in (params or {}).items()}
-        self.mark: Mark | None = None
+        self.suppressed_stop: SuppressedStop | None = None
         self._steps: list[float] = []
         self._values: list[float] = []
         self._curve: Curve | None = None
-        self._spared: Spared | None = None
+        self._audited: AuditedTrial | None = None
 
     def report(self, step: float, value: float) -> None:
         """Add a point, in place of all from ``step`` on."""
@@ -80,14 +80,14 @@ class History:
         return self._curve
 
     @property
-    def spared(self) -> Spared | None:
+    def audited(self) -> AuditedTrial | None:
         """The trial as one that would have been stopped, if it has ended and that is so; built once."""
-        if self.mark is None or self.state not in ("finished", "stopped"):
+        if self.suppressed_stop is None or self.state not in ("finished", "stopped"):
             return None
         finished = self.state == "finished"
-        known = self._spared
+        known = self._audited
         if known is None or known.curve is not self.curve or known.finished != finished:
-            known = self._spared = Spared(self.curve, self.mark, finished)
+            known = self._audited = AuditedTrial(self.curve, self.suppressed_stop, finished)
         return known
 
     def to_json(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class History:
             "state": self.state,
             "horizon": self.horizon,
             "params": self.params,
-            "mark": None if self.mark is None else self.mark.to_json(),
+            "mark": None if self.suppressed_stop is None else self.suppressed_stop.to_json(),
             "points": [*zip(self._steps, self._values, strict=True)],
         }
 
@@ -106,7 +106,7 @@ class History:
         history = cls(content["horizon"], content["params"])
         history.extend(content["points"])
         history.state = content["state"]
-        history.mark = Mark.from_json(content["mark"])
+        history.suppressed_stop = SuppressedStop.from_json(content["mark"])
         return history
 
     def _cut(self, length: int) -> None:

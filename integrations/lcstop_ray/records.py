@@ -18,8 +18,8 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
-from lcstop.pruning.decision import Mark
-from lcstop.pruning.error_log import Faults
+from lcstop.pruning.error_log import ErrorLog
+from lcstop.pruning.suppressed_stop import SuppressedStop
 
 RESULTS_FILE, TABLE_FILE = "result.json", "progress.csv"
 """Files in the directory of a trial that hold what it reported."""
@@ -42,7 +42,7 @@ CONVERGED_FILE = "lcstop_converged.json"
 
 
 def read_points(
-    trial: Trial, time_attr: str, metric: str, best_known: str, faults: Faults
+    trial: Trial, time_attr: str, metric: str, best_known: str, error_log: ErrorLog
 ) -> list[tuple[float, float]]:
     """Every ``(step, value)`` on record for a trial of an earlier run, in the order of the reports.
 
@@ -52,7 +52,7 @@ def read_points(
     """
     if not trial.relative_logdir:  # a new trial has no directory yet
         return []
-    results, table = (_read(trial, name, faults) for name in (RESULTS_FILE, TABLE_FILE))
+    results, table = (_read(trial, name, error_log) for name in (RESULTS_FILE, TABLE_FILE))
     points = points_of(results, table, time_attr, metric) or _points(
         [_best_row(trial, time_attr, metric, best_known)], time_attr, metric
     )
@@ -85,47 +85,49 @@ def write_ended(
     step: float,
     reason: str,
     options: Mapping[str, Any],
-    faults: Faults,
+    error_log: ErrorLog,
     name: str = STOPPED_FILE,
 ) -> None:
     """Put on record that the scheduler has ended a trial; if that fails, it ends all the same."""
-    _write(trial, name, {"step": step, "reason": reason, "config": options}, faults)
+    _write(trial, name, {"step": step, "reason": reason, "config": options}, error_log)
 
 
-def write_mark(trial: Trial, mark: Mark, options: Mapping[str, Any], faults: Faults) -> None:
+def write_suppressed_stop(
+    trial: Trial, stop: SuppressedStop, options: Mapping[str, Any], error_log: ErrorLog
+) -> None:
     """Put on record that the scheduler would have stopped a trial."""
-    _write(trial, AUDIT_FILE, {**mark.to_json(), "config": options}, faults)
+    _write(trial, AUDIT_FILE, {**stop.to_json(), "config": options}, error_log)
 
 
-def read_mark(trial: Trial, faults: Faults) -> Mark | None:
-    """What :func:`write_mark` has put on record, None if there is nothing."""
+def read_suppressed_stop(trial: Trial, error_log: ErrorLog) -> SuppressedStop | None:
+    """What :func:`write_suppressed_stop` has put on record, None if there is nothing."""
     if not trial.relative_logdir:
         return None
     try:
-        return Mark.from_json(json.loads(_read(trial, AUDIT_FILE, faults)))
+        return SuppressedStop.from_json(json.loads(_read(trial, AUDIT_FILE, error_log)))
     except ValueError:  # no file, or a damaged one
         return None
 
 
-def _write(trial: Trial, name: str, content: Mapping[str, Any], faults: Faults) -> None:
+def _write(trial: Trial, name: str, content: Mapping[str, Any], error_log: ErrorLog) -> None:
     if trial.storage is None or not trial.relative_logdir:
         return
     try:
         text = json.dumps(content, indent=2) + "\n"
         Path(trial.storage.trial_driver_staging_path, name).write_text(text, encoding="utf-8")
     except Exception as error:
-        faults.tell("the decision on trial %s is not on record", error, trial.trial_id)
+        error_log.warn_once("the decision on trial %s is not on record", error, trial.trial_id)
 
 
-def read_stopped(trial: Trial, faults: Faults) -> float | None:
+def read_stopped(trial: Trial, error_log: ErrorLog) -> float | None:
     """Step at which the scheduler has stopped a trial, None if it has not."""
-    text = _read(trial, STOPPED_FILE, faults)
+    text = _read(trial, STOPPED_FILE, error_log)
     if not text:
         return None
     try:
         return float(json.loads(text)["step"])
     except (ValueError, KeyError, TypeError) as error:
-        faults.tell("%s of trial %s is damaged", error, STOPPED_FILE, trial.trial_id)
+        error_log.warn_once("%s of trial %s is damaged", error, STOPPED_FILE, trial.trial_id)
         return None
 
 
@@ -170,7 +172,7 @@ def _best_row(trial: Trial, time_attr: str, metric: str, best_known: str) -> Map
     }
 
 
-def _read(trial: Trial, name: str, faults: Faults) -> str:
+def _read(trial: Trial, name: str, error_log: ErrorLog) -> str:
     """A file of the trial in the storage, where Ray finds the trial's state as well; "" without one."""
     storage = trial.storage
     if storage is None:
@@ -181,7 +183,7 @@ def _read(trial: Trial, name: str, faults: Faults) -> str:
     except FileNotFoundError:
         return ""
     except Exception as error:  # a remote file system raises what it likes
-        faults.tell("%s of trial %s was not read", error, name, trial.trial_id)
+        error_log.warn_once("%s of trial %s was not read", error, name, trial.trial_id)
         return ""
     return content.decode("utf-8", errors="replace")
 

@@ -158,7 +158,7 @@ class LCPFNScheduler(FIFOScheduler):
             search.add(trial)
         except Exception as error:
             # Without its past a trial counts as a new one; that must not end the search.
-            search.core.faults.tell("the records of trial %s were not read", error, trial.trial_id)
+            search.core.error_log.warn_once("the records of trial %s were not read", error, trial.trial_id)
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """Leave out a trial that failed; if Ray tries it again, it adds it again."""
@@ -178,7 +178,7 @@ class LCPFNScheduler(FIFOScheduler):
             # The scheduler is a guest in Ray's event loop, where an exception would end every trial.
             stop = search.core.fail_open(error, 0).stop
         seconds = time.perf_counter() - start
-        search.core.faults.took(seconds)
+        search.core.error_log.warn_if_slow(seconds)
         self._seconds += seconds
         self._n_results += 1
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE

@@ -15,16 +15,16 @@ from lcstop import Decision, PrunerCore, StudyView
 from lcstop.config.pruner import horizon_of
 from lcstop.curves.curve import Direction
 from lcstop.pruning.audit import Audit
-from lcstop.pruning.trial_table import Roster, State
+from lcstop.pruning.trial_table import State, TrialTable
 from lcstop_ray.history import History
 from lcstop_ray.records import (
     CONVERGED_FILE,
-    read_mark,
     read_points,
     read_stopped,
+    read_suppressed_stop,
     restart_step,
     write_ended,
-    write_mark,
+    write_suppressed_stop,
 )
 from lcstop_ray.results import UnusableResultError, to_point
 
@@ -71,8 +71,8 @@ class Search:
         self.histories: dict[str, History] = {}
         self.stops: dict[str, Decision] = {}
         self.n_unusable = 0
-        self._roster = Roster()
-        self._places: dict[str, int] = {}  # of the trials in the roster
+        self._table = TrialTable()
+        self._places: dict[str, int] = {}  # of the trials in the table
         self._changed: set[str] = set()  # since they were put there
         self._warned: set[str] = set()
         self._tried_again: set[str] = set()
@@ -95,13 +95,14 @@ class Search:
         history.state = "running"
         if ended or (not known and restart > -math.inf):
             best_known = "last" if self.core.config.target == "final" else self.mode
-            history.extend(read_points(trial, self.time_attr, self.metric, best_known, self.core.faults))
-            history.mark = read_mark(trial, self.core.faults) or history.mark
+            history.extend(read_points(trial, self.time_attr, self.metric, best_known, self.core.error_log))
+            if stop := read_suppressed_stop(trial, self.core.error_log):
+                history.suppressed_stop = stop
         history.keep_until(restart)
         if ended:
             # What was stopped has gone on since, if the driver died before Ray had stored the trial's end.
             last = history.last_step
-            stopped = last is not None and last in (stopped_at, read_stopped(trial, self.core.faults))
+            stopped = last is not None and last in (stopped_at, read_stopped(trial, self.core.error_log))
             history.state = "stopped" if stopped else "finished"
 
     def fail(self, trial: Trial) -> None:
@@ -134,29 +135,30 @@ class Search:
         decision = self._decide(trial.trial_id, history)
         if decision is None:
             return False
-        if decision.mark:
-            if history.mark is None:
+        if stop := decision.suppressed_stop:
+            if history.suppressed_stop is None:
                 logger.info("trial %s not stopped at step %g: %s", trial.trial_id, step, decision.reason)
-                history.mark = decision.mark
-                write_mark(trial, decision.mark, self.core.config.model_dump(), self.core.faults)
+                history.suppressed_stop = stop
+                write_suppressed_stop(trial, stop, self.core.config.model_dump(), self.core.error_log)
             return False
         history.state = "converged" if decision.converged else "stopped"
         self.stops[trial.trial_id] = decision
         logger.info("trial %s %s at step %g: %s", trial.trial_id, history.state, step, decision.reason)
         if decision.converged:
-            options, faults = self.core.config.model_dump(), self.core.faults
-            write_ended(trial, step, decision.reason, options, faults, CONVERGED_FILE)
+            options, error_log = self.core.config.model_dump(), self.core.error_log
+            write_ended(trial, step, decision.reason, options, error_log, CONVERGED_FILE)
         else:
             self._write_stopped(trial, step, decision.reason)
         return True
 
     def _decide(self, trial_id: str, history: History) -> Decision | None:
         """The decision that ends the trial, or would have ended it, if there is one."""
-        stop_due, convergence_due = self.core.due(history.curve), self.core.convergence_due(history.curve)
-        if not (stop_due or convergence_due):
+        question = self.core.question(history.curve)
+        convergence_due = self.core.convergence_due(history.curve)
+        if question is None and not convergence_due:
             return None
         view = self.view(judged=trial_id)
-        if stop_due and (decision := self.core.decide(history.curve, view)).says_stop:
+        if question is not None and (decision := self.core.answer(question, view)).would_stop:
             return decision
         if convergence_due and (decision := self.core.converged(history.curve, view)).stop:
             return decision
@@ -190,9 +192,9 @@ class Search:
             history = self.histories[trial_id]
             known = history.last_step is not None
             state = _STATES[history.state]
-            self._roster.put(self._places[trial_id], state, history.curve if known else None, history.spared)
+            self._table.set(self._places[trial_id], state, history.curve if known else None, history.audited)
         self._changed &= {judged}  # what comes of it is put down after this
-        return self._roster.view(DIRECTIONS[self.mode], judged, self._places.get(judged or ""))
+        return self._table.study_view(DIRECTIONS[self.mode], judged, self._places.get(judged or ""))
 
     def audit(self) -> Audit:
         """What has come of the trials that would have been stopped and went on."""
@@ -203,8 +205,8 @@ class Search:
         return self.view().incumbent(self.core.config.target)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The roster is made anew of the histories: Ray stores schedulers often.
-        return {**self.__dict__, "_roster": Roster(), "_places": {}}
+        # The table is made anew of the histories: Ray stores schedulers often.
+        return {**self.__dict__, "_table": TrialTable(), "_places": {}}
 
     def __str__(self) -> str:
         stopped = [history for history in self.histories.values() if history.state == "stopped"]
@@ -214,7 +216,7 @@ class Search:
         if self.core.config.min_gain is not None:
             more = f"{len(converged)} converged, "
         if self.core.config.shadow:
-            marked = sum(history.mark is not None for history in self.histories.values())
+            marked = sum(history.suppressed_stop is not None for history in self.histories.values())
             more += f"{marked} would have been in shadow mode, "
         return (
             f"{len(stopped)} of {len(self.histories)} trials stopped, {more}"
@@ -238,7 +240,7 @@ class Search:
         return self.histories[trial.trial_id]
 
     def _write_stopped(self, trial: Trial, step: float, reason: str) -> None:
-        write_ended(trial, step, reason, self.core.config.model_dump(), self.core.faults)
+        write_ended(trial, step, reason, self.core.config.model_dump(), self.core.error_log)
 
     def _check_steps(self, trial: Trial, history: History, step: float) -> None:
         """Tell once of steps that this scheduler takes for something else than the user does."""

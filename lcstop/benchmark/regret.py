@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.pruning.audit import clopper_pearson
-from lcstop.pruning.decision import Target
+from lcstop.curves.curve import Target
+from lcstop.pruning.audit import exact_interval
 from lcstop.simulation.loop import MILESTONES, Outcome, Steps
 from lcstop.simulation.task import Task
 
@@ -117,7 +117,7 @@ def figures(
     end, goal = float(ours[:, -1].mean()), float(theirs.mean())
     killed = sum(outcome.killed for outcome in outcomes)
     wrong = sum(outcome.wrong_best if target == "best" else outcome.wrong_final for outcome in outcomes)
-    low, high = clopper_pearson(wrong, killed)
+    low, high = exact_interval(wrong, killed)
     seconds = float(np.mean([outcome.seconds for outcome in outcomes]))
     epochs = float(np.mean([outcome.epochs for outcome in outcomes]))
     return Figures(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lcstop._utils.result_store import ResultStore
 from lcstop.benchmark.settings import Setting, build, fingerprint
-from lcstop.pruning.decision import Target
+from lcstop.curves.curve import Target
 from lcstop.simulation.loop import Outcome, budget_of, replay
 from lcstop.simulation.task import ReplayStudy, Task
 

@@ -25,7 +25,7 @@ from lcstop.benchmark.replay_work import finish, outcome_store, plan
 from lcstop.benchmark.settings import parse
 from lcstop.benchmark.summary import NO_STOPPING, summarise
 from lcstop.benchmark.table import tables
-from lcstop.pruning.decision import Target
+from lcstop.curves.curve import Target
 from lcstop.simulation.task import Task
 
 RunAll = Callable[..., Iterator[tuple[Any, Any]]]

@@ -13,8 +13,8 @@ import numpy as np
 from lcstop.benchmark.regret import Figures, figures, geometric_mean, regrets
 from lcstop.benchmark.replay_work import OutcomesByTask
 from lcstop.benchmark.settings import Setting
-from lcstop.pruning.audit import clopper_pearson
-from lcstop.pruning.decision import Target
+from lcstop.curves.curve import Target
+from lcstop.pruning.audit import exact_interval
 from lcstop.simulation.loop import MILESTONES, Outcome, budget_of
 from lcstop.simulation.task import Task
 
@@ -165,7 +165,7 @@ def _median_seen(shares: Iterable[float | None]) -> float | None:
 def _kills(found: Iterable[Figures]) -> dict[str, Any]:
     pairs = [(one.killed, one.wrong) for one in found]
     killed, wrong = sum(k for k, _ in pairs), sum(w for _, w in pairs)
-    low, high = clopper_pearson(wrong, killed)
+    low, high = exact_interval(wrong, killed)
     return {"killed": killed, "wrong": wrong, "wrong_low": low, "wrong_high": high}
 
 

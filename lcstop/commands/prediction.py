@@ -174,7 +174,7 @@ def predict_curve(
 
 def _scale(curve: Curve, direction: Direction, lower: float | None, upper: float | None) -> MetricScale:
     """Known bounds are the ends of the range that is looked at; else the curve's own start and best are."""
-    extent = curve.extent
+    extent = curve.finite_range
     assert extent is not None  # a finite curve with a point
     if (lower is not None and lower > extent.low) or (upper is not None and upper < extent.high):
         raise ValueError(

@@ -11,14 +11,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-N_FACTS = 5
+N_SUMMARY = 5
+"""Numbers in :attr:`Curve.summary`."""
 
 Direction = Literal["maximize", "minimize"]
+"""Whether higher or lower values of the metric are better."""
+
+Target = Literal["best", "final"]
+"""The value of a trial that counts: the best on the way to the horizon, or the one at the horizon."""
 
 
 @dataclass(frozen=True)
-class Extent:
-    """The finite values of a curve in three numbers: the first, the least and the greatest."""
+class FiniteRange:
+    """The first, the lowest and the highest finite value of a curve."""
 
     first: float
     low: float
@@ -125,45 +130,45 @@ class Curve:
         return float(self.steps[-1]) if len(self) else 0.0
 
     @cached_property
-    def counts(self) -> bool:
+    def has_unit_steps(self) -> bool:
         """Whether its steps are 1, 2, 3 and so on."""
         return bool((self.steps == np.arange(1, len(self) + 1)).all())
 
     @cached_property
     def share(self) -> float:
-        """How much of the horizon the trial has come."""
+        """Share of the horizon that the trial has reached."""
         return self.cutoff / self.horizon
 
     @cached_property
-    def extent(self) -> Extent | None:
-        """What a study needs of a curve that has ended, computed once; None without a finite value."""
+    def finite_range(self) -> FiniteRange | None:
+        """The range of its finite values, computed once; None without one."""
         values = self.finite().values
         if not len(values):
             return None
-        return Extent(float(values[0]), float(values.min()), float(values.max()))
+        return FiniteRange(float(values[0]), float(values.min()), float(values.max()))
 
     @cached_property
-    def facts(self) -> tuple[float, float, float, float, float]:
+    def summary(self) -> tuple[float, float, float, float, float]:
         """A row of :class:`lcstop.curves.curve_list.CurveList`: first, low, high, last, share."""
-        if self.extent is None:
+        if self.finite_range is None:
             return math.nan, math.nan, math.nan, math.nan, self.share
         last = float(self.values[-1])
         ends = last if math.isfinite(last) else math.nan
-        return self.extent.first, self.extent.low, self.extent.high, ends, self.share
+        return self.finite_range.first, self.finite_range.low, self.finite_range.high, ends, self.share
 
     def best(self, direction: Direction) -> float | None:
         """The best finite value, or None if there is none."""
-        if self.extent is None:
+        if self.finite_range is None:
             return None
-        return self.extent.high if direction == "maximize" else self.extent.low
+        return self.finite_range.high if direction == "maximize" else self.finite_range.low
 
-    def ahead(self, most: int) -> NDArray[np.float64]:
-        """At most ``most`` evenly spaced steps from the cutoff up to the horizon, the last of them ``[n]``.
+    def future_steps(self, most: int) -> NDArray[np.float64]:
+        """At most ``most`` evenly spaced steps after the cutoff, the last of them the horizon ``[n]``.
 
-        They are no closer than 1, or than the reports where these are closer; none is left at the horizon.
+        They are no closer than 1, or than the reports if these are closer. At the horizon there is none.
 
         Example:
-            >>> Curve([1, 2], [0.5, 0.6], horizon=6).ahead(10).tolist()
+            >>> Curve([1, 2], [0.5, 0.6], horizon=6).future_steps(10).tolist()
             [3.0, 4.0, 5.0, 6.0]
         """
         between = min(1.0, self.cutoff / max(len(self), 1)) or 1.0
@@ -175,9 +180,29 @@ class Curve:
         ok = np.isfinite(self.values)
         return self if ok.all() else Curve(self.steps[ok], self.values[ok], self.horizon, self.params)
 
-    def first(self, n: int) -> Curve:
+    def prefix(self, n: int) -> Curve:
         """The curve as it was after its first ``n`` reports."""
         return Curve(self.steps[:n], self.values[:n], self.horizon, self.params)
+
+
+def check_direction(direction: str) -> None:
+    """Refuse what is no direction.
+
+    Raises:
+        ValueError: If ``direction`` is neither ``maximize`` nor ``minimize``.
+    """
+    if direction not in ("maximize", "minimize"):
+        raise ValueError(f"direction must be 'maximize' or 'minimize', got {direction!r}")
+
+
+def better(value: float, other: float, direction: Direction) -> bool:
+    """Whether ``value`` is better than ``other``.
+
+    Example:
+        >>> better(0.2, 0.1, "minimize")
+        False
+    """
+    return value > other if direction == "maximize" else value < other
 
 
 def counted_from_0(steps: Collection[float] | NDArray[np.float64]) -> bool:

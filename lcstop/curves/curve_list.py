@@ -11,7 +11,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from lcstop.curves.curve import N_FACTS, Curve
+from lcstop.curves.curve import N_SUMMARY, Curve
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -34,7 +34,7 @@ class CurveList(Sequence[Curve]):
         >>> curves = CurveList([Curve([1, 2], [0.4, 0.3], horizon=4), Curve([1], [0.6], horizon=4)])
         >>> curves.high.tolist(), curves.last.tolist(), curves.share.tolist()
         ([0.4, 0.6], [0.3, 0.6], [0.5, 0.25])
-        >>> len(curves.where(curves.high > 0.5)), len(curves + curves)
+        >>> len(curves.filter(curves.high > 0.5)), len(curves + curves)
         (1, 4)
     """
 
@@ -43,18 +43,18 @@ class CurveList(Sequence[Curve]):
 
     def __init__(self, curves: Iterable[Curve] = ()) -> None:
         known = [*curves]
-        facts = np.array([curve.facts for curve in known], np.float64)
-        self._set(np.fromiter(known, object, len(known)), facts.reshape(-1, N_FACTS))
+        facts = np.array([curve.summary for curve in known], np.float64)
+        self._set(np.fromiter(known, object, len(known)), facts.reshape(-1, N_SUMMARY))
 
     @classmethod
-    def of(cls, curves: NDArray[np.object_], facts: Array) -> CurveList:
+    def from_summaries(cls, curves: NDArray[np.object_], facts: Array) -> CurveList:
         """Of curves whose facts are known."""
         found = cls.__new__(cls)
         found._set(curves, facts)
         return found
 
     @classmethod
-    def joined(cls, lists: Iterable[CurveList]) -> CurveList:
+    def concatenate(cls, lists: Iterable[CurveList]) -> CurveList:
         """The curves of all lists in order."""
         summands = [one for one in lists if len(one)]
         if len(summands) == 1:
@@ -66,66 +66,66 @@ class CurveList(Sequence[Curve]):
         return found
 
     @classmethod
-    def known(cls, curves: Sequence[Curve]) -> CurveList:
+    def wrap(cls, curves: Sequence[Curve]) -> CurveList:
         """The curves themselves if they are a ``CurveList``, with all that has been computed of them."""
         return curves if isinstance(curves, CurveList) else cls(curves)
 
     def _set(self, curves: NDArray[np.object_], facts: Array) -> None:
-        self._curves, self.facts = curves, facts
+        self._curves, self.summary = curves, facts
 
     @cached_property
     def _curves(self) -> NDArray[np.object_]:
         return np.concatenate([one._curves for one in self._summands])
 
     @cached_property
-    def facts(self) -> Array:
+    def summary(self) -> Array:
         """The columns below, ``[n, 5]``."""
-        return np.concatenate([one.facts for one in self._summands])
+        return np.concatenate([one.summary for one in self._summands])
 
     @property
     def first(self) -> Array:
         """First finite value of each curve ``[n]``, NaN where there is none."""
-        return self.facts[:, 0]
+        return self.summary[:, 0]
 
     @property
     def low(self) -> Array:
         """Least finite value ``[n]``, likewise."""
-        return self.facts[:, 1]
+        return self.summary[:, 1]
 
     @property
     def high(self) -> Array:
         """Greatest finite value ``[n]``, likewise."""
-        return self.facts[:, 2]
+        return self.summary[:, 2]
 
     @property
     def last(self) -> Array:
         """Last value ``[n]``, NaN where that is not finite."""
-        return self.facts[:, 3]
+        return self.summary[:, 3]
 
     @property
     def share(self) -> Array:
         """How much of its horizon each trial has come ``[n]``."""
-        return self.facts[:, 4]
+        return self.summary[:, 4]
 
     @cached_property
-    def least(self) -> float:
+    def min_value(self) -> float:
         """The least finite value of all curves, NaN where there is none."""
-        known = [one.least for one in self._summands] if self._summands else self.low
+        known = [one.min_value for one in self._summands] if self._summands else self.low
         return float(np.fmin.reduce(known, initial=math.nan))
 
     @cached_property
-    def greatest(self) -> float:
+    def max_value(self) -> float:
         """The greatest one, likewise."""
-        known = [one.greatest for one in self._summands] if self._summands else self.high
+        known = [one.max_value for one in self._summands] if self._summands else self.high
         return float(np.fmax.reduce(known, initial=math.nan))
 
     @cached_property
-    def lowest(self) -> int | None:
+    def argmin(self) -> int | None:
         """Position of the curve that holds the least finite value, the first of them; None without one."""
         return int(np.nanargmin(self.low)) if self.n_finite else None
 
     @cached_property
-    def highest(self) -> int | None:
+    def argmax(self) -> int | None:
         """Position of the one that holds the greatest."""
         return int(np.nanargmax(self.high)) if self.n_finite else None
 
@@ -175,7 +175,7 @@ class CurveList(Sequence[Curve]):
     def __getitem__(self, index: slice) -> CurveList: ...
     def __getitem__(self, index: int | slice) -> Curve | CurveList:
         if isinstance(index, slice):
-            return CurveList.of(self._curves[index], self.facts[index])
+            return CurveList.from_summaries(self._curves[index], self.summary[index])
         curve: Curve = self._curves[index]
         return curve
 
@@ -185,7 +185,7 @@ class CurveList(Sequence[Curve]):
     def __iter__(self) -> Iterator[Curve]:
         return iter(self._curves.tolist())
 
-    def at(self, positions: Sequence[int]) -> list[Curve]:
+    def take(self, positions: Sequence[int]) -> list[Curve]:
         """The curves at these positions, which ascend."""
         found: list[Curve] = []
         if not self._summands:
@@ -195,16 +195,16 @@ class CurveList(Sequence[Curve]):
         until = np.searchsorted(positions, self._ends).tolist()
         for one, end, last in zip(self._summands, self._ends, until, strict=True):
             if first < last:
-                found += one.at([at - start for at in positions[first:last]])
+                found += one.take([at - start for at in positions[first:last]])
             start, first = end, last
         return found
 
     def __add__(self, others: CurveList) -> CurveList:
-        return CurveList.joined([self, others])
+        return CurveList.concatenate([self, others])
 
-    def where(self, mask: Mask) -> CurveList:
+    def filter(self, mask: Mask) -> CurveList:
         """The curves where ``mask [n]`` holds."""
         if mask.all():
             return self
         # Rows by ``compress``: a mask as an index takes five times as long.
-        return CurveList.of(self._curves[mask], self.facts.compress(mask, axis=0))
+        return CurveList.from_summaries(self._curves[mask], self.summary.compress(mask, axis=0))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit
 
-from lcstop.curves.curve import Curve, Direction
+from lcstop.curves.curve import Curve, Direction, check_direction
 from lcstop.curves.curve_list import CurveList
 
 
@@ -47,8 +47,7 @@ class MetricScale:
     soft_upper: float = math.nan
 
     def __post_init__(self) -> None:
-        if self.direction not in ("maximize", "minimize"):
-            raise ValueError(f"direction must be 'maximize' or 'minimize', got {self.direction!r}")
+        check_direction(self.direction)
         if math.isnan(self.soft_lower):
             object.__setattr__(self, "soft_lower", self.lower)
         if math.isnan(self.soft_upper):
@@ -92,8 +91,8 @@ class MetricScale:
             >>> scale.soft_lower, scale.soft_upper
             (0.9, 2.3)
         """
-        own = None if judged is None else judged.extent
-        seen = CurveList.known(curves) + CurveList([] if judged is None else [judged])
+        own = None if judged is None else judged.finite_range
+        seen = CurveList.wrap(curves) + CurveList([] if judged is None else [judged])
         starts = seen.first[~np.isnan(seen.first)]
         if not len(starts):
             raise ValueError("no curve has a finite value")
@@ -101,7 +100,7 @@ class MetricScale:
         if direction == "maximize":
             better_of_two = ~better_of_two
         start = float(np.partition(starts, better_of_two)[better_of_two])
-        top = seen.greatest if direction == "maximize" else seen.least
+        top = seen.max_value if direction == "maximize" else seen.min_value
         low, high = sorted((start, top))
         if own:
             low, high = min(low, own.first), max(high, own.first)

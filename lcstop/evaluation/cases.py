@@ -156,13 +156,13 @@ def pack_task(pack: Pack, n_curves: int, seed: int) -> ForecastTask:
 
 
 def _trial(pack: Pack, row: int, seed: int) -> ForecastTrial:
-    whole = pack.curves[row].first(int(pack.lengths[row]))
+    whole = pack.curves[row].prefix(int(pack.lengths[row]))
     whole = Curve(whole.steps, whole.values, horizon=whole.cutoff)
     others = np.flatnonzero((pack.lengths > 0) & (np.arange(len(pack.curves)) != row))
     rng = np.random.default_rng(stable_seed(pack.name, seed, row))
     peers = [pack.curves[i] for i in rng.permutation(others)[:PEERS]]
 
     def scale(n_observed: int) -> MetricScale:
-        return MetricScale.from_study(pack.direction, peers, judged=whole.first(n_observed))
+        return MetricScale.from_study(pack.direction, peers, judged=whole.prefix(n_observed))
 
     return ForecastTrial(row, whole, moments_of(len(whole), scale))

@@ -68,7 +68,7 @@ def score_trial(surrogate: Surrogate, trial: ForecastTrial) -> list[Score]:
     """
     scores = []
     for moment in trial.moments:
-        observed = trial.curve.first(moment.n_observed)
+        observed = trial.curve.prefix(moment.n_observed)
         try:
             if moment.scale is None:
                 scores.append(_score_unit(surrogate, trial.curve, observed, moment))

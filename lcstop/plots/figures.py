@@ -149,7 +149,7 @@ def _trial_lines(
     """The points of each of :data:`PARTS`, empty where a trial has none."""
     whole = trial.record.whole or trial.record.curve
     n = shot.n if shot else trial.n
-    known, rest = whole.first(n), Curve(whole.steps[n - 1 :], whole.values[n - 1 :], whole.horizon)
+    known, rest = whole.prefix(n), Curve(whole.steps[n - 1 :], whole.values[n - 1 :], whole.horizon)
     lines: dict[str, dict[str, list[Any]]] = {part: {"x": [], "y": []} for part in PARTS}
     lines["curve"], lines["rest"] = _points(known), _points(rest)
     end = known.finite()

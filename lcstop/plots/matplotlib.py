@@ -93,7 +93,7 @@ def plot_trial(review: Review, number: int, moment: int = -1, ax: Axes | None = 
         ax.plot(band.steps, band.median, color=BAND, lw=1.8, label="median")
     if shot and shot.decision.incumbent is not None:
         ax.axhline(shot.decision.incumbent, color=INCUMBENT, lw=1.4, ls=(0, (4, 2)), label="incumbent")
-    known = whole.first(n)
+    known = whole.prefix(n)
     ax.plot(known.steps, known.values, color=INK, lw=1.8, label="known")
     _dot(ax, known)
     ax.set_title(f"trial {number}, {study.step} {known.cutoff:g}", size=10, loc="left", color=INK)

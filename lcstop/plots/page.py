@@ -193,7 +193,7 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         kind, status = "stopped", f"stopped at {trial.curve.cutoff:g}"
     elif trial is review.winner:
         kind, status = "best", "best"
-    elif record.mark:
+    elif record.suppressed_stop:
         status = f"{record.state}, audited"
     named = [*(record.curve.params or {}).items(), *record.attrs.items()]
     return {
@@ -217,8 +217,8 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
 def _note(trial: ReviewedTrial, last: Decision | None) -> str:
     if trial.stop:
         return trial.stop.reason
-    if mark := trial.record.mark:
-        return f"step {mark.step:g}: {mark.reason}"
+    if suppressed_stop := trial.record.suppressed_stop:
+        return f"step {suppressed_stop.step:g}: {suppressed_stop.reason}"
     return last.reason if last else "never judged"
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lcstop.priors.broad import BroadConfig
 from lcstop.priors.study import sample_studies
-from lcstop.ranking.comparison import NONE, Context
+from lcstop.ranking.comparison import MISSING, Context
 from lcstop.ranking.features import features
 from lcstop.ranking.grid import MOST_TRIALS
 from lcstop.ranking.param_features import Configurations
@@ -86,7 +86,7 @@ def draw_studies(n: int, config: BroadConfig, generator: torch.Generator) -> Dra
     low, high = _HORIZONS
     horizon = round(low * (high / low) ** float(torch.rand(1, generator=generator)))
     studies = sample_studies(n, N_OTHERS + N_JUDGED, generator=generator, horizon=horizon, config=config)
-    gains = torch.nan_to_num(studies.curves.noisy(generator).double(), NONE, -NONE, NONE)
+    gains = torch.nan_to_num(studies.curves.noisy(generator).double(), MISSING, -MISSING, MISSING)
     known = torch.rand(n, generator=generator) < 0.88
     return Drawn(gains, studies.params.double(), studies.numeric, known)
 

@@ -8,40 +8,43 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from lcstop.pruning.decision import StudyView
+from lcstop.config.pruner import PrunerConfig
+from lcstop.pruning.due import is_diverged
+from lcstop.pruning.study_view import StudyView
 
-FEWEST_STOPS = 10
+MIN_STOPS = 10
 """Stops in a study before its first trial is audited: a small search keeps all that it saves."""
 
 
 def is_audited(study: StudyView, share: float) -> bool:
-    """Whether the judged trial of ``study``, which would be stopped, is to go on.
+    """Whether the judged trial of ``study``, which would be stopped, goes on.
 
-    The study needs :data:`FEWEST_STOPS` stops; they never become fewer, so that a trial that went on once
-    goes on at its later judgements, too. Which trials are chosen has nothing to do with how they do: every
-    one has the same chance, and what comes of them is an unbiased sample of what would have come of all.
+    The study needs :data:`MIN_STOPS` stops. Their number never falls, so that a trial that went on once goes
+    on at its later judgements, too. The choice does not depend on how trials do: each has the same chance,
+    so that the audited trials are an unbiased sample of all that would be stopped.
 
     Example:
         >>> [is_audited(StudyView("maximize", judged="7", n_stopped=n), share=1.0) for n in (9, 10)]
         [False, True]
     """
-    return study.judged is not None and study.n_stopped >= FEWEST_STOPS and _draw(study.judged) < share
+    return study.judged is not None and study.n_stopped >= MIN_STOPS and _uniform(study.judged) < share
 
 
-def _draw(name: str) -> float:
-    """A number in [0, 1) that is spread evenly over names, and always the same for one."""
+def _uniform(name: str) -> float:
+    """A number in [0, 1), uniform over names and always the same for one name."""
     return int.from_bytes(hashlib.sha256(f"lcstop audit {name}".encode()).digest()[:6], "big") / 2**48
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What has come of the trials that would have been stopped and went on.
+    """What has become of the audited trials.
 
     Attributes:
-        n: Those that have ended. Failed ones do not count, nor do trials that something else has stopped.
-        won: Those of them that would have been wrongly killed winners, see
-            :meth:`lcstop.pruning.decision.Spared.won`.
-        confidence: The confidence that the user asks for.
+        n: Audited trials that have ended. Failed ones do not count, nor do trials that something else has
+            stopped.
+        won: Those whose stop would have been wrong, see
+            :meth:`lcstop.pruning.suppressed_stop.AuditedTrial.won`.
+        confidence: The confidence in the options.
 
     Example:
         >>> print(Audit(n=5, won=2, confidence=0.95))
@@ -52,22 +55,33 @@ class Audit:
     won: int
     confidence: float
 
+    @classmethod
+    def of_study(cls, study: StudyView, config: PrunerConfig) -> Audit:
+        """The audit of a study.
+
+        A trial that was stopped after all because it had diverged counts, since nothing was left to gain.
+        """
+        ended = [trial for trial in study.audited if trial.finished or is_diverged(config, trial.curve)]
+        won = sum(trial.won(study.direction, config.target) for trial in ended)
+        return cls(len(ended), won, config.confidence)
+
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the share of wrongly killed winners among all stops lies: 95 %, Clopper and Pearson."""
-        return clopper_pearson(self.won, self.n)
+        """The 95 % interval of the share of wrong stops among all stops, see :func:`exact_interval`."""
+        return exact_interval(self.won, self.n)
 
     @property
-    def careful(self) -> float:
+    def adjusted_confidence(self) -> float:
         """The confidence to decide with.
 
-        It is what the user asks for as long as the interval leaves ``1 - confidence`` possible. When the
-        lower end has passed that, the confidence moves half-way to 1; when it has passed the double, half of
-        the rest, and so on. It depends on nothing but the counts, so that all workers agree, and goes back
-        when later trials show the share to be less.
+        It is the one in the options while the interval includes ``1 - confidence``. Once the lower end is
+        above that, the distance to 1 is halved; once it is above twice that, halved again, and so on. It
+        depends on the counts alone, so that all workers agree, and falls back when later trials show fewer
+        wrong stops.
 
         Example:
-            >>> [round(Audit(n, won, 0.95).careful, 6) for n, won in ((1, 1), (5, 2), (2, 2), (50, 2))]
+            >>> audits = [Audit(n, won, 0.95) for n, won in ((1, 1), (5, 2), (2, 2), (50, 2))]
+            >>> [round(audit.adjusted_confidence, 6) for audit in audits]
             [0.95, 0.975, 0.9875, 0.95]
         """
         risk, low = 1 - self.confidence, self.interval[0]
@@ -84,7 +98,7 @@ class Audit:
             "share": self.won / self.n if self.n else None,
             "low": low,
             "high": high,
-            "confidence": self.careful,
+            "confidence": self.adjusted_confidence,
         }
 
     def __str__(self) -> str:
@@ -98,16 +112,16 @@ class Audit:
 
 
 @lru_cache(maxsize=1024)
-def clopper_pearson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a share; everything is possible as long as nothing is known.
+def exact_interval(hits: int, n: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share, of which ``hits`` of ``n`` are known (Clopper and Pearson 1934).
 
     Example:
-        >>> [round(end, 4) for end in clopper_pearson(0, 100)], clopper_pearson(0, 0)
+        >>> [round(end, 4) for end in exact_interval(0, 100)], exact_interval(0, 0)
         ([0.0, 0.0362], (0.0, 1.0))
     """
-    from scipy.stats import beta  # slow to import
+    if n == 0:
+        return 0.0, 1.0
+    from scipy.stats import binomtest  # slow to import
 
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
-    return low, high
+    interval = binomtest(hits, n).proportion_ci(confidence_level=0.95, method="exact")
+    return float(interval.low), float(interval.high)

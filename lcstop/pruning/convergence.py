@@ -3,60 +3,87 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
-from lcstop.pruning.decision import Decision, StudyView
-from lcstop.pruning.rules import predicted
+from lcstop.pruning.published_rule import MAX_QUERIES
+from lcstop.pruning.study_view import StudyView
 from lcstop.surrogates import Surrogate
+from lcstop.surrogates.forecast import Forecast
 
-_MAX_QUERIES = 32
+
+@dataclass(frozen=True)
+class GainEvidence:
+    """What the forecast of a trial says about its further gain.
+
+    Attributes:
+        value: The value that the gain is measured from.
+        p_gain: Probability of the gain at the step where it is most likely.
+        threshold: The probability at or below which the trial has converged.
+        forecast: The forecast at the horizon, ``[1, 1]``.
+        scale: Its scale.
+    """
+
+    value: float
+    p_gain: float
+    threshold: float
+    forecast: Forecast
+    scale: MetricScale
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gain is too unlikely to wait for."""
+        return self.p_gain <= self.threshold
+
+    def reason(self, horizon: float, min_gain: float) -> str:
+        """The evidence in one line without the forecast."""
+        return (
+            f"{'converged: ' if self.converged else ''}"
+            f"P(gain more than {min_gain:.4g} on {self.value:.5g} by step {horizon:g}) "
+            f"= {self.p_gain:.3g} {'<=' if self.converged else '>'} {self.threshold:.2g}"
+        )
+
+
+def not_judged(trial: Curve) -> str | None:
+    """Why convergence cannot be judged at the last report; None if it can."""
+    if not len(trial) or not math.isfinite(trial.values[-1]) or len(trial.finite()) < 2:
+        return "too few finite reports"
+    if trial.cutoff >= trial.horizon:
+        return "has reached the horizon"
+    return None
 
 
 def judge_convergence(
     trial: Curve, study: StudyView, config: PrunerConfig, min_gain: float, surrogate: Surrogate
-) -> Decision:
-    """Whether ``trial`` will hardly gain more than ``min_gain`` from here to its horizon.
+) -> GainEvidence:
+    """How likely ``trial`` is to gain more than ``min_gain`` from here to its horizon.
 
-    What counts is the gain in the best value so far, or with the target ``final`` that of the value at the
-    horizon over the last one. The trial has converged if at no later step it is reached with a probability of
-    more than ``1 - confidence``. Unlike a stop this needs no other trial; those there are set the scale.
+    For the target ``best`` the gain is that of the best value so far; for ``final`` it is the value at the
+    horizon minus the last one. The trial has converged if at no later step the gain is reached with a
+    probability above ``1 - confidence``. Unlike a stop this needs no other trial; other trials set the scale.
 
     Raises:
-        ValueError: If the forecast is not finite.
+        ValueError: If the probability is not finite.
 
     Example:
         >>> from lcstop import load_surrogate
         >>> flat = Curve(range(1, 41), [0.9 - 0.6 * 0.7**i for i in range(40)], horizon=50)
         >>> study, config = StudyView("maximize"), PrunerConfig(horizon=50)
         >>> judge = lambda curve: judge_convergence(curve, study, config, 0.02, load_surrogate())
-        >>> judge(flat).stop, judge(flat.first(5)).stop
+        >>> judge(flat).converged, judge(flat.prefix(5)).converged
         (True, False)
     """
     known, direction = trial.finite(), study.direction
-    if not len(trial) or not math.isfinite(trial.values[-1]) or len(known) < 2:
-        return Decision(False, "too few finite reports", trial.cutoff)
-    if trial.cutoff >= trial.horizon:
-        return Decision(False, "has reached the horizon", trial.cutoff)
     best = config.target == "best"
-    now = known.best(direction) if best else float(known.values[-1])
-    assert now is not None  # two reports are finite
-    goal = now + min_gain if direction == "maximize" else now - min_gain
-    at = trial.ahead(_MAX_QUERIES).tolist() if best else [trial.horizon]
+    value = known.best(direction) if best else float(known.values[-1])
+    assert value is not None  # two reports are finite
+    goal = value + min_gain if direction == "maximize" else value - min_gain
+    at = trial.future_steps(MAX_QUERIES).tolist() if best else [trial.horizon]
     scale = MetricScale.from_study(direction, study.finished or study.unfinished, judged=known)
     forecast = surrogate.forecast([known], at, scale, [*study.finished, *study.unfinished])
     p_gain = float(forecast.prob_better(goal).max())
     if not math.isfinite(p_gain):
         raise ValueError("the forecast is not finite")
-    threshold = 1 - config.confidence
-    stop = p_gain <= threshold
-    median, (low, high) = predicted(forecast[:, -1:], config)
-    reason = (
-        f"{'converged: ' if stop else ''}P(gain more than {min_gain:.4g} on {now:.5g} by step "
-        f"{trial.horizon:g}) = {p_gain:.3g} {'<=' if stop else '>'} {threshold:.2g}; "
-        f"predicted {median:.4g} [{low:.4g}, {high:.4g}]"
-    )
-    return Decision(
-        stop, reason, trial.cutoff, median=median, interval=(low, high), scale=scale, converged=stop
-    )
+    return GainEvidence(value, p_gain, 1 - config.confidence, forecast[:, -1:], scale)

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
-from lcstop.curves.curve_list import CurveList
 from lcstop.pruning.audit import Audit, is_audited
-from lcstop.pruning.convergence import judge_convergence
-from lcstop.pruning.decision import Decision, Kind, StudyView, better
-from lcstop.pruning.error_log import Faults
-from lcstop.pruning.rules import Case, stop_as_published, stop_in_study
-from lcstop.pruning.schedule import is_due, is_first
+from lcstop.pruning.bounds import Bounds
+from lcstop.pruning.convergence import judge_convergence, not_judged
+from lcstop.pruning.decision import Decision
+from lcstop.pruning.due import Question, is_first_in_interval
+from lcstop.pruning.error_log import ErrorLog
+from lcstop.pruning.evidence import Evidence
+from lcstop.pruning.exemption import exemption
+from lcstop.pruning.published_rule import judge_as_published
+from lcstop.pruning.study_rule import judge_in_study
+from lcstop.pruning.study_view import StudyView
+from lcstop.pruning.suppressed_stop import SuppressedBy
+from lcstop.pruning.wording import PredictedEnd, forecast_end, predicted_end, reason
+from lcstop.ranking.ranker import Ranker
 from lcstop.surrogates import Surrogate, load_surrogate
-
-if TYPE_CHECKING:
-    from lcstop.ranking.ranker import StudyPolicy
 
 logger = logging.getLogger("lcstop")
 
-_SLACK = 1e-6
-"""How far rounding may carry a value past a bound."""
-
-_GOES_ON: dict[Kind, str] = {"audit": "audited, so it goes on", "shadow": "in shadow mode, so it goes on"}
+_SUPPRESSED: dict[SuppressedBy, str] = {
+    "audit": "; audited, so it goes on",
+    "shadow": "; in shadow mode, so it goes on",
+}
 
 
 class PrunerCore:
     """Stops a trial once it will hardly end among the best of its study.
 
     With ``policy="published"``, once it will hardly beat the incumbent (arXiv 2310.20447, section 5). The
-    same data give the same decision in any process. Whatever goes wrong inside a forecast, the trial goes
-    on, and each distinct cause is logged once as a warning.
+    same data give the same decision in any process. If anything that decides fails, the trial goes on, and
+    each distinct cause is logged once as a warning. A forecast that only words a stop may fail: the stop
+    stands.
 
     Args:
         config: The options.
@@ -56,56 +60,54 @@ class PrunerCore:
 
     def __init__(self, config: PrunerConfig, surrogate: Surrogate | None = None) -> None:
         self.config = config
-        self._given = surrogate
-        self._loaded = surrogate
-        self._policy: StudyPolicy | None = None
-        self.faults = Faults()
-        self._told: set[float] = set()
+        self.error_log = ErrorLog()
+        self._bounds = Bounds(config.lower, config.upper)
+        self._given_surrogate = surrogate
+        self._loaded_surrogate = surrogate
+        self._loaded_ranker: Ranker | None = None
+        self._logged_confidences: set[float] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
-        """Judge ``trial`` if a decision is due at its last report; never raises because of a study.
-
-        To save time hyperparameters are left out where they cannot change that the trial goes on. The
-        probabilities of such a decision are then the lower ones, those without hyperparameters.
-        """
-        if not self.due(trial):
+        """Judge ``trial`` if its last report calls for it; never raises because of a study."""
+        question = self.question(trial)
+        if question is None:
             return Decision(False, "no decision is due at this step", trial.cutoff)
-        return self._judge(trial, study, quick=True)
+        return self.answer(question, study)
 
     def judge(self, trial: Curve, study: StudyView) -> Decision:
         """Judge ``trial`` at its last report, due or not; never raises because of a study."""
-        return self._judge(trial, study, quick=False)
+        return self.answer(Question.of(self.config, trial), study)
 
-    def _judge(self, trial: Curve, study: StudyView, *, quick: bool) -> Decision:
+    def question(self, trial: Curve) -> Question | None:
+        """What the last report of ``trial`` calls for; None if no judgement is due. Needs no other trial."""
+        question = Question.of(self.config, trial)
+        return question if question.is_due(self.config) else None
+
+    def answer(self, question: Question, study: StudyView) -> Decision:
+        """Judge a trial among the others; never raises because of a study."""
         try:
-            study = self._believable(study)
-            # Values near the limits of float64 overflow on the way; the check of the forecast catches it.
+            # Values near the limits of float64 overflow on the way; probabilities are checked.
             with np.errstate(all="ignore"):
-                decision = self._found(trial, study, quick)
-            return self._spare(decision, trial, study) if decision.stop else decision
+                study = self._bounds.filter(study)
+                audit = Audit.of_study(study, self.config)
+                decision, evidence = self._decide(question, study, audit)
+                if decision.stop:
+                    decision = self._suppress(decision, question, study)
         except Exception as error:
-            return self.fail_open(error, trial.cutoff)
+            return self.fail_open(error, question.trial.cutoff)
+        if evidence is None:
+            return decision
+        return self._in_words(decision, evidence, question.trial, study)
 
     def audit(self, study: StudyView) -> Audit:
-        """What has come of the trials that would have been stopped and went on.
-
-        One that was stopped after all because it had diverged counts, since nothing was to come of it.
-        """
-        config = self.config
-        believed = [one for one in study.spared if self._possible(one.curve)]
-        ended = [one for one in believed if one.finished or self._diverged(one.curve)]
-        won = sum(one.won(study.direction, config.target) for one in ended)
-        return Audit(len(ended), won, config.confidence)
-
-    def due(self, trial: Curve) -> bool:
-        """Whether the last report of ``trial`` calls for a decision; needs no other trial."""
-        return bool(len(trial)) and (is_due(self.config, trial, len(trial) - 1) or self._diverged(trial))
+        """What has become of the audited trials."""
+        return Audit.of_study(self._bounds.filter(study), self.config)
 
     def convergence_due(self, trial: Curve) -> bool:
         """Whether the last report of ``trial`` calls for :meth:`converged`; needs no other trial."""
         if self.config.min_gain is None or self.config.shadow or not len(trial):
             return False
-        return is_first(self.config, trial, len(trial) - 1)
+        return is_first_in_interval(self.config, trial, len(trial) - 1)
 
     def converged(self, trial: Curve, study: StudyView) -> Decision:
         """Whether ``trial`` should end at its last report as a finished one; never raises because of a study.
@@ -115,150 +117,125 @@ class PrunerCore:
         min_gain = self.config.min_gain
         if min_gain is None or not self.convergence_due(trial):
             return Decision(False, "no judgement of convergence is due at this step", trial.cutoff)
+        if why := not_judged(trial):
+            return Decision(False, why, trial.cutoff)
         try:
             with np.errstate(all="ignore"):
-                self._check_bounds(trial)
-                study = self._believable(study)
-                return judge_convergence(trial, study, self.config, min_gain, self._surrogate())
+                self._bounds.check(trial)
+                study = self._bounds.filter(study)
+                found = judge_convergence(trial, study, self.config, min_gain, self._surrogate())
         except Exception as error:
             return self.fail_open(error, trial.cutoff)
-
-    def _diverged(self, trial: Curve) -> bool:
-        n = self.config.diverged_after
-        return len(trial) >= n and not np.isfinite(trial.values[-n:]).any()
+        decision = Decision(
+            found.converged, found.reason(trial.horizon, min_gain), trial.cutoff, converged=found.converged
+        )
+        return self._with_end(decision, lambda: predicted_end(found.forecast, found.scale, self.config))
 
     def warm_up(self) -> None:
-        """Load the surrogate now rather than inside the first judgement; a failure is logged, as there."""
-        try:
-            self._surrogate()
+        """Load the networks now rather than inside the first judgement, where a failure is logged."""
+        with contextlib.suppress(Exception):
             if self.config.policy == "study":
-                self._study_policy()
-        except Exception as error:
-            self.fail_open(error, 0)
+                self._ranker()
+        with contextlib.suppress(Exception):
+            self._surrogate()
 
     def fail_open(self, error: Exception, step: float) -> Decision:
         """Let a trial go on although judging it failed; each distinct cause is logged once."""
-        cause = self.faults.tell("a trial goes on because judging it failed", error)
+        cause = self.error_log.warn_once("a trial goes on because judging it failed", error)
         return Decision(False, f"goes on, not judged: {cause}", step)
 
-    def _spare(self, decision: Decision, trial: Curve, study: StudyView) -> Decision:
-        """The decision to stop, unless the trial is to go on; one that has diverged is not audited."""
-        kind: Kind
+    def _decide(self, question: Question, study: StudyView, audit: Audit) -> tuple[Decision, Evidence | None]:
+        """The decision without words on what was found, and what was found."""
+        config, trial = self.config, question.trial
+        known = Decision(False, "", trial.cutoff, audit=audit)
+        if question.diverged:
+            words = f"diverged: the last {config.diverged_after} reports are not finite"
+            return replace(known, stop=True, reason=words), None
+        self._bounds.check(trial)
+        incumbent = study.incumbent(config.target)
+        known = replace(known, incumbent=incumbent)
+        prefixes = question.prefixes(config)
+        if why := exemption(config, trial, prefixes, study, incumbent):
+            return replace(known, reason=why), None
+        self._log_confidence(audit)
+        confidence = audit.adjusted_confidence
+        if config.policy == "study":
+            evidence = judge_in_study(config, prefixes, study, confidence, self._ranker())
+            if evidence is None:
+                return replace(known, reason="no other trial to compare with"), None
+        else:
+            assert incumbent is not None  # without one the trial is exempt
+            evidence = judge_as_published(
+                config, trial, prefixes, study, incumbent, confidence, self._surrogate()
+            )
+        p_top = evidence.probability if config.policy == "study" else None
+        stop = evidence.stops(config.patience)
+        return replace(known, stop=stop, p_beat=evidence.p_beat, p_top=p_top), evidence
+
+    def _suppress(self, decision: Decision, question: Question, study: StudyView) -> Decision:
+        """The stop; in shadow mode, or of an audited trial that has not diverged, the suppressed stop."""
+        by: SuppressedBy
         if self.config.shadow:
-            kind = "shadow"
-        elif is_audited(study, self.config.audit) and not self._diverged(trial):
-            kind = "audit"
+            by = "shadow"
+        elif not question.diverged and is_audited(study, self.config.audit):
+            by = "audit"
         else:
             return decision
-        reason, to_beat = f"{decision.reason}; {_GOES_ON[kind]}", study.to_beat(trial, self.config.target)
-        return replace(decision, stop=False, reason=reason, spared=kind, to_beat=to_beat)
+        words = decision.reason + _SUPPRESSED[by] if decision.reason else ""
+        to_beat = study.to_beat(question.trial, self.config.target)
+        return replace(decision, stop=False, reason=words, suppressed_by=by, to_beat=to_beat)
 
-    def _careful(self, study: StudyView) -> tuple[float, str]:
-        """The confidence to decide with, and what the reason says where it is not the one asked for."""
-        audit = self.audit(study)
-        if audit.careful == self.config.confidence:
-            return audit.careful, ""
-        if audit.careful not in self._told:
-            self._told.add(audit.careful)
+    def _in_words(self, decision: Decision, evidence: Evidence, trial: Curve, study: StudyView) -> Decision:
+        config, audit, by = self.config, decision.audit, decision.suppressed_by
+        words = reason(config, trial, evidence, decision.incumbent)
+        if audit is not None and audit.adjusted_confidence != config.confidence:
+            words += f"; at confidence {audit.adjusted_confidence:.6g}, since {audit}"
+        decision = replace(decision, reason=words)
+        if evidence.forecast is not None and evidence.scale is not None:
+            forecast, scale = evidence.forecast, evidence.scale
+            decision = self._with_end(decision, lambda: predicted_end(forecast, scale, config))
+        elif decision.would_stop:
+            decision = self._with_end(decision, lambda: forecast_end(trial, study, config, self._surrogate()))
+        return decision if by is None else replace(decision, reason=decision.reason + _SUPPRESSED[by])
+
+    def _with_end(self, decision: Decision, predict: Callable[[], PredictedEnd]) -> Decision:
+        """The decision with the forecast of the trial's end; it stands if there is none."""
+        try:
+            with np.errstate(all="ignore"):
+                end = predict()
+        except Exception as error:
+            cause = self.error_log.warn_once(
+                "a decision is made without a forecast of the trial's end", error
+            )
+            return replace(decision, reason=f"{decision.reason}; no forecast: {cause}")
+        interval = end.low, end.high
+        words = f"{decision.reason}; {end}"
+        return replace(decision, reason=words, median=end.median, interval=interval, scale=end.scale)
+
+    def _log_confidence(self, audit: Audit) -> None:
+        confidence = audit.adjusted_confidence
+        if confidence != self.config.confidence and confidence not in self._logged_confidences:
+            self._logged_confidences.add(confidence)
             logger.warning(
                 "from now on judged at confidence %.6g instead of %g: %s",
-                audit.careful,
+                confidence,
                 self.config.confidence,
                 audit,
             )
-        return audit.careful, f"; at confidence {audit.careful:.6g}, since {audit}"
-
-    def _found(self, trial: Curve, study: StudyView, quick: bool) -> Decision:
-        config, cutoff = self.config, trial.cutoff
-        if self._diverged(trial):
-            reason = f"diverged: the last {config.diverged_after} reports are not finite"
-            return Decision(True, reason, cutoff)
-        self._check_bounds(trial)
-        n_started = CurveList.known(study.finished).n_finite
-        if config.policy == "study" and n_started < config.n_startup_trials:
-            n_started += int((CurveList.known(study.unfinished).share >= trial.share).sum())
-        if n_started < config.n_startup_trials:
-            reason = f"{n_started} of {config.n_startup_trials} startup trials finished"
-            return Decision(False, reason, cutoff)
-        incumbent = study.incumbent(config.target)
-        if incumbent is None and config.policy == "published":
-            return Decision(False, "no finished trial ended with a finite value", cutoff)
-        own = trial.best(study.direction)
-        if own is None:
-            return Decision(False, "no finite report yet", cutoff, incumbent=incumbent)
-        if incumbent is not None and config.target == "best" and not better(incumbent, own, study.direction):
-            return Decision(False, "holds the incumbent itself", cutoff, incumbent=incumbent)
-        if cutoff >= trial.horizon:
-            return Decision(False, "has reached the horizon", cutoff, incumbent=incumbent)
-        prefixes = self._prefixes(trial)
-        if not prefixes:
-            return Decision(False, "too few finite reports", cutoff, incumbent=incumbent)
-        case = Case(config, trial, prefixes, study, *self._careful(study), quick)
-        if config.policy == "study":
-            return stop_in_study(case, incumbent, self._study_policy(), self._surrogate)
-        assert incumbent is not None  # without one, ``published`` has returned
-        return stop_as_published(case, incumbent, self._surrogate())
-
-    def _prefixes(self, trial: Curve) -> list[Curve]:
-        """The curve as it was at its last judgements, ``patience`` of them or fewer, oldest first."""
-        found: list[Curve] = []
-        for i in reversed(range(len(trial))):
-            if len(found) == self.config.patience:
-                break
-            if i == len(trial) - 1 or is_due(self.config, trial, i):
-                prefix = (trial if i == len(trial) - 1 else trial.first(i + 1)).finite()
-                # A diverged point adds no evidence, and so no vote.
-                grown = not found or len(prefix) < len(found[-1])
-                if grown and len(prefix) >= (1 if self.config.min_steps == 1 else 2):
-                    found.append(prefix)
-        return found[::-1]
-
-    def _check_bounds(self, trial: Curve) -> None:
-        if not self._possible(trial):
-            bounds = self.config.lower, self.config.upper
-            raise ValueError(f"a trial reported a value outside the bounds {list(bounds)}")
-
-    def _believable(self, study: StudyView) -> StudyView:
-        """The study without trials that have reported an impossible value, in lists that are made once."""
-        return replace(
-            study,
-            finished=self._within_bounds(study.finished),
-            unfinished=self._within_bounds(study.unfinished),
-            spared=[one for one in study.spared if self._possible(one.curve)],
-        )
-
-    def _within_bounds(self, curves: Sequence[Curve]) -> CurveList:
-        """Those whose every finite value is possible."""
-        known, (low, high) = CurveList.known(curves), self._bounds
-        if known.least < low or known.greatest > high:
-            return known.where(~((known.low < low) | (known.high > high)))
-        return known
-
-    def _possible(self, curve: Curve) -> bool:
-        """Whether every finite value of one is possible; a percentage among fractions is a mistake."""
-        low, high = self._bounds
-        return curve.extent is None or (low <= curve.extent.low and curve.extent.high <= high)
-
-    @property
-    def _bounds(self) -> tuple[float, float]:
-        lower, upper = self.config.lower, self.config.upper
-        return -math.inf if lower is None else lower - _SLACK, math.inf if upper is None else upper + _SLACK
 
     # Threads that come here together each load the weights, and one of them is kept: a lock would be left
     # locked for ever in a process that is forked meanwhile.
 
-    def _study_policy(self) -> StudyPolicy:
-        if self._policy is None:
-            from lcstop.ranking.ranker import StudyPolicy  # for the policy `study` alone
-
-            self._policy = StudyPolicy()
-        return self._policy
+    def _ranker(self) -> Ranker:
+        if self._loaded_ranker is None:
+            self._loaded_ranker = Ranker()
+        return self._loaded_ranker
 
     def _surrogate(self) -> Surrogate:
-        if self._loaded is None:
-            self._loaded = load_surrogate(self.config.surrogate)
-        return self._loaded
+        if self._loaded_surrogate is None:
+            self._loaded_surrogate = load_surrogate(self.config.surrogate)
+        return self._loaded_surrogate
 
     def __reduce__(self) -> tuple[type[PrunerCore], tuple[PrunerConfig, Surrogate | None]]:
         # Weights are cheaper to load again than to send.
-        return type(self), (self.config, self._given)
+        return type(self), (self.config, self._given_surrogate)

@@ -1,4 +1,4 @@
-"""Faults: what goes wrong around a decision, told once."""
+"""ErrorLog: what goes wrong around a decision, logged once."""
 
 from __future__ import annotations
 
@@ -6,40 +6,44 @@ import logging
 
 logger = logging.getLogger("lcstop")
 
-SLOW = 5.0
+SLOW_SECONDS = 5.0
 """Seconds after which a decision counts as slow."""
 
-_LONGEST = 300
+_MAX_LENGTH = 300
 """Characters of an error's message that are shown; a database's holds the whole statement."""
 
-_MOST = 100
+_MAX_CAUSES = 100
 """Distinct causes that one process logs."""
 
 
-class Faults:
-    """Logs each distinct cause once: what happened, the kind of error, and the line that raised it.
+class ErrorLog:
+    """Logs each distinct cause once: what happened, the type of the error, and the line that raised it.
 
     The message does not count: with a value, a time or an address in it, it would be new every time. There is
-    no lock, which a fork could leave locked for ever.
+    no lock, since a fork could leave it locked for ever.
 
     Example:
-        >>> Faults().tell("not judged", OSError("disk\\nfull"))
+        >>> ErrorLog().warn_once("not judged", OSError("disk\\nfull"))
         'OSError: disk full'
     """
 
     def __init__(self) -> None:
-        self._told: dict[object, object] = {}
+        self._logged: dict[object, object] = {}
 
-    def tell(self, what: str, error: Exception, *args: object) -> str:
-        """Log ``what % args`` happened because of ``error`` unless that is known; the error in one line."""
+    def warn_once(self, what: str, error: Exception, *args: object) -> str:
+        """Log that ``what % args`` happened because of ``error``, unless the cause is known.
+
+        Returns:
+            The error in one line.
+        """
         words = in_one_line(error)
         if self._is_new((what, type(error), *_place(error))):
             logger.warning(what + ": %s", *args, words)
         return words
 
-    def took(self, seconds: float) -> None:
-        """Say once that a decision was slow. Nothing is interrupted, since half a decision is none."""
-        if seconds > SLOW and self._is_new("slow"):
+    def warn_if_slow(self, seconds: float) -> None:
+        """Log once that a decision was slow. Nothing is interrupted, since half a decision is none."""
+        if seconds > SLOW_SECONDS and self._is_new("slow"):
             logger.warning(
                 "a decision took %.1f s, and its trial waited for it; the storage, the surrogate or the "
                 "machine is slow, and interval_steps makes decisions fewer",
@@ -48,16 +52,16 @@ class Faults:
 
     def _is_new(self, cause: object) -> bool:
         mine = object()
-        return len(self._told) < _MOST and self._told.setdefault(cause, mine) is mine
+        return len(self._logged) < _MAX_CAUSES and self._logged.setdefault(cause, mine) is mine
 
 
 def in_one_line(error: Exception) -> str:
-    """Kind and message of an error, whatever is in the message."""
+    """Type and message of an error, whatever is in the message."""
     try:
         words = " ".join(str(error).split())
     except Exception:  # an error that cannot even say what it is must not become a second one
         words = "no message"
-    return f"{type(error).__name__}: {words if len(words) <= _LONGEST else words[:_LONGEST] + '...'}"
+    return f"{type(error).__name__}: {words if len(words) <= _MAX_LENGTH else words[:_MAX_LENGTH] + '...'}"
 
 
 def _place(error: Exception) -> tuple[str, int]:

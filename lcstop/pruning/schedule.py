@@ -1,104 +1,81 @@
-"""When a pruner judges a trial and, in the presets, what a study-aware one asks of it."""
+"""Schedule: when a preset judges a trial, and the probability that it needs to go on."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lcstop.config.choices import Preset
-from lcstop.curves.curve import Curve
 
-if TYPE_CHECKING:
-    from lcstop.config.pruner import PrunerConfig
+LARGE_REMAINING_GAIN = 2.0
+"""Remaining gain, in units of the trials' spread, above which ranks count for less."""
+
+PARAMS_FACTOR = 1.4
+"""Factor of the threshold where hyperparameters were compared: the higher of two probabilities is used."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a trial is judged, and how likely it must be to end in the best tenth of the study.
+    """When a trial is judged, and the probability of the best tenth of the study that it needs to go on.
 
     Attributes:
-        first: Share of the horizon at which a trial is judged first.
-        ratio: Each later judgement comes after so many times the steps.
-        threshold: Probability at the start; what is asked for rises along a line.
-        slope: How much more is asked for at the horizon, were it not for ``most``.
-        most: The highest probability that is ever asked for.
+        first_share: Share of the horizon of the first judgement.
+        step_ratio: Steps at a judgement over steps at the one before.
+        initial_threshold: Threshold at the start of a trial; it rises linearly with the share of the horizon.
+        slope: Rise of the threshold from the start to the horizon.
+        max_threshold: Highest threshold.
     """
 
-    first: float
-    ratio: float
-    threshold: float
+    first_share: float
+    step_ratio: float
+    initial_threshold: float
     slope: float
-    most: float
+    max_threshold: float
 
-    def rung(self, share: float) -> int:
-        """How many times a trial has been judged by this share of its horizon.
+    def n_judgements(self, share: float) -> int:
+        """Number of judgements that a trial has had by this share of its horizon.
 
         Example:
-            >>> [Schedule(0.05, 2, 0.05, 0, 0.3).rung(share) for share in (0.04, 0.05, 0.1, 1.0)]
+            >>> schedule = Schedule(0.05, 2, 0.05, 0, 0.3)
+            >>> [schedule.n_judgements(share) for share in (0.04, 0.05, 0.1, 1.0)]
             [0, 1, 2, 5]
         """
-        ratio = share / self.first * (1 + 1e-9)
-        return 0 if ratio < 1 else 1 + math.floor(math.log(ratio) / math.log(self.ratio))
+        ratio = share / self.first_share * (1 + 1e-9)
+        return 0 if ratio < 1 else 1 + math.floor(math.log(ratio) / math.log(self.step_ratio))
 
-    def asked(self, share: float, confidence: float, to_come: float, *, informed: bool = False) -> float:
-        """The least probability with which a trial goes on; the schedule is for a confidence of 0.95.
+    def threshold(
+        self, share: float, confidence: float, remaining_gain: float, *, has_params: bool = False
+    ) -> float:
+        """The probability at or below which a trial is stopped.
 
-        It is less where more than :data:`MUCH_TO_COME` is to come (see
-        :class:`lcstop.ranking.ranker.Verdict`), for then the order may still turn round, as it does when a
-        learning rate falls. It is :data:`INFORMED` times as much where hyperparameters were compared.
+        Args:
+            share: Share of the horizon that the trial has reached.
+            confidence: The threshold is multiplied by ``(1 - confidence) / 0.05``.
+            remaining_gain: See :class:`lcstop.ranking.ranker.Ranking`. Above :data:`LARGE_REMAINING_GAIN`
+                the threshold falls in proportion: the order of trials may still change, as it does when a
+                learning rate falls.
+            has_params: Whether hyperparameters were compared, see :data:`PARAMS_FACTOR`.
 
         Example:
             >>> schedule = SCHEDULES["balanced"]
-            >>> [round(schedule.asked(0.1, 0.95, to_come), 3) for to_come in (0, 2, 4, 20)]
+            >>> [round(schedule.threshold(0.1, 0.95, gain), 3) for gain in (0, 2, 4, 20)]
             [0.1, 0.1, 0.05, 0.01]
         """
-        asked = min(self.most, self.threshold + self.slope * share) * (1 - confidence) / 0.05
-        asked *= INFORMED if informed else 1
-        return asked * MUCH_TO_COME / max(to_come, MUCH_TO_COME)
+        threshold = min(self.max_threshold, self.initial_threshold + self.slope * share)
+        threshold *= (1 - confidence) / 0.05
+        threshold *= PARAMS_FACTOR if has_params else 1
+        return threshold * LARGE_REMAINING_GAIN / max(remaining_gain, LARGE_REMAINING_GAIN)
 
-
-MUCH_TO_COME = 2.0
-"""What trials still gain, in units of how far they are apart, up to which ranks are taken at their word."""
-
-INFORMED = 1.4
-"""More is asked of the higher of two probabilities, one of which knows the hyperparameters."""
 
 SCHEDULES: dict[Preset, Schedule] = {
-    "safe": Schedule(first=0.03, ratio=1.6, threshold=0.035, slope=0.0, most=0.035),
-    "balanced": Schedule(first=0.02, ratio=1.6, threshold=0.06, slope=0.4, most=0.2),
-    "bold": Schedule(first=0.02, ratio=1.6, threshold=0.07, slope=0.45, most=0.23),
+    "safe": Schedule(
+        first_share=0.03, step_ratio=1.6, initial_threshold=0.035, slope=0.0, max_threshold=0.035
+    ),
+    "balanced": Schedule(
+        first_share=0.02, step_ratio=1.6, initial_threshold=0.06, slope=0.4, max_threshold=0.2
+    ),
+    "bold": Schedule(
+        first_share=0.02, step_ratio=1.6, initial_threshold=0.07, slope=0.45, max_threshold=0.23
+    ),
 }
 """What the presets mean; docs/benchmark.md has what each of them saves and loses."""
-
-
-def is_due(config: PrunerConfig, trial: Curve, i: int) -> bool:
-    """Whether report ``i`` of ``trial``, counted from 0, is one to judge it at.
-
-    That is the first in its interval of ``interval_steps`` from ``min_steps`` on, and for policy ``study``
-    also the first such report since the schedule's last judgement.
-
-    Example:
-        >>> from lcstop import PrunerConfig
-        >>> config = PrunerConfig(horizon=20, min_steps=4, interval_steps=3, policy="published")
-        >>> [i for i in range(10) if is_due(config, Curve(range(1, 11), [0.5] * 10, horizon=20), i)]
-        [3, 6, 9]
-    """
-    if not is_first(config, trial, i):
-        return False
-    if config.policy == "published":
-        return True
-    schedule = SCHEDULES[config.preset]
-    rung = schedule.rung(float(trial.steps[i]) / trial.horizon)
-    before = next((j for j in reversed(range(i)) if is_first(config, trial, j)), None)
-    return rung > (0 if before is None else schedule.rung(float(trial.steps[before]) / trial.horizon))
-
-
-def is_first(config: PrunerConfig, trial: Curve, i: int) -> bool:
-    """Whether report ``i`` is the first in its interval of ``interval_steps`` from ``min_steps`` on."""
-
-    def interval(step: float) -> int:
-        return math.floor((step - config.min_steps) / config.interval_steps + 1e-9)
-
-    here = interval(float(trial.steps[i]))
-    return here >= 0 and (i == 0 or interval(float(trial.steps[i - 1])) < here)

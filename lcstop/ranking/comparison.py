@@ -13,10 +13,10 @@ from scipy.special import ndtri
 
 Array = NDArray[np.float64]
 
-NONE = -1e9
+MISSING = -1e9
 """Stands for a value that is not there, or not finite: worse than every other."""
 
-FEWEST = 1e-9
+EPSILON = 1e-9
 """Less is taken for nothing in divisions."""
 
 
@@ -42,23 +42,23 @@ def normal_score(share: Array) -> Array:
     return score
 
 
-def ahead(values: Array, others: Array) -> Array:
-    """1 where a value is better, -1 where it is worse, 0 where both are the same."""
+def pairwise_sign(values: Array, others: Array) -> Array:
+    """1 where a value is better than the other, -1 where it is worse, 0 where they are equal."""
     order: Array = np.sign(values - others)
     return order
 
 
-def share_beaten(leads: Array, among: Array) -> Array:
+def share_beaten(differences: Array, among: Array) -> Array:
     """Share of the others that are beaten, ``[R, T]``: in ``R`` rankings of ``T`` trials among ``N`` others.
 
     One more, half of which it beats, keeps a rank among few near the middle.
 
     Args:
-        leads: How far each trial is :func:`ahead` of each other one, ``[R, T, N]``; only the sign counts.
+        differences: Value of each trial minus that of each other one, ``[R, T, N]``; only the sign counts.
         among: 1 for the others that count, 0 for the rest, ``[R, N]``.
     """
     n = among.sum(1)[:, None]
-    share: Array = (np.einsum("rtn,rn->rt", np.sign(leads), among) + (n + 1)) / (2 * (n + 1))
+    share: Array = (np.einsum("rtn,rn->rt", np.sign(differences), among) + (n + 1)) / (2 * (n + 1))
     return share
 
 
@@ -74,19 +74,20 @@ class Comparison:
     Attributes:
         context, gains, cutoff: What is compared, see :func:`lcstop.ranking.features.features`.
         n, n_finished, n_reached: Other trials, those that finished, those as far as the cutoff.
-        others: Values of the other trials, :data:`NONE` beyond their lengths, ``[N, H]``.
-        others_best: The best of them until each step, ``[N, H]``.
-        ends: That in the end, ``[N]``.
-        holder: Which other trial holds the incumbent. As long as none has finished, the best trial so far
-            stands in.
-        incumbent, first, span: The incumbent, the median first value, and how far apart they are.
+        others: Values of the other trials, :data:`MISSING` beyond their lengths, ``[N, H]``.
+        others_best: Their running best, ``[N, H]``.
+        final_best: Their best value of all, ``[N]``.
+        incumbent_index: Index of the trial that holds the incumbent; of the best trial so far while none has
+            finished.
+        incumbent, initial_level, value_range: The incumbent, the median first value, and the distance of the
+            two, at least :data:`EPSILON`.
         now, best: Values of the trials at the cutoff, and their best until then, ``[T]``.
         reached, went_on: Other trials that have come as far as the cutoff, and further, ``[N]``.
         others_now: ``others`` at the cutoff, ``[N]``.
-        order_now, order: Which of two other trials is :func:`ahead` at the cutoff, and at the last step that
-            both have reached, ``[N, N]``.
+        pairwise_sign_now: :func:`pairwise_sign` of each two other trials at the cutoff, ``[N, N]``.
+        pairwise_sign: The same at the last step that both have reached, ``[N, N]``.
         others_rank: Normal scores at the cutoff of those that have reached it, 0 for the rest, ``[N]``.
-        others_score: Normal scores of all, by ``order``, ``[N]``.
+        others_score: Normal scores of all, by ``pairwise_sign``, ``[N]``.
     """
 
     def __init__(self, context: Context, gains: Array, cutoff: int) -> None:
@@ -94,26 +95,26 @@ class Comparison:
         lengths, finished = context.lengths, context.finished
         self.n, horizon = context.gains.shape
         self.n_finished = int(np.count_nonzero(finished))
-        self.others = np.where(np.arange(horizon) < lengths[:, None], context.gains, NONE)
+        self.others = np.where(np.arange(horizon) < lengths[:, None], context.gains, MISSING)
         self.others_best = np.maximum.accumulate(self.others, axis=1)
-        self.ends = self.others_best[:, -1]
-        held = np.where(finished, self.ends, NONE) if self.n_finished else self.ends
-        self.holder = int(held.argmax())
-        self.incumbent = float(held[self.holder])
-        self.first = median(self.others[:, 0])
-        self.span = max(self.incumbent - self.first, FEWEST)
+        self.final_best = self.others_best[:, -1]
+        held = np.where(finished, self.final_best, MISSING) if self.n_finished else self.final_best
+        self.incumbent_index = int(held.argmax())
+        self.incumbent = float(held[self.incumbent_index])
+        self.initial_level = median(self.others[:, 0])
+        self.value_range = max(self.incumbent - self.initial_level, EPSILON)
 
         self.now, self.best = gains[:, cutoff - 1], gains[:, :cutoff].max(1)
         self.reached, self.went_on = lengths >= cutoff, lengths > cutoff
         self.n_reached = int(np.count_nonzero(self.reached))
         self.others_now = self.others[:, cutoff - 1]
-        self.order_now = ahead(self.others_now[:, None], self.others_now)
+        self.pairwise_sign_now = pairwise_sign(self.others_now[:, None], self.others_now)
         # As share_beaten, but among those that have reached it, and without the trial itself.
-        lead = self.order_now @ self.reached.astype(np.float64)
+        lead = self.pairwise_sign_now @ self.reached.astype(np.float64)
         share = (lead + self.n_reached) / (2 * max(self.n_reached, 1))
         self.others_rank = np.where(self.reached, normal_score(share), 0.0)
 
         last = np.minimum(lengths[:, None], lengths)
         values = self.others[np.arange(self.n)[:, None], last - 1]
-        self.order = ahead(values, values.T)
-        self.others_score = normal_score((self.order.sum(1) + self.n) / (2 * self.n))
+        self.pairwise_sign = pairwise_sign(values, values.T)
+        self.others_score = normal_score((self.pairwise_sign.sum(1) + self.n) / (2 * self.n))

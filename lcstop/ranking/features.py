@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from lcstop.ranking.comparison import (
-    FEWEST,
+    EPSILON,
     Array,
     Comparison,
     Context,
@@ -20,7 +20,7 @@ from lcstop.ranking.comparison import (
     normal_score,
     share_beaten,
 )
-from lcstop.ranking.gaussian_process import Regression, Standings
+from lcstop.ranking.gaussian_process import OtherRanks, Regression
 from lcstop.ranking.param_features import N_CONFIGURATIONS, Configurations, of_configurations
 
 N_FEATURES = 33 + N_CONFIGURATIONS
@@ -43,10 +43,10 @@ def features(
         >>> features(others, others.gains[:1] - 0.05, 2).shape
         (1, 55)
     """
-    return View(context, gains, cutoff).features(configurations)
+    return TrialFeatures(context, gains, cutoff).features(configurations)
 
 
-class View:
+class TrialFeatures:
     """Trials as they stand in their study; their features with hyperparameters and without them.
 
     Args:
@@ -59,7 +59,7 @@ class View:
     def __init__(self, context: Context, gains: Array, cutoff: int) -> None:
         self.study = study = Comparison(context, gains, cutoff)
         standing = _standing(study)
-        others = Standings(study.others_score, study.others_rank, study.went_on)
+        others = OtherRanks(study.others_score, study.others_rank, study.went_on)
         self._processes = Regression(standing[0], others)
         parts: list[Array | float] = [
             *standing,
@@ -91,24 +91,24 @@ def _standing(study: Comparison) -> list[Array]:
         (study.gains[:, quarter, None], study.others[:, quarter], lengths > quarter),
         (best, study.others_best[:, cutoff - 1], study.reached),
         (now, study.others_now, finished & study.reached),
-        (best, study.ends, finished),
+        (best, study.final_best, finished),
         (study.gains[:, shared], study.others[np.arange(study.n), shared], lengths > 0),
     ]
-    leads = np.empty((len(rankings), len(now), study.n))
+    differences = np.empty((len(rankings), len(now), study.n))
     among = np.empty((len(rankings), study.n))
     for i, (values, others, counted) in enumerate(rankings):
-        np.subtract(values, others, out=leads[i])
+        np.subtract(values, others, out=differences[i])
         among[i] = counted
-    scores = normal_score(share_beaten(leads, among))
-    rose = np.tanh((study.now - study.gains[:, [half, quarter]].T) / study.span * 3)
+    scores = normal_score(share_beaten(differences, among))
+    rose = np.tanh((study.now - study.gains[:, [half, quarter]].T) / study.value_range * 3)
     return [scores[0], scores[1], rose[0], scores[2], rose[1], *scores[3:]]
 
 
 def _against_incumbent(study: Comparison) -> list[Array]:
     """How far the trial is from the incumbent, and from the incumbent's curve at the same step."""
-    height = (study.now - study.first) / study.span
-    missing = (study.best - study.incumbent) / study.span
-    behind = (study.best - study.others_best[study.holder, study.cutoff - 1]) / study.span
+    height = (study.now - study.initial_level) / study.value_range
+    missing = (study.best - study.incumbent) / study.value_range
+    behind = (study.best - study.others_best[study.incumbent_index, study.cutoff - 1]) / study.value_range
     return [
         np.tanh(height),
         np.exp(-3 * np.minimum(np.maximum(1 - height, 0), 20)),
@@ -125,7 +125,7 @@ def _spread(study: Comparison) -> list[Array | float]:
         return [0.0] * 3
     others = study.others_now[study.reached]
     middle = median(others)
-    unit = 1.5 * median(np.abs(others - middle)) + FEWEST * (1 + abs(middle))
+    unit = 1.5 * median(np.abs(others - middle)) + EPSILON * (1 + abs(middle))
     ahead_of_middle = (study.now - middle) / unit
     return [
         np.tanh(ahead_of_middle / 4),
@@ -141,7 +141,7 @@ def _shape(study: Comparison) -> list[Array]:
     moved = np.abs(difference).sum(1)
     upwards = np.maximum(difference, 0).sum(1)
     return [
-        np.tanh(3 * moved / study.span),
+        np.tanh(3 * moved / study.value_range),
         upwards / (moved + 1e-12),
         (study.cutoff - 1 - seen.argmax(1)) / study.cutoff,
     ]
@@ -150,15 +150,17 @@ def _shape(study: Comparison) -> list[Array]:
 def _agreement(study: Comparison) -> list[float]:
     """Whether ranks at the cutoff have lasted in this study, and how its best trials ranked at the cutoff."""
     went_on, rank = study.went_on.astype(np.float64), study.others_rank
-    same = study.order_now * study.order  # 1 for a pair in the same order, -1 in the other one, 0 for a tie
+    same = (
+        study.pairwise_sign_now * study.pairwise_sign
+    )  # 1 for a pair in the same order, -1 in the other one, 0 for a tie
     kept = float(went_on @ same @ went_on)
     pairs = float(went_on @ np.abs(same) @ went_on)
     finished = study.context.finished.nonzero()[0]
-    best = finished[(-study.ends[finished]).argsort(kind="stable")[:3]]
+    best = finished[(-study.final_best[finished]).argsort(kind="stable")[:3]]
     return [
         (kept + 8 * 0.5) / (pairs + 8),  # as if three quarters were kept, until there is evidence
         math.log1p(pairs) / 5,
-        float(rank[study.holder]) if len(best) else 0.0,
+        float(rank[study.incumbent_index]) if len(best) else 0.0,
         float(rank[best].sum()) / max(len(best), 1),
     ]
 

@@ -1,6 +1,6 @@
 """Gaussian processes within one study: where a trial will stand, by its hyperparameters and its rank so far.
 
-Standings are normal scores. Each process is small (as many points as there are other trials) and has fixed
+OtherRanks are normal scores. Each process is small (as many points as there are other trials) and has fixed
 hyperparameters; there are several, and the network learns which of them to believe from how well each
 forecasts the trials that it was fitted to, one left out at a time.
 """
@@ -29,7 +29,7 @@ N_REGRESSION = 3 * (len(_CONFIGURATION) + len(_RANK) + len(_BOTH))
 """Of each process: mean, standard deviation, and the share of variance explained with one left out."""
 
 
-UNLIKE = 4.0
+UNRELATED_DISTANCE = 4.0
 """Squared distance that all configurations are taken to have where they are not compared."""
 
 
@@ -45,7 +45,7 @@ class Distances(NamedTuple):
     to_trial: Array
 
 
-class Standings(NamedTuple):
+class OtherRanks(NamedTuple):
     """Where the other trials of a study stand.
 
     Attributes:
@@ -86,7 +86,7 @@ def relevance(distances: Array, scores: Array) -> Array:
 
     Args:
         distances: Squared, between trials, ``[P, N, N]``.
-        scores: Standings, ``[N]``.
+        scores: OtherRanks, ``[N]``.
     """
     kernel = -4 * distances
     np.exp(kernel, out=kernel)
@@ -107,7 +107,7 @@ class Regression:
         others: The other trials.
     """
 
-    def __init__(self, rank: Array, others: Standings) -> None:
+    def __init__(self, rank: Array, others: OtherRanks) -> None:
         self._on, self._all = others.went_on, others.scores
         ranks, self._scores = others.ranks[self._on], others.scores[self._on]
         self._between, self._to_trial = (_by_rank(one, ranks) for one in (ranks, rank))
@@ -118,13 +118,13 @@ class Regression:
         """Those of each process, ``[T, N_REGRESSION]``.
 
         Args:
-            near: How far configurations are apart; None for all of them by :data:`UNLIKE`.
+            near: How far configurations are apart; None for all of them by :data:`UNRELATED_DISTANCE`.
         """
         n_trials, on = len(self._by_rank), self._on
         if near is None:
-            of_one = [_process_of_unlike(a * UNLIKE, self._all) for a in _CONFIGURATION]
+            of_one = [_process_of_unlike(a * UNRELATED_DISTANCE, self._all) for a in _CONFIGURATION]
             by_configuration = np.broadcast_to(of_one, (n_trials, len(of_one), 3))
-            apart: tuple[Array | float, ...] = UNLIKE, UNLIKE
+            apart: tuple[Array | float, ...] = UNRELATED_DISTANCE, UNRELATED_DISTANCE
         else:
             between, to_trial = (np.array([np.exp(-a * x) for a in _CONFIGURATION]) for x in near)
             by_configuration = _processes(between, to_trial, self._all)
@@ -151,7 +151,7 @@ def _processes(between: Array, to_trial: Array, scores: Array) -> Array:
     Args:
         between: Likeness of the other trials to each other, ``[K, N, N]``.
         to_trial: Likeness of the trials to the other ones, ``[K, T, N]``.
-        scores: Standings of the other trials, ``[N]``.
+        scores: OtherRanks of the other trials, ``[N]``.
     """
     found, n = np.empty((to_trial.shape[1], len(between), 3)), len(scores)
     if n == 0:  # LAPACK refuses nothing

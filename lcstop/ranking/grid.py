@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lcstop.curves.curve import Curve, Direction
 from lcstop.curves.curve_list import N_LONGEST, CurveList
-from lcstop.ranking.comparison import NONE, Array, Context, median
+from lcstop.ranking.comparison import MISSING, Array, Context, median
 from lcstop.ranking.param_features import Configurations
 
 MOST_TRIALS = 2 * N_LONGEST
@@ -37,7 +37,7 @@ _NUMBER = (int, float, np.integer, np.floating)
 
 
 @dataclass(frozen=True)
-class Look:
+class AlignedStudy:
     """One trial among others, for :func:`lcstop.ranking.features.features`.
 
     Attributes:
@@ -53,7 +53,7 @@ class Look:
     params: Sequence[Mapping[str, Any]]
 
     @cached_property
-    def informed(self) -> bool:
+    def has_params(self) -> bool:
         """Whether there are hyperparameters to compare."""
         return next(_columns(self.params), None) is not None
 
@@ -63,14 +63,14 @@ class Look:
         return Configurations(columns[:-1], columns[-1:], numeric) if len(numeric) else None
 
 
-def look(
+def align(
     trial: Curve,
     finished: Sequence[Curve],
     unfinished: Sequence[Curve],
     direction: Direction,
     *,
     use_params: bool = True,
-) -> Look | None:
+) -> AlignedStudy | None:
     """What there is to compare; None if no other trial has a finite value.
 
     Trials with horizons of their own are compared at the same share of them: there learning-rate schedules
@@ -86,7 +86,7 @@ def look(
     Example:
         >>> trial = Curve([1, 2], [0.5, 0.6], horizon=10, params={"lr": 0.1})
         >>> others = [Curve([1, 2, 3], [0.4, 0.6, 0.7], horizon=10, params={"lr": 0.3})]
-        >>> seen = look(trial, [], others, "maximize")
+        >>> seen = align(trial, [], others, "maximize")
         >>> seen.context.gains.shape, seen.cutoff, seen.context.lengths.tolist()
         ((1, 10), 2, [3])
     """
@@ -99,7 +99,7 @@ def look(
     longer = np.array([curve.horizon for curve in curves]) / trial.horizon
     gains = np.empty((len(curves), len(grid)))
     counts = bool((grid == np.arange(1, len(grid) + 1)).all())
-    by_count = (longer == 1) & [counts and curve.counts for curve in curves]
+    by_count = (longer == 1) & [counts and curve.has_unit_steps for curve in curves]
     for on, values in ((by_count, _by_count), (~by_count, _on_grid)):
         if on.any():
             some = [curve for curve, is_on in zip(curves, on.tolist(), strict=True) if is_on]
@@ -113,10 +113,10 @@ def look(
         return None
     top = seen.max()
     unit = median(top - seen) or float(top - seen.min()) or 1.0
-    gains = np.where(finite, np.maximum((gains - top) / unit, _WORST), NONE)
+    gains = np.where(finite, np.maximum((gains - top) / unit, _WORST), MISSING)
     context = Context(gains[:-1], lengths[:-1], np.arange(len(others)) < n_finished)
     params = [curve.params or {} for curve in curves] if use_params else []
-    return Look(context, gains[-1:], int(lengths[-1]), params)
+    return AlignedStudy(context, gains[-1:], int(lengths[-1]), params)
 
 
 def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float) -> tuple[list[Curve], int]:
@@ -124,22 +124,22 @@ def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float)
 
     The best one, then half of the places to those that went on longest, the rest to the newest.
     """
-    ended, others = CurveList.known(finished), CurveList.known(unfinished)
+    ended, others = CurveList.wrap(finished), CurveList.wrap(unfinished)
     if ended.n_finite < len(ended):
-        ended = ended.where(~np.isnan(ended.high))
+        ended = ended.filter(~np.isnan(ended.high))
     if others.n_started < len(others):
-        others = others.where(others.share > 0)
+        others = others.filter(others.share > 0)
     everyone = ended + others
     if len(everyone) <= MOST_TRIALS:
         return [*everyone], len(ended)
     taken = set(everyone.longest.tolist())
-    best = ended.highest if sign > 0 else ended.lowest
+    best = ended.argmax if sign > 0 else ended.argmin
     if best is not None:
         taken.add(best)
     newest = (at for at in reversed(range(len(everyone))) if at not in taken)
     taken.update([*islice(newest, MOST_TRIALS - len(taken))])
     order = sorted(taken)
-    return everyone.at(order), bisect_left(order, len(ended))
+    return everyone.take(order), bisect_left(order, len(ended))
 
 
 def _grid(trial: Curve) -> Array:
@@ -148,9 +148,9 @@ def _grid(trial: Curve) -> Array:
     A trial that were judged a little before its last report would be judged by the one before, against
     others that may have reported since.
     """
-    if trial.counts and trial.horizon in _WHOLE:
+    if trial.has_unit_steps and trial.horizon in _WHOLE:
         return np.arange(1.0, trial.horizon + 1)
-    between = 1.0 if trial.counts else float(np.median(np.diff(trial.steps, prepend=0.0)))
+    between = 1.0 if trial.has_unit_steps else float(np.median(np.diff(trial.steps, prepend=0.0)))
     n = round(min(_MOST_STEPS, max(2.0, trial.horizon / between)))
     now = min(max(math.floor(trial.share * n + _ROUNDING), 1), n)
     before = trial.cutoff * np.arange(1.0, now + 1) / now

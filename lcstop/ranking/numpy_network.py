@@ -32,7 +32,7 @@ class StudyNetworkConfig(BaseModel):
     layers: int = Field(2, ge=1)
 
 
-class QuickStudyNetwork:
+class NumpyStudyNetwork:
     """A :class:`lcstop.ranking.torch_network.StudyNetwork` in numpy, for the row of one decision.
 
     Args:
@@ -41,7 +41,7 @@ class QuickStudyNetwork:
 
     Example:
         >>> from lcstop.ranking.features import N_FEATURES
-        >>> QuickStudyNetwork.load().probabilities(np.zeros((1, N_FEATURES))).shape
+        >>> NumpyStudyNetwork.load().probabilities(np.zeros((1, N_FEATURES))).shape
         (2,)
     """
 
@@ -57,7 +57,7 @@ class QuickStudyNetwork:
         ]
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS) -> QuickStudyNetwork:
+    def load(cls, path: Path = WEIGHTS) -> NumpyStudyNetwork:
         """The network at ``path``.
 
         Raises:

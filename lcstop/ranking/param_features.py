@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lcstop.ranking.comparison import Array, Comparison
 from lcstop.ranking.gaussian_process import (
     N_REGRESSION,
-    UNLIKE,
+    UNRELATED_DISTANCE,
     Distances,
     Regression,
     relevance,
@@ -47,13 +47,13 @@ def of_configurations(
     found = np.empty((len(study.gains), N_CONFIGURATIONS))
     if configurations is None:
         near = None
-        found[:, :4] = 0.0, 0.0, 0.0, UNLIKE / 2
+        found[:, :4] = 0.0, 0.0, 0.0, UNRELATED_DISTANCE / 2
     else:
         near, explained = _distances(study, configurations)
         found[:, 0] = explained.max()
         found[:, 1] = min(explained.sum(), 2.0)
         found[:, 2] = 1.0
-        found[:, 3] = np.minimum(near.to_trial.min(1), UNLIKE) / 2
+        found[:, 3] = np.minimum(near.to_trial.min(1), UNRELATED_DISTANCE) / 2
     found[:, 4:] = processes.forecasts(near)
     return found
 

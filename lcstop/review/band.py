@@ -66,7 +66,7 @@ def forecast_band(
         >>> len(band.steps), bool((band.low < band.high).all())
         (17, True)
     """
-    steps = curve.ahead(most)
+    steps = curve.future_steps(most)
     forecast = surrogate.forecast([curve], steps.tolist(), scale, study)
     lower, upper = bounds
     ends = (-math.inf if lower is None else lower, math.inf if upper is None else upper)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lcstop.config.pruner import PrunerConfig
-from lcstop.curves.curve import Curve
+from lcstop.curves.curve import Curve, Target
 from lcstop.pruning.core import PrunerCore
-from lcstop.pruning.decision import Decision, Target
+from lcstop.pruning.decision import Decision
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.surrogates import Surrogate
 
@@ -80,7 +80,7 @@ def history(
     for n, curve in _due(core, trial):
         view = study.view(trial, n)
         decision = core.judge(curve, view)
-        vote = (decision if alone is core else alone.judge(curve, view)).says_stop
+        vote = (decision if alone is core else alone.judge(curve, view)).would_stop
         rows.append(Judgement(n, float(curve.values[-1]), vote, decision))
     return rows
 
@@ -130,20 +130,20 @@ def decision_as_dict(decision: Decision) -> dict[str, Any]:
         "median": decision.median,
         "interval": None if decision.interval is None else list(decision.interval),
         "stop": decision.stop,
-        "spared": decision.spared,
+        "spared": decision.suppressed_by,
         "reason": decision.reason,
     }
 
 
 def spared_as_dict(study: RecordedStudy, trial: RecordedTrial, target: Target) -> dict[str, Any] | None:
     """What JSON and tables show of a trial that would have been stopped and went on; None of any other."""
-    if trial.mark is None:
+    if trial.suppressed_stop is None:
         return None
-    wrong = trial.spared.won(study.direction, target) if trial.spared else None
-    return {"trial": trial.number, "wrong": wrong, **trial.mark.to_json()}
+    wrong = trial.audited.won(study.direction, target) if trial.audited else None
+    return {"trial": trial.number, "wrong": wrong, **trial.suppressed_stop.to_json()}
 
 
 def _due(core: PrunerCore, trial: RecordedTrial) -> Iterator[tuple[int, Curve]]:
     for n in range(1, len(trial.curve) + 1):
-        if core.due(curve := trial.curve.first(n)):
+        if core.question(curve := trial.curve.prefix(n)) is not None:
             yield n, curve

@@ -10,10 +10,12 @@ from functools import cached_property
 from typing import Any, Literal
 
 from lcstop.config.pruner import PrunerConfig
-from lcstop.curves.curve import Curve, Direction, counted_from_0
+from lcstop.curves.curve import Curve, Direction, Target, better, counted_from_0
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.core import PrunerCore
-from lcstop.pruning.decision import Decision, Mark, Spared, StudyView, Target, better
+from lcstop.pruning.decision import Decision
+from lcstop.pruning.study_view import StudyView
+from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
 State = Literal["finished", "stopped", "running", "failed"]
 """``stopped`` by a pruner or scheduler, ``finished`` if it ran to its own end, ``failed`` with an error."""
@@ -36,7 +38,7 @@ class RecordedTrial:
         name: What the framework calls it, where that is more than the number.
         whole: The curve that it has without a stop, where that is known.
         decision: The decision that stopped it, where that is known; if not, it is made again.
-        mark: That it would have been stopped and went on; None if it would not.
+        suppressed_stop: That it would have been stopped and went on; None if it would not.
     """
 
     number: int
@@ -49,7 +51,7 @@ class RecordedTrial:
     name: str = ""
     whole: Curve | None = None
     decision: Decision | None = None
-    mark: Mark | None = None
+    suppressed_stop: SuppressedStop | None = None
 
     @property
     def called(self) -> str:
@@ -57,11 +59,11 @@ class RecordedTrial:
         return self.name or str(self.number)
 
     @property
-    def spared(self) -> Spared | None:
+    def audited(self) -> AuditedTrial | None:
         """The trial as one that would have been stopped, if that is so and it has ended."""
-        if self.mark is None or self.state not in ("finished", "stopped"):
+        if self.suppressed_stop is None or self.state not in ("finished", "stopped"):
             return None
-        return Spared(self.curve, self.mark, self.state == "finished")
+        return AuditedTrial(self.curve, self.suppressed_stop, self.state == "finished")
 
     @property
     def seconds(self) -> float:
@@ -110,7 +112,7 @@ class RecordedStudy:
     options: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if all(trial.curve.extent is None for trial in self.trials):
+        if all(trial.curve.finite_range is None for trial in self.trials):
             raise ValueError(f"no trial of study {self.name!r} has reported a finite value on its way")
 
     @property
@@ -152,23 +154,23 @@ class RecordedStudy:
     def view(self, judged: RecordedTrial, n: int) -> StudyView:
         """The other trials as they were when ``judged`` made report ``n``; failed ones are left out."""
         now = (judged.time(n), judged.number)
-        finished, unfinished, spared, n_stopped = list[Curve](), list[Curve](), list[Spared](), 0
+        finished, unfinished, audited, n_stopped = list[Curve](), list[Curve](), list[AuditedTrial](), 0
         for other in self.trials:
             if other is judged or other.state == "failed":
                 continue
             if other.state != "running" and (other.end, other.number) <= now:
                 (finished if other.state == "finished" else unfinished).append(other.curve)
                 n_stopped += other.state == "stopped"
-                if other.spared:
-                    spared.append(other.spared)
+                if other.audited:
+                    audited.append(other.audited)
             elif known := bisect_right(range(1, len(other.curve) + 1), now[0], key=other.time):
-                unfinished.append(other.curve.first(known))
-        return StudyView(self.direction, finished, unfinished, judged.called, n_stopped, spared)
+                unfinished.append(other.curve.prefix(known))
+        return StudyView(self.direction, finished, unfinished, judged.called, n_stopped, audited)
 
     def audit(self, config: PrunerConfig) -> Audit:
         """What has come of the trials that would have been stopped and went on."""
-        spared = [one for trial in self.trials if (one := trial.spared)]
-        return PrunerCore(config).audit(StudyView(self.direction, spared=spared))
+        audited = [one for trial in self.trials if (one := trial.audited)]
+        return PrunerCore(config).audit(StudyView(self.direction, audited=audited))
 
     @cached_property
     def _by_number(self) -> dict[int, RecordedTrial]:

@@ -13,7 +13,8 @@ from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.core import PrunerCore
-from lcstop.pruning.decision import Decision, StudyView
+from lcstop.pruning.decision import Decision
+from lcstop.pruning.study_view import StudyView
 from lcstop.review.band import Band, forecast_band
 from lcstop.review.history import was_wrong
 from lcstop.review.record import RecordedStudy, RecordedTrial
@@ -60,7 +61,7 @@ class ReviewedTrial:
     @cached_property
     def curve(self) -> Curve:
         """What it reported until its stop."""
-        return self.record.curve.first(self.n)
+        return self.record.curve.prefix(self.n)
 
     @cached_property
     def rest(self) -> Curve:
@@ -115,7 +116,7 @@ class Review:
         surrogate: Surrogate | None = None,
         report: Callable[[], None] = lambda: None,
     ) -> Review:
-        """Look back on a study.
+        """AlignedStudy back on a study.
 
         Args:
             study: The study on record.
@@ -125,7 +126,9 @@ class Review:
         """
         loaded = surrogate or load_surrogate(config.surrogate)
         live = any(trial.reason is not None or trial.whole is not None for trial in study.trials)
-        shadow = not live and any(trial.mark and trial.mark.kind == "shadow" for trial in study.trials)
+        shadow = not live and any(
+            trial.suppressed_stop and trial.suppressed_stop.kind == "shadow" for trial in study.trials
+        )
         if live or shadow:
             trials = _as_it_was(study, config, loaded, report, shadow)
         else:
@@ -192,23 +195,23 @@ def _as_it_was(
     """
     core = PrunerCore(config, surrogate)
     for trial in study.trials:
-        n, reason, mark = len(trial.curve), trial.reason, trial.mark if shadow else None
-        was_stopped = mark is not None or (trial.state == "stopped" and not shadow)
-        if mark:
-            n, reason = int((trial.curve.steps <= mark.step).sum()), mark.reason
-        due = [i for i in range(1, n + 1) if core.due(trial.curve.first(i))]
+        n, reason, suppressed_stop = len(trial.curve), trial.reason, trial.suppressed_stop if shadow else None
+        was_stopped = suppressed_stop is not None or (trial.state == "stopped" and not shadow)
+        if suppressed_stop:
+            n, reason = int((trial.curve.steps <= suppressed_stop.step).sum()), suppressed_stop.reason
+        due = [i for i in range(1, n + 1) if core.question(trial.curve.prefix(i))]
         snapshots = []
         for i in _spread([*due, n] if was_stopped else due, was_stopped):
             view = study.view(trial, i)
-            decision = core.judge(trial.curve.first(i), view)
+            decision = core.judge(trial.curve.prefix(i), view)
             if i == n and trial.decision is not None:
                 decision = trial.decision
             elif i == n and was_stopped:
                 decision = replace(decision, stop=True, reason=reason or "stopped, not by lcstop")
             snapshots.append(_snapshot(trial, i, decision, view, config, surrogate))
         stop = snapshots[-1].decision if was_stopped else None
-        if mark:
-            wrong = trial.spared.won(study.direction, config.target) if trial.spared else None
+        if suppressed_stop:
+            wrong = trial.audited.won(study.direction, config.target) if trial.audited else None
         else:
             wrong = was_wrong(study, trial, stop, config.target) if stop else None
         yield ReviewedTrial(trial, n, stop, wrong, snapshots)
@@ -245,7 +248,7 @@ def _snapshot(
     config: PrunerConfig,
     surrogate: Surrogate,
 ) -> Snapshot:
-    known, whole = trial.curve.first(n).finite(), trial.whole or trial.curve
+    known, whole = trial.curve.prefix(n).finite(), trial.whole or trial.curve
     if len(known) < 2 or known.cutoff >= known.horizon:
         return Snapshot(n, decision, None)
     end = float(whole.values[-1])

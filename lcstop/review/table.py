@@ -20,9 +20,9 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
     if found["reason"]:
         console.print(Text(f"on record: {found['reason']}"))
     if found["spared"]:
-        spared = found["spared"]
-        console.print(Text(f"on record, step {spared['step']:g}: {spared['reason']}"))
-        console.print(f"it would have been a wrong stop: {_known(spared['wrong'])}")
+        audited = found["spared"]
+        console.print(Text(f"on record, step {audited['step']:g}: {audited['reason']}"))
+        console.print(f"it would have been a wrong stop: {_known(audited['wrong'])}")
     for kind in ("params", "attrs"):
         if found[kind]:
             console.print(

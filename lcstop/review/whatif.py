@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.pruning.core import PrunerCore
-from lcstop.pruning.decision import Decision, StudyView
+from lcstop.pruning.decision import Decision
+from lcstop.pruning.due import Question
+from lcstop.pruning.study_view import StudyView
 from lcstop.review.history import decision_as_dict, spared_as_dict
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.simulation.core_policy import CorePolicy
@@ -47,7 +49,7 @@ class Run:
     @property
     def saved(self) -> float:
         """Steps on record that are not trained."""
-        return self.trial.curve.cutoff - self.trial.curve.first(self.n).cutoff
+        return self.trial.curve.cutoff - self.trial.curve.prefix(self.n).cutoff
 
     @property
     def seconds_saved(self) -> float:
@@ -100,7 +102,9 @@ class WhatIf:
             "best_recorded": study.best(target),
             "best": StudyView(study.direction, kept).incumbent(target),
             "audit": study.audit(self.config).as_dict(),
-            "spared": [spared_as_dict(study, trial, target) for trial in study.trials if trial.mark],
+            "spared": [
+                spared_as_dict(study, trial, target) for trial in study.trials if trial.suppressed_stop
+            ],
             "config": self.config.model_dump(),
             "stops": [
                 {"trial": run.trial.number, "wrong": run.wrong, **decision_as_dict(run.stop)}
@@ -187,10 +191,10 @@ class _Watched(CorePolicy):
             self._end(trial, step, self._decisions[step])
         return action
 
-    def decide(self, trial: int, curve: Curve) -> Decision:
+    def decide(self, trial: int, question: Question) -> Decision:
         """See :class:`CorePolicy`."""
-        decision = super().decide(trial, curve)
-        self._decisions[len(curve)] = decision
+        decision = super().decide(trial, question)
+        self._decisions[len(question.trial)] = decision
         return decision
 
     def name(self, trial: int) -> str:
@@ -218,4 +222,4 @@ class _Watched(CorePolicy):
         return beats if known or beats else None
 
     def _curve(self, trial: int) -> Curve:
-        return self._record.trials[trial].curve.first(len(self._values[trial]))
+        return self._record.trials[trial].curve.prefix(len(self._values[trial]))

@@ -6,8 +6,11 @@ import numpy as np
 
 from lcstop.curves.curve import Curve
 from lcstop.pruning.core import PrunerCore
-from lcstop.pruning.decision import Decision, Mark, Spared, StudyView
-from lcstop.pruning.trial_table import Roster, State
+from lcstop.pruning.decision import Decision
+from lcstop.pruning.due import Question
+from lcstop.pruning.study_view import StudyView
+from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
+from lcstop.pruning.trial_table import State, TrialTable
 from lcstop.simulation.loop import Action, InOrder
 from lcstop.simulation.task import ReplayStudy
 
@@ -24,19 +27,20 @@ class CorePolicy(InOrder):
         self._steps = np.arange(1.0, study.task.horizon + 1)
         self._values: dict[int, list[float]] = {}
         self._ended: dict[int, Curve] = {}
-        self._marks: dict[int, Mark] = {}
-        self._roster = Roster()
+        self._suppressed_stops: dict[int, SuppressedStop] = {}
+        self._table = TrialTable()
 
     def report(self, trial: int, step: int, value: float) -> Action:
         """See :class:`lcstop.simulation.loop.Policy`."""
         self._values.setdefault(trial, []).append(value)
         curve = self._curve(trial)
-        self._roster.put(trial, "running", curve)
-        if not self._core.due(curve):
+        self._table.set(trial, "running", curve)
+        question = self._core.question(curve)
+        if question is None:
             return Action.GO
-        decision = self.decide(trial, curve)
-        if decision.mark:
-            self._marks.setdefault(trial, decision.mark)
+        decision = self.decide(trial, question)
+        if decision.suppressed_stop:
+            self._suppressed_stops.setdefault(trial, decision.suppressed_stop)
         if not decision.stop:
             return Action.GO
         self._close(trial, curve, "stopped")
@@ -48,9 +52,9 @@ class CorePolicy(InOrder):
             return
         self._close(trial, self._curve(trial), _STATES[self.has_finished(trial)])
 
-    def decide(self, trial: int, curve: Curve) -> Decision:
-        """The decision on a trial at a report at which one is due."""
-        return self._core.decide(curve, self._view(trial))
+    def decide(self, trial: int, question: Question) -> Decision:
+        """The decision on a trial at a report that calls for one."""
+        return self._core.answer(question, self._view(trial))
 
     def has_finished(self, trial: int) -> bool | None:
         """Whether a trial at its own end has a result; None if it has failed, and counts no more."""
@@ -62,9 +66,9 @@ class CorePolicy(InOrder):
 
     def _close(self, trial: int, curve: Curve, state: State) -> None:
         self._ended[trial] = curve
-        mark = self._marks.get(trial)
-        spared = Spared(curve, mark, state == "finished") if mark else None
-        self._roster.put(trial, state, None if state == "left out" else curve, spared)
+        stop = self._suppressed_stops.get(trial)
+        audited = AuditedTrial(curve, stop, state == "finished") if stop else None
+        self._table.set(trial, state, None if state == "left out" else curve, audited)
 
     def _curve(self, trial: int) -> Curve:
         task, values, row = self._study.task, self._values[trial], self._study.order[trial]
@@ -73,4 +77,4 @@ class CorePolicy(InOrder):
         return Curve(self._steps[: len(values)], values, horizon, params)
 
     def _view(self, judged: int) -> StudyView:
-        return self._roster.view(self._study.task.direction, self.name(judged), judged)
+        return self._table.study_view(self._study.task.direction, self.name(judged), judged)

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcstop._utils.seeds import stable_seed
-from lcstop.curves.curve import Direction
+from lcstop.curves.curve import Direction, Target
 from lcstop.curves.packs import Pack
-from lcstop.pruning.decision import Target
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcstop import Curve
-from lcstop.curves.curve import Extent
+from lcstop.curves.curve import FiniteRange
 
 
 @given(st.dictionaries(st.integers(0, 10_000), st.floats(), min_size=1))
@@ -44,7 +44,7 @@ def test_the_first_report_past_the_horizon_stands_for_the_one_at_it():
 
 def test_the_extent_is_of_finite_values():
     curve = Curve([1, 2, 3, 4], [math.nan, 0.2, math.inf, 0.1], 10)
-    assert curve.extent == Extent(first=0.2, low=0.1, high=0.2)
+    assert curve.finite_range == FiniteRange(first=0.2, low=0.1, high=0.2)
     assert (curve.best("maximize"), curve.best("minimize")) == (0.2, 0.1)
     assert Curve([1], [math.nan], 10).best("maximize") is None
 

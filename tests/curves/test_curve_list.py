@@ -28,24 +28,24 @@ def curves(*values: list[float]) -> list[Curve]:
 )
 def test_extremes_know_nothing_of_what_is_no_number(values, least, greatest, n_finite):
     found = CurveList(curves(*values))
-    np.testing.assert_equal([found.least, found.greatest, found.n_finite], [least, greatest, n_finite])
+    np.testing.assert_equal([found.min_value, found.max_value, found.n_finite], [least, greatest, n_finite])
     view = StudyView("maximize", finished=found)
     assert view.incumbent("best") == (None if math.isnan(greatest) else greatest)
 
 
 def test_extremes_are_held_by_the_first_of_equal_ones():
     found = CurveList(curves([NAN], [0.2, 0.5], [0.5, 0.2], [0.3]))
-    assert (found.lowest, found.highest) == (1, 1)
-    assert CurveList(curves([NAN])).lowest is CurveList().highest is None
+    assert (found.argmin, found.argmax) == (1, 1)
+    assert CurveList(curves([NAN])).argmin is CurveList().argmax is None
 
 
 def test_a_known_list_is_taken_as_it_is_and_another_is_made_into_one():
     some = curves([0.5], [0.6])
     known = CurveList(some)
-    assert CurveList.known(known) is known
-    assert [*CurveList.known(some)] == some
-    assert known.at([0, 1]) == some
-    assert known.at([]) == []
+    assert CurveList.wrap(known) is known
+    assert [*CurveList.wrap(some)] == some
+    assert known.take([0, 1]) == some
+    assert known.take([]) == []
 
 
 @pytest.mark.parametrize("target", ["best", "final"])
@@ -66,20 +66,20 @@ def test_a_sum_says_what_a_list_of_the_same_curves_says(seed):
 
     parts = [some() for _ in range(6)]
     one, two, *rest = map(CurveList, parts)
-    summed, plain = CurveList.joined([one + two, *rest]), CurveList(chain.from_iterable(parts))
+    summed, plain = CurveList.concatenate([one + two, *rest]), CurveList(chain.from_iterable(parts))
     assert len(summed) == len(plain)
-    for name in ("least", "greatest", "n_finite", "n_started", "longest"):
+    for name in ("min_value", "max_value", "n_finite", "n_started", "longest"):
         np.testing.assert_equal(getattr(summed, name), getattr(plain, name), name)
     chosen = np.flatnonzero(rng.random(len(plain)) < 0.3).tolist()
-    assert summed.at(chosen) == plain.at(chosen) == [plain[i] for i in chosen]
+    assert summed.take(chosen) == plain.take(chosen) == [plain[i] for i in chosen]
     assert "facts" not in vars(summed), "nothing had to be copied"
     for name in ("facts", "lowest", "highest"):
         np.testing.assert_equal(getattr(summed, name), getattr(plain, name), name)
     assert [*summed] == [*plain]
-    assert [*summed.where(plain.share > 0.3)] == [*plain.where(plain.share > 0.3)]
+    assert [*summed.filter(plain.share > 0.3)] == [*plain.filter(plain.share > 0.3)]
 
 
 def test_a_sum_of_nothing_and_of_one_list():
     known = CurveList(curves([0.5]))
-    assert CurveList.joined([CurveList(), known]) is known
-    assert [*CurveList.joined([CurveList(), CurveList()])] == []
+    assert CurveList.concatenate([CurveList(), known]) is known
+    assert [*CurveList.concatenate([CurveList(), CurveList()])] == []

@@ -87,7 +87,7 @@ def test_scores_on_a_metric_are_in_its_own_units_and_direction():
     scale = MetricScale("minimize", lower=0.0, upper=10.0)
     trial = ForecastTrial(0, Curve([1, 2, 3, 4], [8.0, 5.0, 4.0, 3.0], 4), (Moment("20%", 2, scale),))
     score = score_trial(Walk(0.05), trial)[0]
-    forecast = Walk(0.05).forecast([trial.curve.first(2)], [4], scale)
+    forecast = Walk(0.05).forecast([trial.curve.prefix(2)], [4], scale)
     assert score.error == pytest.approx(2.0, abs=0.02)  # from 5 to 3
     assert score.unit_error == pytest.approx(float(scale.to_unit(3.0) - scale.to_unit(5.0)), abs=2e-3)
     assert score.pit == pytest.approx(float(forecast.cdf(3.0)[0, 0]))

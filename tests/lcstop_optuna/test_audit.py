@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from lcstop import PrunerCore
 from lcstop.commands.app import app
-from lcstop.pruning.decision import Mark
+from lcstop.pruning.suppressed_stop import SuppressedStop
 from lcstop.review import Review, what_if
 from lcstop.review.table import summary
 from lcstop_optuna import AUDIT_ATTR, CONFIG_ATTR, REASON_ATTR, LCPFNPruner, read_study
-from lcstop_optuna.trials import to_mark
+from lcstop_optuna.trials import to_suppressed_stop
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -70,11 +70,13 @@ def test_audited_trials_run_to_their_end_and_are_counted(make, caplog):
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         f"trial {number} not pruned at step 1" for number in (11, 12, 13, 14)
     ]
-    marks = [to_mark(trial) for trial in study.trials]
-    assert [mark is not None for mark in marks] == [False] * 11 + [True] * 4
-    assert {(mark.step, mark.kind) for mark in marks[11:]} == {(2.0, "audit")}
-    assert [mark.to_beat for mark in marks[11:]] == [0.9, 0.9, 0.95, 0.95]
-    assert marks[11].reason.endswith("; audited, so it goes on")
+    suppressed_stops = [to_suppressed_stop(trial) for trial in study.trials]
+    assert [suppressed_stop is not None for suppressed_stop in suppressed_stops] == [False] * 11 + [True] * 4
+    assert {(suppressed_stop.step, suppressed_stop.kind) for suppressed_stop in suppressed_stops[11:]} == {
+        (2.0, "audit")
+    }
+    assert [suppressed_stop.to_beat for suppressed_stop in suppressed_stops[11:]] == [0.9, 0.9, 0.95, 0.95]
+    assert suppressed_stops[11].reason.endswith("; audited, so it goes on")
     assert not any(REASON_ATTR in trial.user_attrs for trial in study.trials[11:])
     # As of the last stop, which was decided when three of them had ended.
     assert study.user_attrs[AUDIT_ATTR]["audited"] == 3
@@ -103,7 +105,7 @@ def test_who_is_audited_is_the_same_after_a_restart(make):
             run(study_of(make(audit=0.2), storage), *[POOR] * n)
         trials = study_of(make(), storage).trials
         numbers.append([trial.number for trial in trials if AUDIT_ATTR in trial.user_attrs])
-        assert all((to_mark(t) is None) == (t.state == TrialState.PRUNED) for t in trials[1:])
+        assert all((to_suppressed_stop(t) is None) == (t.state == TrialState.PRUNED) for t in trials[1:])
     assert numbers[0] == numbers[1]
     assert len(numbers[0]) > 3
     assert min(numbers[0]) > 10
@@ -111,8 +113,10 @@ def test_who_is_audited_is_the_same_after_a_restart(make):
 
 def winner(number: int) -> optuna.trial.FrozenTrial:
     """A trial that was audited and has won."""
-    mark = {"trial": number, **Mark(2.0, 0.5, "audit", "poor").to_json()}
-    return create_trial(value=0.9, intermediate_values=dict(enumerate(GOOD)), user_attrs={AUDIT_ATTR: mark})
+    suppressed_stop = {"trial": number, **SuppressedStop(2.0, 0.5, "audit", "poor").to_json()}
+    return create_trial(
+        value=0.9, intermediate_values=dict(enumerate(GOOD)), user_attrs={AUDIT_ATTR: suppressed_stop}
+    )
 
 
 def test_all_workers_become_more_careful_with_the_record(make):
@@ -165,9 +169,9 @@ def shadow(make) -> optuna.Study:
 
 
 def test_shadow_mode_prunes_nothing_and_records_everything(shadow):
-    marks = [to_mark(trial) for trial in shadow.trials]
-    assert [mark is not None for mark in marks] == [False] + [True] * 14
-    assert {mark.kind for mark in marks[1:]} == {"shadow"}
+    suppressed_stops = [to_suppressed_stop(trial) for trial in shadow.trials]
+    assert [suppressed_stop is not None for suppressed_stop in suppressed_stops] == [False] + [True] * 14
+    assert {suppressed_stop.kind for suppressed_stop in suppressed_stops[1:]} == {"shadow"}
     assert shadow.user_attrs[CONFIG_ATTR]["shadow"] is True
     audit = read_study(shadow).audit(shadow.pruner.config)
     assert (audit.n, audit.won) == (14, 1)

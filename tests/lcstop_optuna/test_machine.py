@@ -126,7 +126,7 @@ class Machine(RuleBasedStateMachine):
         curve = to_curve(own, pruner.config.horizon)
         if stop:
             assert own.user_attrs[REASON_ATTR] == decision.reason
-        assert stop == (decision.stop and pruner._core.due(curve))
+        assert stop == (decision.stop and pruner._core.question(curve) is not None)
         others = [
             [to_curve(other, pruner.config.horizon) for other in trials.values() if other.state in states]
             for states in OTHERS

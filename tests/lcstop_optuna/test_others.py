@@ -13,7 +13,7 @@ from lcstop_optuna.trials import Others
 def content(view: StudyView) -> tuple:
     lists = [CurveList(curves) for curves in (view.finished, view.unfinished)]
     curves = [[(c.steps.tolist(), c.values.tolist()) for c in some] for some in lists]
-    facts = [np.nan_to_num(some.facts, nan=-1).tolist() for some in lists]
+    facts = [np.nan_to_num(some.summary, nan=-1).tolist() for some in lists]
     return curves, facts, view.n_stopped, view.judged, view.direction
 
 

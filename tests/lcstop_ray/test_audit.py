@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ray.tune.experiment import Trial
 
-from lcstop.pruning.decision import Mark
+from lcstop.pruning.suppressed_stop import SuppressedStop
 from lcstop_ray import AUDIT_FILE, STOPPED_FILE, read_folder
 from tests.lcstop_ray.ray_trials import (
     GO,
@@ -100,9 +100,9 @@ def test_saved_and_restored(make, tmp_path):
     assert restored.audit == scheduler.audit
     assert (restored.audit.n, restored.audit.won) == (1, 1)
     assert [restored.on_trial_result(None, running, result) for result in results(POOR)[3:5]] == [GO] * 2
-    marks = [s._search.histories[running.trial_id].mark for s in (scheduler, restored)]
-    assert marks[0] == marks[1]
-    assert marks[0].step == 2  # of the first judgement that said stop
+    suppressed_stops = [s._search.histories[running.trial_id].suppressed_stop for s in (scheduler, restored)]
+    assert suppressed_stops[0] == suppressed_stops[1]
+    assert suppressed_stops[0].step == 2  # of the first judgement that said stop
 
 
 def test_a_trial_that_fails_or_runs_does_not_count(make):
@@ -141,7 +141,8 @@ def test_shadow_mode_stops_nothing_and_records_everything(make, storage):
 
 
 def test_a_results_folder_in_shadow_mode_is_read_as_one_that_was_watched(tmp_path):
-    mark = {**Mark(2.0, 0.9, "shadow", "poor").to_json(), "config": {"horizon": H, "shadow": True}}
+    stop = SuppressedStop(2.0, 0.9, "shadow", "poor")
+    content = {**stop.to_json(), "config": {"horizon": H, "shadow": True}}
     for i, values in enumerate((GOOD, LATE, POOR[:5])):
         place = tmp_path / "search" / f"trial_{i}"
         place.mkdir(parents=True)
@@ -149,10 +150,10 @@ def test_a_results_folder_in_shadow_mode_is_read_as_one_that_was_watched(tmp_pat
             "".join(json.dumps({**result, "done": True}) + "\n" for result in results(values))
         )
         if i == 1:
-            (place / AUDIT_FILE).write_text(json.dumps(mark))
+            (place / AUDIT_FILE).write_text(json.dumps(content))
     study = read_folder(tmp_path / "search", "accuracy", "max")
-    assert study.options == mark["config"]
+    assert study.options == content["config"]
     # The short one ended by itself: the scheduler has noted nothing of it.
     assert [trial.state for trial in study.trials] == ["finished"] * 3
-    assert [trial.mark for trial in study.trials] == [None, Mark(2.0, 0.9, "shadow", "poor"), None]
-    assert study.trials[1].spared.won("maximize", "best")
+    assert [trial.suppressed_stop for trial in study.trials] == [None, stop, None]
+    assert study.trials[1].audited.won("maximize", "best")

@@ -14,7 +14,7 @@ import numpy as np
 import optuna
 import pytest
 
-from lcstop.ranking.numpy_network import QuickStudyNetwork
+from lcstop.ranking.numpy_network import NumpyStudyNetwork
 from lcstop.surrogates.forecast import BarDistribution
 from lcstop.surrogates.lcpfn import LCPFN
 from lcstop_optuna import LCPFNPruner
@@ -90,12 +90,12 @@ def raises(place, name: str, error: type[Exception]):
 
 
 def network_says_nan():
-    probabilities = QuickStudyNetwork.probabilities
+    probabilities = NumpyStudyNetwork.probabilities
 
     def fault(self, row):
         return probabilities(self, row) * [math.nan, 1]
 
-    return mock.patch.object(QuickStudyNetwork, "probabilities", fault)
+    return mock.patch.object(NumpyStudyNetwork, "probabilities", fault)
 
 
 def surrogate_says_nan():
@@ -118,16 +118,16 @@ def without_file(name: str, core):
             raise FileNotFoundError(f"[Errno 2] No such file or directory: {str(self)!r}")
         return read_bytes(self)
 
-    core._policy = core._loaded = None
+    core._loaded_ranker = core._loaded_surrogate = None
     with mock.patch.object(Path, "read_bytes", fault):
         yield
 
 
 FAULTS = {
-    "the network raises": lambda core: raises(QuickStudyNetwork, "probabilities", RuntimeError),
+    "the network raises": lambda core: raises(NumpyStudyNetwork, "probabilities", RuntimeError),
     "the network says NaN": lambda core: network_says_nan(),
     "the network's weights are missing": lambda core: without_file("study.safetensors", core),
-    "no memory for the network": lambda core: raises(QuickStudyNetwork, "probabilities", MemoryError),
+    "no memory for the network": lambda core: raises(NumpyStudyNetwork, "probabilities", MemoryError),
     "the surrogate raises": lambda core: raises(LCPFN, "unit_forecast", ZeroDivisionError),
     "the surrogate says NaN": lambda core: surrogate_says_nan(),
     "the surrogate's weights are missing": lambda core: without_file("lcpfn.safetensors", core),
@@ -205,7 +205,7 @@ def test_records_of_an_earlier_run_that_cannot_be_read(warnings):
 def test_a_slow_decision_is_not_interrupted_and_told_of_once(start, warnings, monkeypatch):
     search = start()
     now = [0.0]
-    probabilities = QuickStudyNetwork.probabilities
+    probabilities = NumpyStudyNetwork.probabilities
 
     def slow(self, row):
         now[0] += 10
@@ -213,7 +213,7 @@ def test_a_slow_decision_is_not_interrupted_and_told_of_once(start, warnings, mo
 
     for module in ("lcstop_optuna.pruner.time", "lcstop_ray.scheduler.time"):
         monkeypatch.setattr(module, SimpleNamespace(perf_counter=lambda: now[0]))
-    with mock.patch.object(QuickStudyNetwork, "probabilities", slow):
+    with mock.patch.object(NumpyStudyNetwork, "probabilities", slow):
         assert [search.stopped(POOR) for _ in range(3)] == [True] * 3
     assert len(warnings()) == 1
     assert warnings()[0].startswith("a decision took 10.0 s, and its trial waited for it")
@@ -222,13 +222,13 @@ def test_a_slow_decision_is_not_interrupted_and_told_of_once(start, warnings, mo
 @pytest.mark.slow
 def test_a_decision_that_takes_ten_seconds(start, warnings):
     search = start()
-    probabilities = QuickStudyNetwork.probabilities
+    probabilities = NumpyStudyNetwork.probabilities
 
     def slow(self, row):
         time.sleep(10)
         return probabilities(self, row)
 
-    with mock.patch.object(QuickStudyNetwork, "probabilities", slow):
+    with mock.patch.object(NumpyStudyNetwork, "probabilities", slow):
         assert search.stopped(POOR)
     assert len(warnings()) == 1
     assert search.stopped(POOR)
@@ -282,6 +282,6 @@ def test_an_error_that_cannot_say_what_it_is(start, warnings):
     def fault(*_args):
         raise MuteError
 
-    with mock.patch.object(QuickStudyNetwork, "probabilities", fault):
+    with mock.patch.object(NumpyStudyNetwork, "probabilities", fault):
         assert not search.stopped(POOR)
     assert warnings() == ["a trial goes on because judging it failed: MuteError: no message"]

@@ -166,7 +166,7 @@ def damaged(tmp_path, monkeypatch):
         (tmp_path / path.name).write_bytes(content)
     monkeypatch.setattr("lcstop.surrogates.lcpfn.SHIPPED", tmp_path)
     monkeypatch.setattr(
-        "lcstop.ranking.numpy_network.QuickStudyNetwork.load.__func__.__defaults__",
+        "lcstop.ranking.numpy_network.NumpyStudyNetwork.load.__func__.__defaults__",
         (tmp_path / WEIGHTS.name,),
     )
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
-from lcstop.pruning.audit import FEWEST_STOPS, Audit, clopper_pearson, is_audited
-from lcstop.pruning.decision import Mark, Spared
+from lcstop.pruning.audit import MIN_STOPS, Audit, exact_interval, is_audited
+from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, replay
 from lcstop.simulation.task import ReplayStudy
@@ -31,13 +31,13 @@ def chosen(names, share: float) -> list:
     ]
 
 
-def spared(won: bool, finished: bool = True) -> Spared:
+def audited(won: bool, finished: bool = True) -> AuditedTrial:
     values = [0.1, 0.1, 0.95 if won else 0.2]
-    return Spared(Curve([1, 2, 3], values, 3), Mark(2.0, 0.9, "audit", "poor"), finished)
+    return AuditedTrial(Curve([1, 2, 3], values, 3), SuppressedStop(2.0, 0.9, "audit", "poor"), finished)
 
 
 def view(won: int = 0, n: int = 0, n_stopped: int = 99, name: str | None = "7", **changes) -> StudyView:
-    ended = [spared(i < won) for i in range(n)]
+    ended = [audited(i < won) for i in range(n)]
     return replace(StudyView("maximize", [GOOD], [], name, n_stopped, ended), **changes)
 
 
@@ -70,7 +70,7 @@ def test_the_choice_is_the_same_everywhere_and_a_greater_share_adds_to_it():
 def test_nobody_is_chosen_before_ten_stops_nor_without_a_name(surrogate):
     judge = core(surrogate, audit=1.0).judge
     assert [judge(POOR, view(n_stopped=n)).stop for n in (0, 9, 10, 11)] == [True, True, False, False]
-    assert FEWEST_STOPS == 10
+    assert MIN_STOPS == 10
     assert judge(POOR, view(name=None)).stop
 
 
@@ -83,28 +83,38 @@ def test_an_audited_trial_goes_on_at_every_judgement_and_says_so(surrogate):
         trial = Curve(range(1, n + 1), [0.1] * n, H)
         decision, stop = audited.judge(trial, view()), alone.judge(trial, view())
         assert stop.stop
-        assert (decision.stop, decision.says_stop, decision.spared) == (False, True, "audit")
+        assert (decision.stop, decision.would_stop, decision.suppressed_by) == (False, True, "audit")
         assert decision.reason == f"{stop.reason}; audited, so it goes on"
-        assert decision.mark == Mark(n, 0.9, "audit", decision.reason)
-        assert replace(decision, stop=True, spared=None, to_beat=None, reason=stop.reason) == stop
+        assert decision.suppressed_stop == SuppressedStop(n, 0.9, "audit", decision.reason)
+        assert replace(decision, stop=True, suppressed_by=None, to_beat=None, reason=stop.reason) == stop
 
 
 def test_who_would_go_on_anyway_is_not_audited(surrogate):
     decision = core(surrogate, audit=1.0).judge(Curve([1, 2], [0.9, 0.95], H), view())
-    assert (decision.stop, decision.spared, decision.mark) == (False, None, None)
+    assert (decision.stop, decision.suppressed_by, decision.suppressed_stop) == (False, None, None)
 
 
 def test_a_diverged_trial_is_stopped_and_counts_as_no_winner(surrogate):
     c = core(surrogate, audit=1.0)
     diverged = Curve([1, 2, 3, 4], [0.1, *[math.nan] * 3], H)
     assert c.judge(diverged, view()).stop
-    mark = Mark(2.0, 0.9, "audit", "")
-    assert c.audit(view(spared=[Spared(diverged, mark, False), Spared(POOR, mark, False)])).n == 1
+    suppressed_stop = SuppressedStop(2.0, 0.9, "audit", "")
+    assert (
+        c.audit(
+            view(
+                audited=[
+                    AuditedTrial(diverged, suppressed_stop, False),
+                    AuditedTrial(POOR, suppressed_stop, False),
+                ]
+            )
+        ).n
+        == 1
+    )
 
 
 def test_impossible_values_win_nothing(surrogate):
-    jumps = Spared(Curve([1, 2], [0.1, 55.0], H), Mark(1.0, 0.9, "audit", ""), True)
-    study = view(spared=[jumps])
+    jumps = AuditedTrial(Curve([1, 2], [0.1, 55.0], H), SuppressedStop(1.0, 0.9, "audit", ""), True)
+    study = view(audited=[jumps])
     assert (core(surrogate).audit(study).n, core(surrogate, upper=None).audit(study).won) == (0, 1)
 
 
@@ -124,7 +134,9 @@ def test_impossible_values_win_nothing(surrogate):
 def test_who_would_have_won(values, to_beat, best, final):
     for sign, direction in ((1, "maximize"), (-1, "minimize")):
         curve = Curve(range(1, len(values) + 1), sign * np.array(values), 3)
-        one = Spared(curve, Mark(1.0, None if to_beat is None else sign * to_beat, "audit", ""), True)
+        one = AuditedTrial(
+            curve, SuppressedStop(1.0, None if to_beat is None else sign * to_beat, "audit", ""), True
+        )
         assert (one.won(direction, "best"), one.won(direction, "final")) == (best, final)
 
 
@@ -139,9 +151,9 @@ class Watched(CorePolicy):
         task, row = self._study.task, self._study.order[trial]
         self.best = max(self.best, task.gains[row, step - 1])
         action = super().report(trial, step, value)
-        if (trial in self._marks or action is Action.STOP) and trial not in self.truth:
+        if (trial in self._suppressed_stops or action is Action.STOP) and trial not in self.truth:
             final = task.final_gains[row] > self.best_final
-            self.truth[trial] = bool(task.to_come[row, step] > self.best), bool(final)
+            self.truth[trial] = bool(task.later_best[row, step] > self.best), bool(final)
         if step == task.lengths[row]:
             self.best_final = max(self.best_final, task.final_gains[row])
         return action
@@ -156,9 +168,9 @@ def test_an_outcome_is_what_the_benchmark_counts_as_a_wrong_stop(surrogate, targ
     config = PrunerConfig(horizon=10, policy="published", target=target, shadow=True, interval_steps=2)
     policy = Watched(PrunerCore(config, surrogate), study_of(task))
     assert run(task, policy, workers=workers, budget=250).killed == 0
-    found = {trial: policy._ended[trial] for trial in policy._marks}
+    found = {trial: policy._ended[trial] for trial in policy._suppressed_stops}
     won = {
-        trial: Spared(curve, policy._marks[trial], True).won(direction, target)
+        trial: AuditedTrial(curve, policy._suppressed_stops[trial], True).won(direction, target)
         for trial, curve in found.items()
     }
     assert won == {trial: truth[target == "final"] for trial, truth in policy.truth.items()}
@@ -194,12 +206,12 @@ def test_audited_trials_of_replays_are_a_fair_sample_of_all_would_be_stops():
     for number in range(25):
         policy = Watched(PrunerCore(config, coarse), study_of(task, number))
         run(task, policy, number, budget=600)
-        truth += [best for best, _ in policy.truth.values()][FEWEST_STOPS:]
+        truth += [best for best, _ in policy.truth.values()][MIN_STOPS:]
         audit = policy._core.audit(policy._view(-1))
         n, won = n + audit.n, won + audit.won
     assert 0.2 * len(truth) < n < 0.4 * len(truth)
     assert won > 3
-    low, high = clopper_pearson(won, n)
+    low, high = exact_interval(won, n)
     assert low <= np.mean(truth) <= high
 
 
@@ -221,11 +233,11 @@ def test_audited_trials_of_replays_are_a_fair_sample_of_all_would_be_stops():
 )
 def test_confidence_moves_half_way_to_one_for_each_doubling_of_the_lower_end(won, n, careful):
     audit = Audit(n, won, 0.95)
-    assert audit.careful == pytest.approx(careful, abs=1e-12)
+    assert audit.adjusted_confidence == pytest.approx(careful, abs=1e-12)
     low, risk = audit.interval[0], 1 - audit.confidence
-    assert (low > risk) == (audit.careful > audit.confidence)
+    assert (low > risk) == (audit.adjusted_confidence > audit.confidence)
     if low > risk:  # never less careful than the measured share asks for, nor twice as careful
-        assert 0.5 * risk * risk / low <= 1 - audit.careful <= risk * risk / low
+        assert 0.5 * risk * risk / low <= 1 - audit.adjusted_confidence <= risk * risk / low
 
 
 @pytest.mark.parametrize("policy", ["study", "published"])
@@ -233,9 +245,9 @@ def test_a_pruner_whose_audits_win_asks_for_less_and_says_so(surrogate, policy, 
     c = study_trials.core(policy=policy, audit=0)
     study = replace(study_trials.view(), n_stopped=40)
     trials = [
-        study_trials.curves([top], study_trials.H, seed=2)[0].first(7) for top in np.linspace(0.1, 0.9, 9)
+        study_trials.curves([top], study_trials.H, seed=2)[0].prefix(7) for top in np.linspace(0.1, 0.9, 9)
     ]
-    warned = replace(study, spared=[spared(True)] * 8)
+    warned = replace(study, audited=[audited(True)] * 8)
     with caplog.at_level(logging.WARNING, "lcstop"):
         plain = [c.judge(trial, study) for trial in trials]
         careful = [c.judge(trial, warned) for trial in trials]
@@ -255,7 +267,7 @@ def test_a_pruner_whose_audits_win_asks_for_less_and_says_so(surrogate, policy, 
 
 def test_the_record_alone_decides_in_any_order(surrogate):
     study = view(won=3, n=9)
-    turned = replace(study, spared=study.spared[::-1])
+    turned = replace(study, audited=study.audited[::-1])
     one, other = core(surrogate, audit=0.5), core(surrogate, audit=0.5)
     assert one.judge(POOR, study) == other.judge(POOR, turned)
     assert one.audit(study) == Audit(9, 3, 0.95)
@@ -270,10 +282,11 @@ def test_what_is_said_of_an_audit():
 
 
 @pytest.mark.parametrize(
-    "content", [None, [], {}, {"step": 1}, "text", {**Mark(1, None, "audit", "").to_json(), "kind": "?"}]
+    "content",
+    [None, [], {}, {"step": 1}, "text", {**SuppressedStop(1, None, "audit", "").to_json(), "kind": "?"}],
 )
 def test_a_damaged_mark_is_none(content):
-    assert Mark.from_json(content) is None
+    assert SuppressedStop.from_json(content) is None
 
 
 # --- shadow mode ------------------------------------------------------------------------------------------
@@ -281,13 +294,15 @@ def test_a_damaged_mark_is_none(content):
 
 def test_shadow_mode_stops_nothing_and_tells_everything(surrogate):
     shadow, real = core(surrogate, shadow=True), core(surrogate, audit=0)
-    for trial in (POOR, Curve([1, 2, 3], [math.nan] * 3, H), GOOD.first(3), Curve([1, 2], [0.89, 0.95], H)):
+    for trial in (POOR, Curve([1, 2, 3], [math.nan] * 3, H), GOOD.prefix(3), Curve([1, 2], [0.89, 0.95], H)):
         for study in (view(n_stopped=0), view(won=1, n=1, name=None)):
             decision, would = shadow.judge(trial, study), real.judge(trial, study)
             assert not decision.stop
-            assert decision.says_stop == would.stop
+            assert decision.would_stop == would.stop
             assert decision.reason == would.reason + "; in shadow mode, so it goes on" * would.stop
-    assert shadow.judge(POOR, view()).mark == Mark(3, 0.9, "shadow", shadow.judge(POOR, view()).reason)
+    assert shadow.judge(POOR, view()).suppressed_stop == SuppressedStop(
+        3, 0.9, "shadow", shadow.judge(POOR, view()).reason
+    )
 
 
 def test_a_replay_in_shadow_mode_runs_everything(surrogate):
@@ -299,4 +314,4 @@ def test_a_replay_in_shadow_mode_runs_everything(surrogate):
     outcome = replay(task, 0, 0, policy, 1, 300)
     seen = policy._view(-1)
     assert (outcome.killed, outcome.epochs, len(seen.finished)) == (0, 300, 30)
-    assert len(seen.spared) > 5
+    assert len(seen.audited) > 5

@@ -62,14 +62,15 @@ def test_minimize_is_the_mirror_image():
 def test_min_steps_and_interval_steps_say_where_a_decision_is_due(n):
     c = core(min_steps=3, interval_steps=2)
     trial = curve(*[0.1] * n)
-    assert c.due(trial) == (n in (3, 5, 7, 9))
-    assert c.decide(trial, STUDY).stop == c.due(trial)
+    due = c.question(trial) is not None
+    assert due == (n in (3, 5, 7, 9))
+    assert c.decide(trial, STUDY).stop == due
 
 
 def test_sparse_steps_are_judged_at_the_first_report_of_an_interval():
     c = core(horizon=1000, min_steps=100, interval_steps=100)
     steps = [30, 90, 110, 150, 350, 399, 400]
-    due = [c.due(Curve(steps[: i + 1], [0.1] * (i + 1), 1000)) for i in range(len(steps))]
+    due = [c.question(Curve(steps[: i + 1], [0.1] * (i + 1), 1000)) is not None for i in range(len(steps))]
     assert due == [False, False, True, False, True, False, True]
 
 
@@ -93,9 +94,9 @@ def test_startup_trials_are_finished_trials():
 def test_patience_wants_votes_in_a_row():
     falling = curve(0.95, 0.95, 0.2, 0.2, 0.2)  # its own best holds the incumbent under "best"
     c = core(patience=3, target="final")
-    stops = [c.decide(falling.first(n), STUDY).stop for n in range(1, 6)]
+    stops = [c.decide(falling.prefix(n), STUDY).stop for n in range(1, 6)]
     assert stops == [False, False, False, False, True]
-    assert c.decide(falling.first(4), STUDY).reason.endswith("; 2 of 3 votes")
+    assert c.decide(falling.prefix(4), STUDY).reason.split("; ")[1] == "2 of 3 votes"
 
 
 def test_patience_counts_judgements_not_reports():

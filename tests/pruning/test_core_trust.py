@@ -3,6 +3,7 @@
 import logging
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
 from tests.conftest import NormalSurrogate
 from tests.pruning.test_core import GOOD, STUDY, H, core, curve
+from tests.ranking.study_trials import H as H_OF_STUDY
+from tests.ranking.study_trials import poor, view
 
 
 class Broken:
@@ -34,6 +37,71 @@ def test_a_failing_forecast_lets_the_trial_go_on_and_is_logged_once(surrogate, c
     assert not any(d.stop for d in decisions)
     assert decisions[0].reason.startswith("goes on, not judged: ")
     assert len(caplog.records) == 1
+
+
+class BrokenForecast:
+    """Stands in for a surrogate that fails, or whose quantiles are NaN."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
+
+    def forecast(self, curves, at, scale, study=()):
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def __getitem__(self, index):
+        return self
+
+    def prob_better(self, value):
+        return np.zeros((1, 1))  # surely not better
+
+    def quantile(self, q):
+        return np.full((3, 1, 1), np.nan)
+
+
+@pytest.mark.parametrize("audit", [0.0, 1.0])
+@pytest.mark.parametrize("shadow", [False, True])
+@pytest.mark.parametrize("error", [RuntimeError("no memory"), None])
+def test_a_stop_stands_although_its_forecast_fails(error, shadow, audit, caplog):
+    """Policy study: the forecast only words the decision."""
+    options = {"horizon": H_OF_STUDY, "audit": audit, "shadow": shadow}
+    study = replace(view(), judged="7", n_stopped=99)
+    expected = PrunerCore(PrunerConfig(**options)).judge(poor(), study)
+    assert expected.would_stop
+    c = PrunerCore(PrunerConfig(**options), BrokenForecast(error))
+    with caplog.at_level(logging.WARNING, "lcstop"):
+        found = [c.judge(poor(), study) for _ in range(3)][-1]
+    assert found.stop == expected.stop
+    assert found.suppressed_by == expected.suppressed_by
+    assert (found.p_top, found.p_beat) == (expected.p_top, expected.p_beat)
+    assert found.median is found.interval is None
+    assert "no forecast: " in found.reason
+    assert len(caplog.records) == 1
+
+
+def test_a_published_stop_stands_although_its_quantiles_are_nan(caplog):
+    with caplog.at_level(logging.WARNING, "lcstop"):
+        decision = core(BrokenForecast(None)).decide(curve(0.1, 0.1, 0.1), STUDY)
+    assert decision.stop
+    assert decision.p_beat == 0
+    assert decision.median is None
+    assert "no forecast: " in decision.reason
+    assert len(caplog.records) == 1
+
+
+def test_a_converged_trial_ends_although_its_quantiles_are_nan():
+    config = PrunerConfig(horizon=H, min_gain=0.01)
+    decision = PrunerCore(config, BrokenForecast(None)).converged(curve(0.5, 0.5, 0.5), STUDY)
+    assert decision.stop
+    assert decision.converged
+    assert "no forecast: " in decision.reason
+
+
+@pytest.mark.parametrize("direction", ["max", "Maximize", "", None])
+def test_a_study_view_refuses_what_is_no_direction(direction):
+    with pytest.raises(ValueError, match="direction must be 'maximize' or 'minimize', got "):
+        StudyView(direction)
 
 
 def test_a_value_outside_the_bounds_concerns_its_own_trial_alone(caplog):

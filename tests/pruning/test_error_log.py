@@ -1,7 +1,7 @@
 """How a fault is told: once for each cause, in one line."""
 
 from lcstop.pruning.decision import Decision
-from lcstop.pruning.error_log import SLOW, Faults
+from lcstop.pruning.error_log import SLOW_SECONDS, ErrorLog
 from lcstop_optuna import LCPFNPruner
 
 
@@ -14,14 +14,14 @@ def test_reasons_are_one_line_however_long_the_message():
 
 
 def test_other_causes_are_told_too(warnings):
-    faults = Faults()
+    faults = ErrorLog()
     for what in ("not read", "not written"):
         for error in (OSError, ValueError):
             for i in range(3):
                 try:
                     raise error(i)
                 except error as caught:
-                    faults.tell(what, caught)
+                    faults.warn_once(what, caught)
     assert warnings() == [
         "not read: OSError: 0",
         "not read: ValueError: 0",
@@ -29,13 +29,13 @@ def test_other_causes_are_told_too(warnings):
         "not written: ValueError: 0",
     ]
     for i in range(1000):
-        faults.tell(f"cause {i}", OSError())
+        faults.warn_once(f"cause {i}", OSError())
     assert len(warnings()) == 100
 
 
 def test_a_decision_is_slow_beyond_some_seconds(warnings):
-    faults = Faults()
-    faults.took(SLOW)
+    faults = ErrorLog()
+    faults.warn_if_slow(SLOW_SECONDS)
     assert not warnings()
-    faults.took(SLOW + 1)
+    faults.warn_if_slow(SLOW_SECONDS + 1)
     assert len(warnings()) == 1

@@ -20,7 +20,7 @@ class Seen(NamedTuple):
     configurations: Configurations | None
 
 
-def random_look(
+def random_study(
     seed: int = 0, n: int = 12, horizon: int = 20, n_params: int = 3, cutoff: int = 7, t: int = 1
 ) -> Seen:
     """``n`` other trials, some of which have finished, and ``t`` trials that are judged."""
@@ -58,11 +58,11 @@ def core(**options) -> PrunerCore:
 def view(n: int = 8) -> StudyView:
     """Half of the trials have finished, the others are half-way."""
     others = curves(TOPS[:n], H)
-    return StudyView("maximize", others[: n // 2], [curve.first(10) for curve in others[n // 2 :]])
+    return StudyView("maximize", others[: n // 2], [curve.prefix(10) for curve in others[n // 2 :]])
 
 
 def poor(n: int = 11) -> Curve:
-    return curves([0.1], H, seed=1)[0].first(n)
+    return curves([0.1], H, seed=1)[0].prefix(n)
 
 
 def decide(**options) -> tuple[bool, float | None, float | None, str]:

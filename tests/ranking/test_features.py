@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from lcstop import Curve
 from lcstop.ranking import gaussian_process as regression
 from lcstop.ranking.comparison import Context
-from lcstop.ranking.features import N_FEATURES, View, features
-from lcstop.ranking.grid import Look, look
+from lcstop.ranking.features import N_FEATURES, TrialFeatures, features
+from lcstop.ranking.grid import AlignedStudy, align
 from lcstop.ranking.param_features import Configurations
-from tests.ranking.study_trials import curves, random_look
+from tests.ranking.study_trials import curves, random_study
 
 SHAPES = [*range(9, 20), 2, 4]
 """Features of distances between values; all others are of ranks and counts."""
@@ -25,26 +25,26 @@ def change(context: Context, **parts: NDArray) -> Context:
 def features_of(trial: Curve, others: list[Curve], direction: str = "maximize") -> NDArray[np.float64]:
     done = [curve for curve in others if curve.cutoff >= curve.horizon]
     rest = [curve for curve in others if curve.cutoff < curve.horizon]
-    return features_seen(look(trial, done, rest, direction))
+    return features_seen(align(trial, done, rest, direction))
 
 
-def features_seen(seen: Look) -> NDArray[np.float64]:
+def features_seen(seen: AlignedStudy) -> NDArray[np.float64]:
     return features(seen.context, seen.gains, seen.cutoff, seen.configurations())[0]
 
 
 def test_there_are_as_many_as_the_network_expects_and_all_are_moderate():
     for seed in range(5):
-        found = features(*random_look(seed))
+        found = features(*random_study(seed))
         assert found.shape == (1, N_FEATURES)
         assert np.abs(found).max() < 10
-    rows = np.concatenate([features(*random_look(seed, cutoff=1 + seed)) for seed in range(19)])
+    rows = np.concatenate([features(*random_study(seed, cutoff=1 + seed)) for seed in range(19)])
     constant = np.flatnonzero(rows.std(0) == 0)
     assert len(constant) <= 3  # the horizon, that hyperparameters are known, the number of trials
 
 
 @pytest.mark.parametrize(("factor", "offset"), [(1e-4, 0.0), (1e6, 0.0), (1.0, 1000.0), (7.0, -3.0)])
 def test_the_units_of_the_metric_do_not_matter(factor, offset):
-    seen = random_look()
+    seen = random_study()
     moved = change(seen.context, gains=seen.context.gains * factor + offset)
     found = features(moved, seen.gains * factor + offset, seen.cutoff, seen.configurations)
     np.testing.assert_allclose(found, features(*seen), atol=1e-4, rtol=0)
@@ -56,7 +56,7 @@ def test_nor_do_they_on_the_way_from_curves_nor_the_direction(factor, offset):
         return Curve(curve.steps, curve.values * factor + offset, curve.horizon, curve.params)
 
     *others, trial = curves([0.5, 0.8, 0.7, 0.9, 0.85, 0.6])
-    others, trial = [*others[:2], *(curve.first(12) for curve in others[2:])], trial.first(6)
+    others, trial = [*others[:2], *(curve.prefix(12) for curve in others[2:])], trial.prefix(6)
     direction = "maximize" if factor > 0 else "minimize"
     found = features_of(moved(trial), [moved(curve) for curve in others], direction)
     np.testing.assert_allclose(found, features_of(trial, others), atol=1e-6, rtol=0)
@@ -64,7 +64,7 @@ def test_nor_do_they_on_the_way_from_curves_nor_the_direction(factor, offset):
 
 @pytest.mark.parametrize("rising", [np.exp, lambda x: x**3, lambda x: np.log(x + 2)])
 def test_ranks_know_no_scale(rising):
-    seen = random_look()
+    seen = random_study()
     moved = change(seen.context, gains=rising(seen.context.gains))
     change_of = features(moved, rising(seen.gains), seen.cutoff, seen.configurations) - features(*seen)
     of_ranks = [i for i in range(N_FEATURES) if i not in SHAPES]
@@ -75,7 +75,7 @@ def test_ranks_know_no_scale(rising):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("beyond", [-1e9, 5.0, 1e9, math.nan, math.inf])
 def test_what_has_not_been_reported_does_not_matter(beyond, seed):
-    seen = random_look(seed)
+    seen = random_study(seed)
     context, steps = seen.context, np.arange(seen.gains.shape[1])
     others = np.where(steps >= context.lengths[:, None], beyond, context.gains)
     own = np.where(steps >= seen.cutoff, beyond, seen.gains)
@@ -84,7 +84,7 @@ def test_what_has_not_been_reported_does_not_matter(beyond, seed):
 
 
 def test_the_order_of_the_others_and_company_do_not_matter():
-    seen = random_look(t=3)
+    seen = random_study(t=3)
     together = features(*seen)
     others, own, numeric = seen.configurations
     for i in range(3):
@@ -97,7 +97,7 @@ def test_the_order_of_the_others_and_company_do_not_matter():
 
 
 def test_hyperparameters_count_only_where_they_are_compared():
-    seen = random_look()
+    seen = random_study()
     others, own, numeric = seen.configurations
     other = Configurations(np.random.default_rng(1).uniform(size=others.shape), own, numeric)
     with_others = features(*seen[:3], other)
@@ -110,10 +110,12 @@ def test_hyperparameters_count_only_where_they_are_compared():
 def test_a_process_without_hyperparameters_is_that_of_unlike_ones():
     """What is known in closed form, by the general way."""
     for seed in range(3):
-        seen = random_look(seed)
+        seen = random_study(seed)
         n = len(seen.context.gains)
-        standings = regression.Standings(*np.random.default_rng(seed).normal(size=(2, n)), np.arange(n) > 3)
-        unlike = regression.Distances(np.full((n, n), regression.UNLIKE), np.full((1, n), regression.UNLIKE))
+        standings = regression.OtherRanks(*np.random.default_rng(seed).normal(size=(2, n)), np.arange(n) > 3)
+        unlike = regression.Distances(
+            np.full((n, n), regression.UNRELATED_DISTANCE), np.full((1, n), regression.UNRELATED_DISTANCE)
+        )
         rank = np.array([0.3])
         processes = regression.Regression(rank, standings)
         found = [processes.forecasts(near) for near in (unlike, None)]
@@ -121,7 +123,7 @@ def test_a_process_without_hyperparameters_is_that_of_unlike_ones():
 
 
 def test_a_better_trial_has_better_ranks():
-    seen = random_look()
+    seen = random_study()
     ranks = [0, 5, 6, 7, 8]
     low, high = (features(seen.context, seen.gains + d, *seen[2:])[0] for d in (-1, 1))
     middle = features(*seen)[0]
@@ -134,7 +136,7 @@ def test_a_better_trial_has_better_ranks():
 @pytest.mark.parametrize("horizon", [2, 128])
 @pytest.mark.parametrize("cutoff", [1, 2])
 def test_few_trials_and_many_short_trials_and_long(n, horizon, cutoff):
-    found = features(*random_look(n=n, horizon=horizon, cutoff=cutoff))
+    found = features(*random_study(n=n, horizon=horizon, cutoff=cutoff))
     assert np.isfinite(found).all()
     assert np.abs(found).max() < 10
 
@@ -143,7 +145,7 @@ def test_few_trials_and_many_short_trials_and_long(n, horizon, cutoff):
 @pytest.mark.parametrize("where", ["others", "trial", "first", "all others but one value"])
 def test_values_that_are_no_numbers(bad, where):
     *others, trial = curves([0.5, 0.8, 0.7, 0.9])
-    trial = trial.first(6)
+    trial = trial.prefix(6)
 
     def spoil(curve: Curve, n: slice) -> Curve:
         values = np.array(curve.values)
@@ -166,23 +168,23 @@ def test_values_that_are_no_numbers(bad, where):
 @pytest.mark.parametrize("values", [[0.0] * 20, [1.0, *[0.0] * 19]])
 def test_trials_that_are_all_the_same(values):
     same = Curve(range(1, 21), values, 20)
-    found = features_of(same.first(5), [same] * 6)
+    found = features_of(same.prefix(5), [same] * 6)
     assert np.isfinite(found).all()
     assert np.abs(found[[0, 5, 6, 7, 8]]).max() < 1e-9  # neither better nor worse than the others
-    np.testing.assert_allclose(features_of(same.first(5), [same] * 6), found)
+    np.testing.assert_allclose(features_of(same.prefix(5), [same] * 6), found)
 
 
 def test_trials_without_hyperparameters():
     *others, trial = (Curve(c.steps, c.values, c.horizon) for c in curves([0.5, 0.8, 0.7, 0.9]))
-    assert np.isfinite(features_of(trial.first(5), others)).all()
+    assert np.isfinite(features_of(trial.prefix(5), others)).all()
 
 
 def test_features_without_hyperparameters_are_those_of_trials_that_have_none():
     trial, *others = curves([0.6, 0.2, 0.85, 0.3, 0.8, 0.4, 0.1, 0.7])
     for finished in (0, 4):
-        study = others[:finished], [other.first(5 + i) for i, other in enumerate(others[finished:])]
-        known, unknown = (look(trial.first(4), *study, "maximize", use_params=use) for use in (True, False))
-        view = View(known.context, known.gains, known.cutoff)
+        study = others[:finished], [other.prefix(5 + i) for i, other in enumerate(others[finished:])]
+        known, unknown = (align(trial.prefix(4), *study, "maximize", use_params=use) for use in (True, False))
+        view = TrialFeatures(known.context, known.gains, known.cutoff)
         told, untold = view.features(known.configurations())[0], view.features(None)[0]
         assert (told == features_seen(known)).all()
         assert (untold == features_seen(unknown)).all()

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcstop import Curve
-from lcstop.ranking.comparison import NONE
-from lcstop.ranking.grid import MOST_TRIALS, encode, look
+from lcstop.ranking.comparison import MISSING
+from lcstop.ranking.grid import MOST_TRIALS, align, encode
 from tests.ranking.study_trials import curves
 from tests.ranking.test_features import features_seen
 
@@ -18,7 +18,7 @@ from tests.ranking.test_features import features_seen
 
 def on_grid(steps, values, horizon: float):
     """The judged trial on its grid, and how far it has come."""
-    seen = look(Curve(steps, values, horizon), [Curve([horizon], [0.5], horizon)], [], "maximize")
+    seen = align(Curve(steps, values, horizon), [Curve([horizon], [0.5], horizon)], [], "maximize")
     return seen.gains[0], seen.cutoff
 
 
@@ -60,17 +60,17 @@ def test_a_trial_is_compared_at_its_last_report_however_far_apart_reports_are(pa
     """The same curve over time; one trial reports at moments of its own."""
     own, dense = np.arange(1, 6) * pace, np.arange(1, 61)
     trial, other = Curve(own, 0.02 * own, 60), Curve(dense, 0.02 * dense, 60)
-    seen = look(trial, [other], [], "maximize")
+    seen = align(trial, [other], [], "maximize")
     now = seen.cutoff - 1
     np.testing.assert_allclose(seen.gains[0, now], seen.context.gains[0, now], atol=1e-9)
 
 
 def test_no_line_is_drawn_to_what_is_no_number():
     trial = Curve([1.5, 3], [0.1, 0.2], 6)
-    seen = look(trial, [], [Curve([1, 2, 4], [0.1, math.inf, 0.3], 6)], "maximize")
+    seen = align(trial, [], [Curve([1, 2, 4], [0.1, math.inf, 0.3], 6)], "maximize")
     others = seen.context.gains[0]
     assert others[0] == seen.gains[0, 0]  # 0.1, and not on the way to what follows
-    assert others[1] == NONE
+    assert others[1] == MISSING
 
 
 def test_one_report_fills_the_steps_before_it():
@@ -93,7 +93,7 @@ def test_the_others_are_on_the_grid_of_the_trial():
     trial = Curve([10, 20], [0.1, 0.2], 50)
     dense = Curve(range(1, 31), np.arange(1, 31) / 100, 50)
     sparse = Curve([25, 50], [0.25, 0.5], 50)
-    seen = look(trial, [sparse], [dense], "maximize")
+    seen = align(trial, [sparse], [dense], "maximize")
     assert seen.context.lengths.tolist() == [5, 3]
     assert seen.context.finished.tolist() == [True, False]
     lowest = seen.context.gains.min()
@@ -105,27 +105,27 @@ def test_the_others_are_on_the_grid_of_the_trial():
 
 def test_a_smaller_loss_is_a_greater_gain():
     trial, *others = curves([0.5, 0.8, 0.7])
-    up = look(trial.first(5), others, [], "maximize")
-    mirrored = [Curve(c.steps, -c.values, c.horizon, c.params) for c in (trial.first(5), *others)]
-    down = look(mirrored[0], mirrored[1:], [], "minimize")
+    up = align(trial.prefix(5), others, [], "maximize")
+    mirrored = [Curve(c.steps, -c.values, c.horizon, c.params) for c in (trial.prefix(5), *others)]
+    down = align(mirrored[0], mirrored[1:], [], "minimize")
     np.testing.assert_allclose(up.context.gains, down.context.gains)
     np.testing.assert_allclose(up.gains, down.gains)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_worse_than_everything(bad):
-    seen = look(Curve([1, 2, 3], [0.1, bad, 0.3], 5), [], [Curve([1, 2], [0.2, bad], 5)], "maximize")
-    assert seen.gains[0, 1] == NONE
-    assert seen.context.gains[0, 1] == NONE
+    seen = align(Curve([1, 2, 3], [0.1, bad, 0.3], 5), [], [Curve([1, 2], [0.2, bad], 5)], "maximize")
+    assert seen.gains[0, 1] == MISSING
+    assert seen.context.gains[0, 1] == MISSING
     assert (seen.gains[0, [0, 2]] > -10).all()
 
 
 def test_nothing_to_compare_with():
     trial = Curve([1, 2], [0.1, 0.2], 5)
-    assert look(trial, [], [], "maximize") is None
-    assert look(trial, [], [Curve([], [], 5)], "maximize") is None
-    assert look(trial, [Curve([1, 2], [math.nan] * 2, 5)], [], "maximize") is None
-    assert look(Curve([1], [math.nan], 5), [], [Curve([1], [math.inf], 5)], "maximize") is None
+    assert align(trial, [], [], "maximize") is None
+    assert align(trial, [], [Curve([], [], 5)], "maximize") is None
+    assert align(trial, [Curve([1, 2], [math.nan] * 2, 5)], [], "maximize") is None
+    assert align(Curve([1], [math.nan], 5), [], [Curve([1], [math.inf], 5)], "maximize") is None
 
 
 numbers = st.one_of(st.floats(), st.sampled_from([1e308, -1e308, 1e-308, 0.0]))
@@ -139,7 +139,7 @@ numbers = st.one_of(st.floats(), st.sampled_from([1e308, -1e308, 1e-308, 0.0]))
 def test_whatever_trials_report_features_are_numbers(reports, direction):
     trial, *others = (Curve(range(1, len(values) + 1), values, 8) for values in reports)
     with np.errstate(all="ignore"):  # as the core does
-        seen = look(trial, [], others, direction)
+        seen = align(trial, [], others, direction)
     finite = [v for values in reports for v in values if math.isfinite(v)]
     if seen is not None and max(map(abs, finite), default=0) < 1e300:
         assert np.isfinite(features_seen(seen)).all()
@@ -165,11 +165,11 @@ def test_at_most_64_trials_the_best_finished_one_among_them(direction, n_finishe
     lengths = rng.integers(1, horizon, 120)
     unfinished = [Curve(range(1, n + 1), sign * rng.uniform(size=n), horizon) for n in lengths]
     trial = Curve([1, 2], [0.5 * sign, 0.6 * sign], horizon)
-    context = look(trial, finished, unfinished, direction).context
+    context = align(trial, finished, unfinished, direction).context
     assert len(context.lengths) == MOST_TRIALS == 64
     assert int(context.finished.sum()) >= min(n_finished, MOST_TRIALS // 2)
     if n_finished:
-        tops = np.where(context.finished, context.gains.max(1), NONE)
+        tops = np.where(context.finished, context.gains.max(1), MISSING)
         assert tops.max() == 0  # the best value of all
         assert (context.gains.max(1) == 0).sum() == 1
     longest = sorted([horizon] * n_finished + lengths.tolist(), reverse=True)[:32]
@@ -193,7 +193,7 @@ def test_the_best_the_longest_and_the_newest_are_looked_at(direction, seed):
     everyone = [curve(i) for i in range(n)]
     finished, unfinished = everyone[:n_finished], everyone[n_finished:]
     known = [c for c in finished if np.isfinite(c.values).any()] + [c for c in unfinished if len(c)]
-    found = look(Curve([1, 2], [0.5, 0.6], horizon), finished, unfinished, direction)
+    found = align(Curve([1, 2], [0.5, 0.6], horizon), finished, unfinished, direction)
 
     by_length = sorted(range(len(known)), key=lambda at: (len(known[at]), at))
     chosen = set(by_length[-32:])
@@ -210,7 +210,7 @@ def test_the_best_the_longest_and_the_newest_are_looked_at(direction, seed):
 def test_the_rest_of_the_places_goes_to_the_newest():
     horizon = 10
     unfinished = [Curve([1], [float(i)], horizon) for i in range(200)]
-    context = look(Curve([1], [0.5], horizon), [], unfinished, "maximize").context
+    context = align(Curve([1], [0.5], horizon), [], unfinished, "maximize").context
     ranks = context.gains[:, 0].argsort().argsort()
     assert ranks.tolist() == list(range(64))  # in the order of the study
     assert context.gains.max() == 0  # the newest is the best of these
@@ -283,17 +283,17 @@ def test_names_in_any_order_and_too_many_of_them():
 
 def test_hyperparameters_reach_the_features():
     trial, *others = curves([0.9, 0.2, 0.85, 0.3, 0.8, 0.4, 0.1, 0.7])
-    seen = look(trial.first(3), others, [], "maximize")
-    assert seen.informed
+    seen = align(trial.prefix(3), others, [], "maximize")
+    assert seen.has_params
     others_columns, own, numeric = seen.configurations()
     assert numeric.tolist() == [True]  # the optimizer is the same everywhere
     assert own.shape == (1, 1)
     assert own[0, 0] > others_columns.max()
-    plain = [Curve(c.steps, c.values, c.horizon) for c in (trial.first(3), *others)]
-    none = look(plain[0], plain[1:], [], "maximize")
-    unused = look(trial.first(3), others, [], "maximize", use_params=False)
+    plain = [Curve(c.steps, c.values, c.horizon) for c in (trial.prefix(3), *others)]
+    none = align(plain[0], plain[1:], [], "maximize")
+    unused = align(trial.prefix(3), others, [], "maximize", use_params=False)
     for seen in (none, unused):
-        assert not seen.informed
+        assert not seen.has_params
         assert seen.configurations() is None
     assert (features_seen(none) == features_seen(unused)).all()
 

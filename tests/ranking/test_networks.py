@@ -11,9 +11,9 @@ from lcstop.nn.weights import WeightsError
 from lcstop.pretraining.study_examples import N_JUDGED, Examples, draw_studies, make_examples, stop_by_rank
 from lcstop.priors.broad import BroadConfig
 from lcstop.ranking.features import N_FEATURES, features
-from lcstop.ranking.numpy_network import QUANTILES, TOP, WEIGHTS, QuickStudyNetwork, StudyNetworkConfig
+from lcstop.ranking.numpy_network import QUANTILES, TOP, WEIGHTS, NumpyStudyNetwork, StudyNetworkConfig
 from lcstop.ranking.torch_network import StudyNetwork
-from tests.ranking.study_trials import random_look
+from tests.ranking.study_trials import random_study
 
 pytestmark = pytest.mark.torch
 
@@ -94,7 +94,7 @@ def test_p_top_is_the_mass_of_the_bins_above_the_best_tenth():
 
 def test_rows_do_not_depend_on_their_company():
     network = StudyNetwork.load()
-    rows = torch.from_numpy(np.concatenate([features(*random_look(seed)) for seed in range(6)])).float()
+    rows = torch.from_numpy(np.concatenate([features(*random_study(seed)) for seed in range(6)])).float()
     together = network(rows)
     alone = [network(row) for row in rows]
     torch.testing.assert_close(together.p_top(), torch.stack([one.p_top() for one in alone]))
@@ -105,9 +105,9 @@ def test_rows_do_not_depend_on_their_company():
 def test_the_network_in_numpy_says_the_same(config):
     torch.manual_seed(0)
     network = StudyNetwork(config).requires_grad_(False) if config else StudyNetwork.load()
-    quick = QuickStudyNetwork(network.config, {name: x.numpy() for name, x in network.state_dict().items()})
+    quick = NumpyStudyNetwork(network.config, {name: x.numpy() for name, x in network.state_dict().items()})
     for seed in range(20):
-        row = features(*random_look(seed)) * (1 + seed)  # to where probabilities are 0 and 1
+        row = features(*random_study(seed)) * (1 + seed)  # to where probabilities are 0 and 1
         standing = network(torch.from_numpy(row).float())
         found = [float(standing.p_top()), float(standing.beats.sigmoid())]
         np.testing.assert_allclose(quick.probabilities(row), found, atol=2e-6, rtol=1e-4)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
-from lcstop.ranking.numpy_network import QuickStudyNetwork
-from lcstop.ranking.ranker import StudyPolicy, Verdict
+from lcstop import Curve, StudyView
+from lcstop.ranking.numpy_network import NumpyStudyNetwork
+from lcstop.ranking.ranker import Ranker, Ranking
 from tests.ranking.study_trials import H, core, curves, poor, view
 
 # --- the same everywhere ------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def test_decisions_are_the_same_in_every_process(threads):
 
 def test_decisions_are_the_same_after_pickling_in_any_order_and_in_threads():
     c = core()
-    trials = [curve.first(n) for curve in curves([0.2, 0.5, 0.8], H, seed=5) for n in (3, 11)]
+    trials = [curve.prefix(n) for curve in curves([0.2, 0.5, 0.8], H, seed=5) for n in (3, 11)]
     first = [c.judge(trial, view()) for trial in trials]
     assert first == [pickle.loads(pickle.dumps(c)).judge(trial, view()) for trial in trials[::-1]][::-1]  # noqa: S301
     with ThreadPoolExecutor(4) as pool:
@@ -59,7 +59,7 @@ def test_the_order_of_other_trials_does_not_matter_much():
 
 
 def test_what_other_trials_report_beyond_the_cutoff_of_an_unfinished_one_is_nothing_yet():
-    shorter = StudyView("maximize", view().finished, [curve.first(5) for curve in view().unfinished])
+    shorter = StudyView("maximize", view().finished, [curve.prefix(5) for curve in view().unfinished])
     assert core().judge(poor(3), shorter).p_top != core().judge(poor(3), view()).p_top
 
 
@@ -90,17 +90,17 @@ def test_numpys_random_state_is_untouched():
 # --- failures -----------------------------------------------------------------------------------------------
 
 
-class Raising(QuickStudyNetwork):
+class Raising(NumpyStudyNetwork):
     def probabilities(self, row):
         raise RuntimeError("no memory")
 
 
-class NotANumber(QuickStudyNetwork):
+class NotANumber(NumpyStudyNetwork):
     def probabilities(self, row):
         return super().probabilities(row) * [math.nan, 1]
 
 
-class Missing(QuickStudyNetwork):
+class Missing(NumpyStudyNetwork):
     @classmethod
     def load(cls, path=None):
         return super().load(Path("nowhere", "study.safetensors"))
@@ -108,7 +108,7 @@ class Missing(QuickStudyNetwork):
 
 @pytest.mark.parametrize(("network", "cause"), [(Raising, "no memory"), (NotANumber, "is not finite")])
 def test_a_failing_network_lets_the_trial_go_on_and_is_logged_once(network, cause, caplog, monkeypatch):
-    monkeypatch.setattr("lcstop.ranking.ranker.QuickStudyNetwork", network)
+    monkeypatch.setattr("lcstop.ranking.ranker.NumpyStudyNetwork", network)
     c = core()
     threads = torch.get_num_threads()
     with caplog.at_level(logging.WARNING, "lcstop"):
@@ -121,7 +121,7 @@ def test_a_failing_network_lets_the_trial_go_on_and_is_logged_once(network, caus
 
 
 def test_missing_weights_let_trials_go_on(caplog, monkeypatch):
-    monkeypatch.setattr("lcstop.ranking.ranker.QuickStudyNetwork", Missing)
+    monkeypatch.setattr("lcstop.ranking.ranker.NumpyStudyNetwork", Missing)
     c = core()
     with caplog.at_level(logging.WARNING, "lcstop"):
         c.warm_up()
@@ -130,35 +130,24 @@ def test_missing_weights_let_trials_go_on(caplog, monkeypatch):
     assert "cannot read" in caplog.text
 
 
-def test_a_surrogate_that_cannot_say_where_a_stopped_trial_would_end_lets_it_go_on(caplog):
-    class Broken:
-        def forecast(self, curves, at, scale, study=()):
-            raise RuntimeError("broken")
-
-    c = PrunerCore(PrunerConfig(horizon=H), Broken())
-    with caplog.at_level(logging.WARNING, "lcstop"):
-        assert not c.judge(poor(), view()).stop
-    assert len(caplog.records) == 1
-
-
-def test_a_verdict_is_two_probabilities():
-    policy = StudyPolicy()
+def test_a_ranking_is_two_probabilities():
+    policy = Ranker()
     for n in range(1, H):
-        found = policy.verdict(poor(n), view().finished, view().unfinished, "maximize")
-        assert isinstance(found, Verdict)
+        found = policy.rank(poor(n), view().finished, view().unfinished, "maximize")
+        assert isinstance(found, Ranking)
         assert 0 <= found.p_top <= 1
         assert 0 <= found.p_beat <= 1
         assert not found.leads
-    assert policy.verdict(poor(), [], [], "maximize") is None
+    assert policy.rank(poor(), [], [], "maximize") is None
 
 
 @pytest.mark.parametrize("n", [65, 200])
 def test_many_trials(n):
     rng = np.random.default_rng(0)
     others = curves(rng.uniform(0.2, 0.9, n), H)
-    study = StudyView("maximize", others[::3], [c.first(8) for i, c in enumerate(others) if i % 3])
+    study = StudyView("maximize", others[::3], [c.prefix(8) for i, c in enumerate(others) if i % 3])
     assert core().judge(poor(), study).stop
-    assert not core().judge(curves([0.95], H)[0].first(8), study).stop
+    assert not core().judge(curves([0.95], H)[0].prefix(8), study).stop
 
 
 @pytest.mark.parametrize("target", ["best", "final"])

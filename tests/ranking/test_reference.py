@@ -13,7 +13,7 @@ import torch
 from lcstop import Curve
 from lcstop.priors.broad import BroadConfig
 from lcstop.priors.study import sample_studies
-from lcstop.ranking.ranker import StudyPolicy
+from lcstop.ranking.ranker import Ranker
 
 FILE = Path(__file__).with_name("reference.json")
 
@@ -35,9 +35,9 @@ def verdicts(case: dict) -> list[list[float]]:
     trial, others = curves[0], curves[1:]
     finished = [curve for curve in others if curve.cutoff >= case["horizon"]]
     rest = [curve for curve in others if curve.cutoff < case["horizon"]]
-    policy = StudyPolicy()
+    policy = Ranker()
     found = [
-        policy.verdict(trial.first(n), finished, rest, case["direction"], use_params=use_params)
+        policy.rank(trial.prefix(n), finished, rest, case["direction"], use_params=use_params)
         for use_params in (False, True)
         for n in case["cutoffs"]
     ]

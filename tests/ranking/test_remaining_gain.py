@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, StudyView
-from lcstop.ranking.ranker import MOST_UNKNOWN, StudyPolicy
+from lcstop.ranking.ranker import MAX_UNKNOWN_GAIN, Ranker
 from tests.ranking.study_trials import H, core
 
 
@@ -21,12 +21,12 @@ def test_what_is_to_come_is_what_finished_trials_gained_in_units_of_the_spread()
     finished = [Curve(steps, a * steps, 10) for a in (0.1, 0.2, 0.4)]
     trial = Curve(steps[:4], 0.3 * steps[:4], 10)
     low, high = np.quantile([0.4, 0.8, 1.6, 1.2], [0.1, 0.9])
-    found = StudyPolicy().verdict(trial, finished, [], "maximize").to_come
+    found = Ranker().rank(trial, finished, [], "maximize").remaining_gain
     assert found == pytest.approx(0.2 * 6 / (high - low))
     # Where a trial that was stopped was at that step counts, and not how far it came.
     stopped = Curve(steps[:6], 9.0 * steps[:6], 10)
     low, high = np.quantile([0.4, 0.8, 1.6, 1.2, 36], [0.1, 0.9])
-    found = StudyPolicy().verdict(trial, finished, [stopped], "maximize").to_come
+    found = Ranker().rank(trial, finished, [stopped], "maximize").remaining_gain
     assert found == pytest.approx(0.2 * 6 / (high - low))
 
 
@@ -34,33 +34,33 @@ def test_nothing_is_to_come_after_the_best_value():
     steps = np.arange(1.0, 11)
     finished = [Curve(steps, np.where(steps < 4, steps, -steps), 10)]
     trial = Curve(steps[:4], [1.0, 0.5, 0.2, 0.1], 10)
-    assert StudyPolicy().verdict(trial, finished, [], "maximize").to_come == 0
+    assert Ranker().rank(trial, finished, [], "maximize").remaining_gain == 0
     diverged = [Curve(steps, [math.nan] * 10, 10), Curve(steps, np.append(math.inf, steps[1:]), 10)]
-    assert math.isfinite(StudyPolicy().verdict(trial, [*finished, *diverged], [], "maximize").to_come)
+    assert math.isfinite(Ranker().rank(trial, [*finished, *diverged], [], "maximize").remaining_gain)
 
 
 def test_less_is_asked_where_much_is_to_come():
     study = StudyView("maximize", [late(top) for top in (0.3, 0.5, 0.6, 0.7, 0.9)])
     winner = late(0.95)
     for n in range(2, 16):
-        decision = core().judge(winner.first(n), study)
+        decision = core().judge(winner.prefix(n), study)
         assert not decision.stop
         assert "; less is asked where trials may still gain " in decision.reason
-    assert core().judge(late(0.2).first(16), study).stop
-    assert "less is asked" not in core().judge(late(0.2).first(16), study).reason
+    assert core().judge(late(0.2).prefix(16), study).stop
+    assert "less is asked" not in core().judge(late(0.2).prefix(16), study).reason
 
 
 def test_trials_that_are_all_alike_so_far_are_never_stopped():
     steps = np.arange(1, H + 1)
     level = [Curve(steps, np.where(steps < 10, 0.1, top), H) for top in (0.3, 0.6, 0.9)]
-    decision = core(confidence=1e-6).judge(level[0].first(9), StudyView("maximize", level[1:]))
+    decision = core(confidence=1e-6).judge(level[0].prefix(9), StudyView("maximize", level[1:]))
     assert not decision.stop
     assert decision.reason.endswith("; less is asked where trials may still gain inf times their spread")
 
 
 def test_before_a_trial_has_finished_it_is_guessed_from_the_last_doubling_of_the_steps():
     def verdict(curve, others):
-        return StudyPolicy().verdict(curve, [], others, "maximize")
+        return Ranker().rank(curve, [], others, "maximize")
 
     def levels(n, gain):  # 1, 2, 3 and 5 at step 8 of 32; each has gained as much since step 4
         steps = np.arange(1, n + 1)
@@ -69,16 +69,16 @@ def test_before_a_trial_has_finished_it_is_guessed_from_the_last_doubling_of_the
     low, high = np.quantile([1, 2, 3, 5], [0.1, 0.9])
     trial, *others = levels(8, gain=0.3)
     # Two doublings are left.
-    assert verdict(trial, others).to_come == pytest.approx(4 * 2 * 0.3 / (high - low))
+    assert verdict(trial, others).remaining_gain == pytest.approx(4 * 2 * 0.3 / (high - low))
     # What a trial that was stopped, or has come farther, has gained elsewhere does not count.
     elsewhere = [levels(5, gain=9.0)[0], *levels(12, gain=0.3)]
     low, high = np.quantile([1, 2, 3, 5] * 2, [0.1, 0.9])
-    assert verdict(trial, others + elsewhere).to_come == pytest.approx(4 * 2 * 0.3 / (high - low))
+    assert verdict(trial, others + elsewhere).remaining_gain == pytest.approx(4 * 2 * 0.3 / (high - low))
     falling, *others = levels(8, gain=-0.3)
-    assert verdict(falling, others).to_come == 0
+    assert verdict(falling, others).remaining_gain == 0
     # It is never more than 4, so that half is asked at least; neither with a first report.
     steep, *others = levels(8, gain=30.0)
-    assert verdict(steep, others).to_come == MOST_UNKNOWN == 4
-    assert verdict(steep.first(1), others).to_come == MOST_UNKNOWN
+    assert verdict(steep, others).remaining_gain == MAX_UNKNOWN_GAIN == 4
+    assert verdict(steep.prefix(1), others).remaining_gain == MAX_UNKNOWN_GAIN
     decision = core().judge(steep, StudyView("maximize", [], others))
     assert "; less is asked where trials may still gain 4 times their spread" in decision.reason

@@ -95,7 +95,7 @@ def test_the_history_is_what_the_core_says_at_each_report(surrogate):
     assert [row.decision.cutoff for row in rows] == [3, 7, 11]
     core = PrunerCore(config_of(min_steps=3, interval_steps=4), surrogate)
     assert [row.decision for row in rows] == [
-        core.judge(poor.curve.first(n), study.view(poor, n)) for n in (3, 7, 11)
+        core.judge(poor.curve.prefix(n), study.view(poor, n)) for n in (3, 7, 11)
     ]
     assert all(row.vote and row.decision.stop for row in rows)
 

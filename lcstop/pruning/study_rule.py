@@ -1,0 +1,54 @@
+"""The rule of policy ``study``: a trial is stopped by its standing among the trials of its study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lcstop.config.pruner import PrunerConfig
+from lcstop.curves.curve import Curve
+from lcstop.pruning.evidence import Evidence
+from lcstop.pruning.schedule import SCHEDULES
+from lcstop.pruning.study_view import StudyView
+from lcstop.ranking.ranker import Ranker
+
+
+def judge_in_study(
+    config: PrunerConfig, prefixes: Sequence[Curve], study: StudyView, confidence: float, ranker: Ranker
+) -> Evidence | None:
+    """How likely the trial is to end in the best tenth of the study; None without a trial to compare with.
+
+    Among few trials a tenth is less than one trial, so that even the best one is not likely to be in it. A
+    trial that leads at its step therefore goes on.
+
+    Args:
+        config: The options.
+        prefixes: The curve at the trial's last judgements, oldest first.
+        study: The other trials.
+        confidence: See :meth:`lcstop.pruning.schedule.Schedule.threshold`.
+        ranker: What compares the trial with the others.
+
+    Raises:
+        ValueError: If a probability is not finite.
+    """
+    schedule = SCHEDULES[config.preset]
+    rankings = []
+    for prefix in prefixes:
+        ranking = ranker.rank(
+            prefix, study.finished, study.unfinished, study.direction, use_params=config.use_params
+        )
+        if ranking is None:
+            return None
+        if not math.isfinite(ranking.p_top + ranking.p_beat):
+            raise ValueError("the forecast is not finite")
+        rankings.append(ranking)
+    thresholds = [
+        schedule.threshold(prefix.share, confidence, ranking.remaining_gain, has_params=ranking.has_params)
+        for prefix, ranking in zip(prefixes, rankings, strict=True)
+    ]
+    says_stop = [
+        ranking.p_top <= threshold and not ranking.leads
+        for ranking, threshold in zip(rankings, thresholds, strict=True)
+    ]
+    last = rankings[-1]
+    return Evidence(says_stop, last.p_top, thresholds[-1], last.p_beat, ranking=last)
