@@ -4,8 +4,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 DOCS_READY := .venv/.docs-ready
 EXAMPLES := .venv-examples
+NO_TORCH := .venv-no-torch
+# Tests of what works without torch, but those that take minutes.
+WITHOUT_TORCH := tests/config tests/curves tests/pruning tests/ranking tests/surrogates tests/simulation \
+	tests/review tests/plots/test_report.py tests/commands tests/benchmark/test_run_benchmark.py \
+	tests/lcstop_optuna/test_pruner.py tests/lcstop_ray/test_scheduler.py tests/lcstop_ray/test_records.py \
+	tests/lcstop_ray/test_machine.py tests/lcstop_ray/test_lifecycle.py tests/project/test_adapters_agree.py
 
-.PHONY: demo demo-ray test examples check docs generate optunahub train clean
+.PHONY: demo demo-ray test test-no-torch examples check docs generate optunahub train clean
 
 demo: $(READY)
 	$(BIN)/lcstop demo
@@ -15,6 +21,19 @@ demo-ray: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# The wheel as it is installed without torch: a copy of the tests beside it, so that no checkout is imported.
+test-no-torch: $(NO_TORCH)/.ready
+	rm -rf $(NO_TORCH)/dist $(NO_TORCH)/checkout
+	$(NO_TORCH)/bin/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(NO_TORCH)/dist .
+	$(NO_TORCH)/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(NO_TORCH)/dist/*.whl
+	mkdir $(NO_TORCH)/checkout
+	cp -r tests configs docs examples pyproject.toml README.md $(NO_TORCH)/checkout/
+	cd $(NO_TORCH)/checkout && ../bin/python -c "import lcstop, lcstop_optuna, lcstop_ray, importlib.util as of; \
+		assert of.find_spec('torch') is None, 'torch is installed'; \
+		assert 'site-packages' in lcstop.__file__, lcstop.__file__"
+	cd $(NO_TORCH)/checkout && ../bin/python -m pytest \
+		-m "not torch and not slow and not postgres and not examples" $(WITHOUT_TORCH)
 
 # Every example of the table in examples/README.md, with what it saved.
 examples: $(EXAMPLES)/.ready
@@ -59,5 +78,12 @@ $(EXAMPLES)/.ready: pyproject.toml constraints.txt
 		--editable ".[examples]" pytest pytest-timeout
 	touch $(EXAMPLES)/.ready
 
+# What the wheel and its extras bring, of the versions of constraints.txt, but torch.
+$(NO_TORCH)/.ready: pyproject.toml constraints.txt
+	test -x $(NO_TORCH)/bin/python || $(PYTHON) -m venv $(NO_TORCH)
+	$(NO_TORCH)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		".[optuna,ray,plot,mcmc]" grpcio hypothesis joblib pytest pytest-timeout
+	touch $(NO_TORCH)/.ready
+
 clean:
-	rm -rf .venv $(EXAMPLES) dist demo-output site
+	rm -rf .venv $(EXAMPLES) $(NO_TORCH) dist demo-output site

@@ -7,15 +7,28 @@ import nox
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 ROOT = Path(__file__).parent
 
+OLDEST = [
+    "tests/config",
+    "tests/pruning/test_core.py",
+    "tests/ranking/test_reference.py",
+    "tests/surrogates/test_reference.py",
+    "tests/lcstop_optuna/test_pruner.py",
+    "tests/lcstop_ray/test_scheduler.py",
+    "tests/lcstop_ray/test_records.py",
+    "tests/commands",
+    "tests/plots/test_report.py",
+]
+"""Tests that hold with the oldest versions, too."""
+
 nox.options.sessions = ["lint", "tests", "minimum", "docs", "package"]
 nox.options.error_on_missing_interpreters = False
 
 
-def install(session: nox.Session, *what: str, constraints: str = "constraints.txt") -> None:
-    """Install with the versions of a file; torch first, so that no other package chooses its build."""
-    lines = (ROOT / constraints).read_text(encoding="utf-8").splitlines()
+def install(session: nox.Session, *what: str) -> None:
+    """Install what constraints.txt says, torch first, so that no other package chooses its build."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     session.install(next(line for line in lines if line.startswith("torch==")))
-    session.install("--constraint", constraints, *what)
+    session.install("--constraint", "constraints.txt", *what)
 
 
 @nox.session(python=PYTHONS)
@@ -29,17 +42,16 @@ def tests(session: nox.Session) -> None:
 def minimum(session: nox.Session) -> None:
     """What decides, both adapters and the command line with the oldest versions that pyproject.toml accepts.
 
-    The other tests need more than those versions have: Optuna's gRPC proxy, torch's Muon, a cluster of Ray.
+    Without torch, whose oldest version (2.9) is that of training alone. The other tests need more than those
+    versions have, such as Optuna's gRPC proxy, or a cluster of Ray.
     """
-    extras = ".[optuna,ray,mcmc,plot,demo]"
     tools = ("pytest", "pytest-timeout", "hypothesis")
-    install(session, "--editable", extras, *tools, constraints="constraints-min.txt")
-    names = "core config yaml optuna reference study_reference ray_scheduler ray_records cli predict report"
-    files = [f"tests/test_{name}.py" for name in names.split()]
+    session.install("--constraint", "constraints-min.txt", "--editable", ".[optuna,ray,mcmc,plot]", *tools)
     # An empty line more before a result, with rich of that age.
     looks = "--deselect=tests/plots/test_report.py::test_the_command_writes_the_page_and_says_where"
     ignored = ("-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning")
-    session.run("python", "-m", "pytest", *ignored, looks, *files, *session.posargs)
+    kinds = ("-m", "not torch and not slow and not postgres and not examples")
+    session.run("python", "-m", "pytest", *kinds, *ignored, looks, *OLDEST, *session.posargs)
 
 
 @nox.session(python="3.11")
@@ -64,7 +76,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def docs(session: nox.Session) -> None:
     """The documentation site, in site/; a warning is an error."""
-    install(session, "--editable", ".[docs]")
+    session.install("--constraint", "constraints.txt", "--editable", ".[docs]")
     session.run("mkdocs", "build", "--strict")
 
 

@@ -129,8 +129,15 @@ def prior_task(n_curves: int, seed: int, length: int = _PRIOR_LENGTH) -> Forecas
 
 
 def prior_values(n_curves: int, seed: int, length: int) -> NDArray[np.float64]:
-    """``[n_curves, length]``; the first ones do not depend on how many there are."""
-    import torch  # heavy, and only this needs it
+    """``[n_curves, length]``; the first ones do not depend on how many there are.
+
+    Raises:
+        ValueError: If torch, which draws them, is not installed.
+    """
+    try:
+        import torch  # heavy, and only this needs it
+    except ModuleNotFoundError as error:
+        raise ValueError('curves of the prior need torch: pip install "lcstop[train]"') from error
 
     from lcstop.priors.lcpfn import sample_curves
 

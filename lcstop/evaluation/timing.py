@@ -12,12 +12,12 @@ import numpy as np
 
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
-from lcstop.evaluation.cases import prior_values
 from lcstop.evaluation.forecast_work import loaded
 from lcstop.surrogates import Surrogate
+from lcstop.surrogates.posterior import draw_curves
 
 BATCH = 100
-"""Curves of a batch; of more of them the network would take two threads."""
+"""Curves of a batch."""
 
 _OBSERVED, _HORIZON = 50, 100
 _PATIENCE = 5.0
@@ -46,9 +46,9 @@ def latencies(surrogates: Sequence[str], pool: Executor) -> dict[str, Latency]:
 
 
 def _measure(spec: str) -> Latency:
-    values = prior_values(BATCH, seed=0, length=_HORIZON)
     steps = np.arange(1.0, _OBSERVED + 1)
-    curves = [Curve(steps, row[:_OBSERVED], _HORIZON) for row in values]
+    values = draw_curves(BATCH, np.random.default_rng(0), steps).clip(0, 1)
+    curves = [Curve(steps, row, _HORIZON) for row in values]
     surrogate = loaded(spec)
     alone = _median_seconds(surrogate, [[curve] for curve in curves])
     in_batch = _median_seconds(surrogate, [curves] * 10) / BATCH if alone < _SLOW else None

@@ -1,7 +1,8 @@
 """The LC-PFN prior as a density over 13 parameters, and the posterior of one curve under it.
 
 The same prior as :mod:`lcstop.priors.lcpfn` samples, in numpy and with its densities: that module draws
-curves for a network, this one tells a Markov chain how plausible parameters are.
+curves for a network, by the thousand and with torch; this one tells a Markov chain how plausible parameters
+are.
 """
 
 from __future__ import annotations
@@ -120,6 +121,18 @@ def draw_prior(n: int, rng: np.random.Generator) -> Array:
             proposals = proposals[allowed(evaluate(proposals, t))]
         kept.append(proposals)
     return np.concatenate(kept)
+
+
+def draw_curves(n: int, rng: np.random.Generator, t: Array = GRID) -> Array:
+    """Curves ``[n, len(t)]`` of the prior at the times ``t``, with their noise.
+
+    Example:
+        >>> draw_curves(3, np.random.default_rng(0)).shape
+        (3, 100)
+    """
+    parameters = draw_prior(n, rng)[:n]
+    noise: Array = np.exp(parameters[:, _SIGMA, None]) * rng.normal(size=(n, len(t)))
+    return evaluate(parameters, t) + noise
 
 
 class Posterior:

@@ -24,6 +24,8 @@ from lcstop.surrogates import load_surrogate
 from tests.evaluation.test_packs import losses, write_pack
 from tests.evaluation.test_scores import Walk
 
+pytestmark = pytest.mark.torch
+
 FAKES = {"calibrated": 0.03, "overconfident": 0.01, "slow": 0.05}
 
 
@@ -122,7 +124,7 @@ def test_every_figure_is_there(fakes, packs, tmp_path, monkeypatch):
     assert ("all packs", 3) in fields  # and all three where all three did
     assert set(summary["config"]) == {"surrogates", "on", "curves", "limits", "jobs", "seed"}
     assert summary["machine"]["threads"] == 1
-    assert "torch" in summary["versions"]
+    assert {"python", "torch", "numpy"} <= set(summary["versions"])
 
 
 def test_the_paired_difference_is_that_of_the_common_cases(fakes, tmp_path):

@@ -156,12 +156,14 @@ def test_moments(n, expected):
     assert {moment.label: moment.n_observed for moment in moments_of(n)} == expected
 
 
+@pytest.mark.torch
 def test_more_curves_of_the_prior_keep_the_first_ones():
     few, many = prior_values(3, seed=0, length=100), prior_values(300, seed=0, length=100)
     assert (few == many[:3]).all()
     assert not (few == prior_values(3, seed=1, length=100)).any()
 
 
+@pytest.mark.torch
 def test_a_short_curve_of_the_prior_is_the_beginning_of_a_whole_one():
     short, whole = prior_task(4, 0, length=10), prior_task(4, 0)
     for a, b in zip(short.trials, whole.trials, strict=True):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from ray.tune.experiment import Trial
 
 from lcstop_ray import STOPPED_FILE
@@ -193,7 +192,10 @@ def test_one_odd_row_does_not_lose_the_trial(make, storage, odd):
     assert scheduler._search.incumbent() == max(GOOD)
 
 
+@pytest.mark.torch
 def test_scalars_of_torch_and_text_mean_on_record_what_they_meant_live(make, storage):
+    import torch
+
     scheduler = make()
     as_text = [result | {"accuracy": str(torch.tensor(result["accuracy"]))} for result in results(GOOD)]
     scheduler.on_trial_add(None, old_trial(storage, files={"result.json": json_lines(as_text)}))

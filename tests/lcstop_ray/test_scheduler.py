@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from ray.train._internal.checkpoint_manager import _TrainingResult
 from ray.tune import Checkpoint
 from ray.tune.experiment import Trial
@@ -233,7 +232,6 @@ BAD = [
     {"training_iteration": 2, "accuracy": [0.1, 0.2]},
     {"training_iteration": 2, "accuracy": {"nested": 0.1}},
     {"training_iteration": 2, "accuracy": np.array([0.1, 0.2])},
-    {"training_iteration": 2, "accuracy": torch.tensor([0.1, 0.2])},
     {"training_iteration": 2, "accuracy": 0.1 + 2j},
     {"training_iteration": 2, "accuracy": 10**400},
 ]
@@ -256,7 +254,21 @@ def test_bad_results_go_on_are_counted_and_logged_once(make, bad, caplog):
     assert scheduler._search.incumbent() == GOOD[-1]
 
 
-@pytest.mark.parametrize("scalar", [np.float32, np.float64, torch.tensor, lambda v: np.array(v)])
+def tensor(value):
+    import torch
+
+    return torch.tensor(value)
+
+
+@pytest.mark.torch
+def test_tensors_of_several_numbers_are_bad_results(make, caplog):
+    bad = {"training_iteration": 2, "accuracy": tensor([0.1, 0.2])}
+    test_bad_results_go_on_are_counted_and_logged_once(make, bad, caplog)
+
+
+@pytest.mark.parametrize(
+    "scalar", [np.float32, np.float64, np.array, pytest.param(tensor, marks=pytest.mark.torch)]
+)
 def test_scalars_of_numpy_and_torch_are_numbers(make, scalar):
     scheduler = make()
     finish(scheduler)

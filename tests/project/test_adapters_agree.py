@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-import torch
 from ray.tune.experiment import Trial
 
 from lcstop import Decision
-from lcstop.priors.lcpfn import sample_curves
+from lcstop.surrogates.posterior import draw_curves
 from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
 
@@ -125,8 +124,7 @@ def assert_agreement(curves: np.ndarray, steps: list[int], mode: str, **options)
 
 
 def prior(n: int, length: int, seed: int = 0) -> np.ndarray:
-    curves = sample_curves(n, generator=torch.Generator().manual_seed(seed), length=length)
-    return curves.double().numpy()
+    return draw_curves(n, np.random.default_rng(seed), np.linspace(1, 100, length))
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,6 @@ def test_the_wheel_is_small_and_says_what_it_needs(wheel):
         "rich",
         "safetensors",
         "scipy",
-        "torch",
         "typer",
         "typing-extensions",
     }

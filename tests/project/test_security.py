@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-import torch
 from optuna.trial import create_trial
 from typer.testing import CliRunner
 
@@ -19,7 +18,6 @@ from lcstop.benchmark.readers import read_packs
 from lcstop.commands.app import app
 from lcstop.curves.packs import read_pack
 from lcstop.nn.weights import SHIPPED, WeightsError
-from lcstop.pretraining.loop import _load_checkpoint
 from lcstop.ranking.numpy_network import WEIGHTS
 from tests.plots.test_report import Parsed, data_of
 from tests.ranking.study_trials import poor, view
@@ -142,7 +140,12 @@ def test_an_array_of_objects_is_refused_and_not_unpickled(tmp_path):
             list(read_packs(path))
 
 
+@pytest.mark.torch
 def test_a_checkpoint_with_code_is_refused_and_not_run(tmp_path):
+    import torch
+
+    from lcstop.pretraining.loop import _load_checkpoint
+
     path = tmp_path / "checkpoint.pt"
     torch.save({"config": Bomb()}, path)
     with pytest.raises(ValueError, match=r"is not a checkpoint of lcstop train; remove it"):

@@ -6,11 +6,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-import torch
 
 from lcstop import Curve, StudyView
-from lcstop.priors.broad import BroadConfig
-from lcstop.priors.study import sample_studies
 from lcstop.pruning.schedule import SCHEDULES, Schedule
 from lcstop.ranking.ranker import Ranker
 from lcstop.simulation.core_policy import CorePolicy
@@ -231,6 +228,11 @@ def test_nothing_to_compare_with():
 @cache
 def epochs(preset: str) -> np.ndarray:
     """What a preset needs for five artificial studies of 40 trials, one after another."""
+    import torch
+
+    from lcstop.priors.broad import BroadConfig
+    from lcstop.priors.study import sample_studies
+
     generator = torch.Generator().manual_seed(2**41)
     studies = sample_studies(3, 40, generator=generator, horizon=30, config=BroadConfig())
     values = torch.nan_to_num(studies.curves.noisy(generator).double(), -1e9, -1e9, -1e9).numpy()
@@ -246,6 +248,7 @@ def epochs(preset: str) -> np.ndarray:
     return np.array(found)
 
 
+@pytest.mark.torch
 def test_a_bolder_preset_saves_more():
     assert (epochs("safe") < 40 * 30).all()
     assert (epochs("balanced") < epochs("safe")).all()

@@ -8,17 +8,14 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lcstop import Curve
-from lcstop.priors.broad import BroadConfig
-from lcstop.priors.study import sample_studies
 from lcstop.ranking.ranker import Ranker
 
 FILE = Path(__file__).with_name("reference.json")
 
 TOLERANCE = 2e-3
-"""Of probabilities. Other CPUs and versions of torch round differently."""
+"""Of probabilities. Other CPUs and versions of numpy round differently."""
 
 
 def verdicts(case: dict) -> list[list[float]]:
@@ -55,6 +52,11 @@ def test_verdicts_are_those_that_were_saved():
 
 def made_up_cases() -> dict[str, dict]:
     """Artificial studies of several sizes and horizons, and some by hand."""
+    import torch
+
+    from lcstop.priors.broad import BroadConfig
+    from lcstop.priors.study import sample_studies
+
     generator, cases = torch.Generator().manual_seed(2310), {}
     for n, horizon in ((2, 50), (6, 12), (20, 100), (40, 30)):
         studies = sample_studies(1, n, generator=generator, horizon=horizon, config=BroadConfig())

@@ -13,7 +13,7 @@ from lcstop import Curve, MetricScale, load_surrogate
 from lcstop.nn.weights import SHIPPED, WeightsError, read_weights
 from lcstop.surrogates.lcpfn import CHUNK, LCPFN
 from lcstop.surrogates.network_config import NetworkConfig
-from lcstop.surrogates.posterior import GRID, draw_prior, evaluate
+from lcstop.surrogates.posterior import draw_curves
 
 UNIT = MetricScale("maximize", 0.0, 1.0)
 
@@ -37,11 +37,8 @@ def test_the_shipped_weights_are_not_behind_the_published_network_by_more_than_c
 
 
 def prior_curves(n: int, seed: int) -> np.ndarray:
-    """Noisy curves ``[n, 100]`` of the published prior, within the unit interval."""
-    rng = np.random.default_rng(seed)
-    parameters = draw_prior(n, rng)[:n]
-    noise = np.exp(parameters[:, -1:]) * rng.normal(size=(n, len(GRID)))
-    return (evaluate(parameters, GRID) + noise).clip(0, 1)
+    """Curves ``[n, 100]`` of the published prior, within the unit interval."""
+    return draw_curves(n, np.random.default_rng(seed)).clip(0, 1)
 
 
 def test_the_interval_covers_prior_curves():
