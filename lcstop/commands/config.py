@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from enum import Enum
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from pydantic import BaseModel
+from ruamel.yaml import YAML
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.config.search_config import SearchConfig
@@ -74,8 +75,7 @@ def show(
     lcstop config show --json search.yaml
     """
     content = read_yaml(file, _MODELS[kind or _guess(file)]).model_dump(mode="json")
-    text = json.dumps(content, indent=2) if as_json else yaml.safe_dump(content, sort_keys=False).rstrip()
-    typer.echo(text)
+    typer.echo(json.dumps(content, indent=2) if as_json else _as_yaml(content))
 
 
 @app.command()
@@ -107,6 +107,14 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     for part in (schema, *schema.get("$defs", {}).values()):
         part["description"] = part["description"].partition("\n")[0]
     return schema
+
+
+def _as_yaml(content: dict[str, Any]) -> str:
+    yaml, text = YAML(typ="safe", pure=True), StringIO()
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(content, text)
+    return text.getvalue().rstrip()
 
 
 def _guess(path: Path) -> Kind:

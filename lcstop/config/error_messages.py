@@ -16,6 +16,8 @@ KeyPath = tuple[str | int, ...]
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
+shown = _short.repr
+"""A value as a message shows it: one short line."""
 
 
 def in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -40,10 +42,10 @@ def in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
         *parents, key = at
         hint = nearest(str(key), _keys(model, parents))
-        return f"{where}: no such key, got {_short.repr(error['input'])}{hint}"
+        return f"{where}: no such key, got {shown(error['input'])}{hint}"
     if error["type"] == "value_error":
         return f"{where}: {message}"
-    return f"{where}: {message}, got {_short.repr(error['input'])}{_as_number(error)}"
+    return f"{where}: {message}, got {shown(error['input'])}{_as_number(error)}"
 
 
 def key_path(at: Sequence[str | int]) -> str:
@@ -53,7 +55,8 @@ def key_path(at: Sequence[str | int]) -> str:
         >>> key_path(("space", "width", "choices", 0))
         'space.width.choices.0'
     """
-    return ".".join(map(str, at))
+    words = (str(key) for key in at)
+    return ".".join(word if word.isprintable() and len(word) <= 60 else shown(word) for word in words)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
@@ -69,7 +72,7 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
 
 
 def _as_number(error: ErrorDetails) -> str:
-    """How to write a number that YAML, or quotes, made a text; YAML 1.1 wants a dot in 1.0e-5."""
+    """How to write a number that quotes made a text."""
     value = error["input"]
     if error["type"] not in ("float_type", "int_type") or not isinstance(value, str):
         return ""
@@ -77,11 +80,7 @@ def _as_number(error: ErrorDetails) -> str:
         number = float(value)
     except ValueError:
         return ""
-    plain = f"{number:.12g}"
-    mantissa, e, exponent = plain.partition("e")
-    if e and "." not in mantissa:
-        mantissa += ".0"
-    return f", which is text; write {mantissa}{e}{exponent} without quotes"
+    return f", which is text; write {number:.12g} without quotes"
 
 
 def _keys(model: type[BaseModel], at: Sequence[str | int]) -> list[str]:

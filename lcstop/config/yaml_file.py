@@ -1,34 +1,47 @@
 """YAML files, read strictly: each mistake is one line with file, line and key.
 
-What a file holds is what ``yaml.safe_load`` reads in it. Refused on top of that is whatever YAML reads other
-than a person does: keys that are written twice, ``off`` and ``yes`` for booleans, ``010`` for 8, dates, tags
-and aliases.
+Files are read by the rules of YAML 1.2. Refused on top of that is what YAML 1.1, and many programs with it,
+read otherwise (``off`` and ``yes`` for booleans, ``010`` for 8), and what no configuration needs: dates,
+tags, anchors and aliases.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from textwrap import shorten
+from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
-from lcstop.config.error_messages import KeyPath, in_words, key_path
+from lcstop.config.error_messages import KeyPath, in_words, key_path, shown
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_BYTES = 100_000
 """A configuration is a page or two; something larger is another file, and would take long to parse."""
 
+_MAX_DEPTH = 50
+"""Lists and mappings within each other; a configuration has a handful."""
+
 _MAX_TOLD = 10
 """Mistakes that are told; a file with more is probably for something else."""
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {"map", "seq", "str", "int", "float", "bool", "null"}
-_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
+_SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+"""Booleans in YAML 1.1, text in YAML 1.2."""
+
+_TWO_NUMBERS = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
+"""Octal and base 60 in YAML 1.1, decimal and text in YAML 1.2."""
 
 
 def read_yaml(path: str | Path, model: type[Model]) -> Model:
@@ -69,29 +82,28 @@ def read_plain(path: str | Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
         ValueError: If it does not hold keys and values, or something that is read other than it looks.
     """
     text = _read(Path(path))
-    loader = _Loader(text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = _MAX_DEPTH
+    yaml.composer.warn_double_anchors = False  # no anchor is allowed
     try:
-        node = loader.get_single_node()
+        node = yaml.compose(text)
         if node is None:
             raise ValueError(f"{path} is empty; it must hold keys and values, one to a line (key: value)")
         if not isinstance(node, MappingNode):
             kind = "a list" if isinstance(node, SequenceNode) else "a single value"
             raise ValueError(f"{path}:1: the file must hold keys and values (key: value), got {kind}")
-        values = _Values(loader)
-        return values.mapping(node, ()), values.lines
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line if mark else 0
-        shown = text.splitlines()[line : line + 1]
-        tab = "; the line holds a tab, and YAML is indented by spaces" if shown and "\t" in shown[0] else ""
-        problem = error.problem or error.context
-        raise ValueError(f"{path}:{line + 1}: not valid YAML: {problem}{tab}") from None
-    except _NotPlainError as error:
-        raise ValueError(f"{path}:{error}") from None
-    except RecursionError:
+        lines = dict(_lines(node, (), yaml))
+        return yaml.constructor.construct_document(node), lines
+    except ReaderError as error:
+        line, character = text.count("\n", 0, error.position) + 1, text[error.position]
+        raise ValueError(
+            f"{path}:{line}: not valid YAML: the character {character!r} is not allowed"
+        ) from None
+    except MaxDepthExceededError:
         raise ValueError(f"{path} is nested too deeply for a configuration") from None
-    finally:
-        loader.dispose()
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ValueError(f"{path}:{mark.line + 1}: {_in_words(error, text, mark.line)}") from None
 
 
 def _read(path: Path) -> str:
@@ -100,94 +112,82 @@ def _read(path: Path) -> str:
     if len(content) > _MAX_BYTES:
         raise ValueError(f"{path} is too large for a configuration: more than {_MAX_BYTES // 1000} kB")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = content[error.start]
         raise ValueError(
             f"{path}:{line}: not valid YAML: the text is not UTF-8 (byte 0x{byte:02x})"
         ) from None
-    unprintable = yaml.reader.Reader.NON_PRINTABLE.search(text)
-    if unprintable:
-        line = text.count("\n", 0, unprintable.start()) + 1
-        raise ValueError(f"{path}:{line}: not valid YAML: the character {unprintable[0]!r} is not allowed")
-    return text
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses aliases: a few lines of them can stand for gigabytes, and no configuration needs them."""
-
-    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(problem="aliases (*) are not allowed; repeat it", problem_mark=mark)
-        node: Node | None = super().compose_node(parent, index)
-        return node
+class _RefusedError(MarkedYAMLError):
+    """Valid YAML that no configuration needs, or that is read other than it looks."""
 
 
-class _NotPlainError(Exception):
-    """Something in the file is read other than it looks; the message begins with the line."""
+def _lines(node: Node, at: KeyPath, yaml: YAML) -> Iterator[tuple[KeyPath, int]]:
+    """The line of each key and of each item of a list; raises :class:`_RefusedError`."""
+    _check(node, at, yaml)
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            _check(key, at, yaml)
+            if key.tag != f"{_TAG}str":
+                why = f"a key must be text, got {_shown(key)}; in quotes it would be text"
+                raise _RefusedError(problem=why, problem_mark=key.start_mark)
+            yield (*at, key.value), key.start_mark.line + 1
+            yield from _lines(value, (*at, key.value), yaml)
+    elif isinstance(node, SequenceNode):
+        for i, item in enumerate(node.value):
+            yield (*at, i), item.start_mark.line + 1
+            yield from _lines(item, (*at, i), yaml)
 
 
-class _Values:
-    """Values from nodes: plain ones alone, and no object is ever built; ``lines`` says where each stands."""
-
-    def __init__(self, loader: _Loader) -> None:
-        self._loader = loader
-        self.lines: dict[KeyPath, int] = {}
-
-    def mapping(self, node: MappingNode, at: KeyPath) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = self._key(key_node, at)
-            here = (*at, key)
-            if key in found:
-                self._refuse(key_node, here, f"the key is written twice, first in line {self.lines[here]}")
-            self.lines[here] = _line_of(key_node)
-            found[key] = self._value(value_node, here)
-        return found
-
-    def _key(self, node: Node, at: KeyPath) -> str:
-        if node.tag == f"{_TAG}merge":
-            self._refuse(node, at, "<< is not allowed; repeat the keys")
-        if not isinstance(node, ScalarNode) or node.tag != f"{_TAG}str":
-            shown = node.value if isinstance(node, ScalarNode) else "?"
-            self._refuse(node, at, f"a key must be text, got {shown!r}; in quotes it would be text")
-        return str(node.value)
-
-    def _value(self, node: Node, at: KeyPath) -> Any:
-        self.lines.setdefault(at, _line_of(node))
-        kind = node.tag.removeprefix(_TAG)
-        if kind in ("timestamp", "value"):
-            self._refuse(node, at, f"{node.value!r} is a date or a sign to YAML; write it in quotes")
-        if kind not in _PLAIN:
-            self._refuse(node, at, f"the tag {node.tag!r} is not allowed; write a plain value")
-        if isinstance(node, MappingNode):
-            return self.mapping(node, at)
-        if isinstance(node, SequenceNode):
-            return [self._value(item, (*at, i)) for i, item in enumerate(node.value)]
-        return self._scalar(node, at, kind)
-
-    def _scalar(self, node: Node, at: KeyPath, kind: str) -> Any:
-        text = node.value
-        if kind == "bool" and text.lower() not in ("true", "false"):
-            value = "true" if text.lower() in ("yes", "on") else "false"
-            self._refuse(node, at, f"{text!r} is {value} to YAML; write {value}, or {text!r} in quotes")
-        try:
-            value = self._loader.construct_object(node)
-        except (ValueError, KeyError, AttributeError, yaml.YAMLError):  # such as !!int and no number
-            self._refuse(node, at, f"{text!r} cannot be read as {kind}")
-        if (kind == "int" and not _DECIMAL.fullmatch(text)) or (kind == "float" and ":" in text):
-            self._refuse(node, at, f"{text!r} is {value} to YAML; write {value}, or {text!r} in quotes")
-        return value
-
-    def _refuse(self, node: Node, at: KeyPath, why: str) -> NoReturn:
-        where = f"{key_path(at)}: " if at else ""
-        raise _NotPlainError(f"{_line_of(node)}: {where}{why}")
+def _check(node: Node, at: KeyPath, yaml: YAML) -> None:
+    why = _why_refused(node, yaml)
+    if why:
+        raise _RefusedError(problem=f"{key_path(at)}: {why}" if at else why, problem_mark=node.start_mark)
 
 
-def _line_of(node: Node) -> int:
-    return int(node.start_mark.line) + 1
+def _why_refused(node: Node, yaml: YAML) -> str | None:
+    tag = str(node.tag).removeprefix(_TAG)
+    if yaml.resolver.processing_version < (1, 2):
+        return "only YAML 1.2 is read; leave out the %YAML directive"
+    if node.anchor:  # with aliases a few lines can stand for gigabytes
+        return "anchors (&) and aliases (*) are not allowed; repeat the value"
+    if tag == "merge":
+        return "<< is not allowed; repeat the keys"
+    if tag in ("timestamp", "value"):
+        return f"{_shown(node)} is a date or a sign to YAML; write it in quotes"
+    if node.ctag.handle or tag not in _PLAIN:
+        return f"the tag {node.tag!r} is not allowed; write a plain value"
+    if not isinstance(node, ScalarNode) or node.style:
+        return None
+    if node.value.lower() in _SWITCHES:
+        word = _SWITCHES[node.value.lower()]
+        return f"{_shown(node)} is {word} to YAML 1.1; write {word}, or {_shown(node)} in quotes"
+    if _TWO_NUMBERS.fullmatch(node.value):
+        return f"{_shown(node)} is another number to YAML 1.1; write it in decimal, or in quotes"
+    try:
+        yaml.constructor.construct_object(node)
+    except (ValueError, IndexError):  # thousands of digits, or 0x_
+        return f"{_shown(node)} cannot be read as {tag}"
+    return None
+
+
+def _shown(node: Node) -> str:
+    return shown(node.value if isinstance(node, ScalarNode) else "?")
+
+
+def _in_words(error: MarkedYAMLError, text: str, line: int) -> str:
+    problem = str(error.problem or error.context)
+    if isinstance(error, _RefusedError):
+        return problem
+    if isinstance(error, DuplicateKeyError):
+        key = problem.removeprefix('found duplicate key "').partition('" with value ')[0]
+        return f"the key {shown(key)} is written twice"
+    lines = text.splitlines()[line : line + 1]
+    tab = "; the line holds a tab, and YAML is indented by spaces" if "\t" in "".join(lines) else ""
+    return f"not valid YAML: {shorten(problem, 200)}{tab}"
 
 
 def _line(at: KeyPath, message: str, lines: dict[KeyPath, int]) -> int:

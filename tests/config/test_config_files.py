@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-import yaml
 from optuna.trial import TrialState
 
 from lcstop import PrunerConfig, load_config
 from lcstop.config.search_config import Parameter, SearchConfig
-from lcstop.config.yaml_file import read_yaml
+from lcstop.config.yaml_file import read_plain, read_yaml
 from lcstop_optuna import LCPFNPruner
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -115,7 +114,7 @@ def test_the_file_for_ray_stops_hopeless_trials_and_keeps_the_best():
 
 
 def test_optuna_yaml_has_every_option_at_its_default():
-    written = yaml.safe_load((CONFIGS / "optuna.yaml").read_text())
+    written, _ = read_plain(CONFIGS / "optuna.yaml")
     assert written == PrunerConfig(horizon=50).model_dump()
 
 

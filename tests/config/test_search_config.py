@@ -11,7 +11,6 @@ from pathlib import Path
 
 import optuna
 import pytest
-import yaml
 from optuna.trial import TrialState
 
 from lcstop.commands.app import main
@@ -37,7 +36,7 @@ def write(folder: Path, **changes) -> Path:
         "pruner": {"horizon": 15, "lower": 0, "upper": 1},
     } | changes
     path = folder / "search.yaml"
-    path.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}))
+    path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
     return path
 
 
@@ -120,7 +119,7 @@ def test_a_killed_search_goes_on_to_the_full_number_with_the_same_configuration(
     assert len(set(levels)) == len(levels)  # none is drawn twice
     assert after.user_attrs[CONFIG_ATTR] == before.user_attrs[CONFIG_ATTR]
     stored = SearchConfig.model_validate_json(after.user_attrs[CONFIG_ATTR])
-    assert stored == SearchConfig.model_validate(yaml.safe_load(path.read_text()))
+    assert stored == SearchConfig.model_validate_json(path.read_text())
 
 
 def test_processes_that_start_together_share_the_trials(tmp_path):

@@ -18,7 +18,7 @@ import atheris
 import numpy as np
 
 READERS = ["curve", "curve_file", "evaluation.packs", "mistakes", "replay.readers", "yaml_file"]
-with atheris.instrument_imports(include=["yaml", *(f"lcstop.{name}" for name in READERS)]):
+with atheris.instrument_imports(include=["ruamel.yaml", *(f"lcstop.{name}" for name in READERS)]):
     from lcstop import load_config
     from lcstop.benchmark.readers import read_packs
     from lcstop.commands.curve_csv import read_curve

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lcstop.commands.app import main
 
@@ -34,7 +33,7 @@ def write(folder: Path, **changes) -> Path:
         "pruner": {"horizon": 12, "lower": 0, "upper": 1},
     } | changes
     path = folder / "search.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(json.dumps(content))
     return path
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import optuna
 import pytest
-import yaml
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
+from ruamel.yaml import YAML
 
 import lcstop
 from lcstop import PrunerConfig
@@ -60,7 +60,7 @@ def test_the_wheel_is_small_and_says_what_it_needs(wheel):
     assert names == {
         "numpy",
         "pydantic",
-        "pyyaml",
+        "ruamel-yaml",
         "rich",
         "safetensors",
         "scipy",
@@ -90,7 +90,7 @@ def test_optunahub_gets_the_files_that_its_registry_asks_for(registry):
     assert {path.name for path in folder.iterdir()} == {"__init__.py", "LICENSE", "README.md", "example.py"}
     assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     front, body = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)[1:]
-    fields = yaml.safe_load(front)
+    fields = YAML(typ="safe", pure=True).load(front)
     assert set(fields) == {"author", "title", "description", "tags", "optuna_versions", "license"}
     assert "pruner" in fields["tags"]
     assert fields["optuna_versions"] == [optuna.__version__]
@@ -116,7 +116,7 @@ def test_optunahub_loads_the_pruner(registry, monkeypatch):
 
 
 def test_the_citation_names_this_version():
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    citation = YAML(typ="safe", pure=True).load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == lcstop.__version__
     assert citation["authors"] == [{"name": "The lcstop authors"}]
     (paper,) = citation["references"]
@@ -127,4 +127,4 @@ def test_the_sessions_and_the_metadata_name_the_same_pythons():
     metadata = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     named = re.findall(r"Python :: (3\.\d+)", metadata)
     sessions = re.search(r"^PYTHONS = (.*)$", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
-    assert yaml.safe_load(sessions[1]) == named
+    assert YAML(typ="safe", pure=True).load(sessions[1]) == named
