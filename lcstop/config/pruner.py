@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from pydantic import (
     BaseModel,
@@ -24,6 +24,7 @@ from typing_extensions import Required, Unpack
 from lcstop.config.choices import Policy, Preset, SurrogateName
 from lcstop.config.error_messages import in_words
 from lcstop.config.yaml_file import read_yaml
+from lcstop.curves.curve import Target
 
 
 def _number_or_name(value: Any, as_number: Any) -> Any:
@@ -66,7 +67,7 @@ class PrunerOptions(TypedDict, total=False):
     interval_steps: float
     n_startup_trials: int
     patience: int
-    target: Literal["best", "final"]
+    target: Target
     diverged_after: int
     lower: float | None
     upper: float | None
@@ -154,7 +155,7 @@ class PrunerConfig(BaseModel):
         description="Judgements in a row that must all say stop. Each judges the curve as it was then "
         "against the best so far of now.",
     )
-    target: Literal["best", "final"] = Field(
+    target: Target = Field(
         "best",
         description="The value of a trial that counts. `best`: the best value up to the horizon. `final`: "
         "the value at the horizon; choose it if your objective returns the value of the last step.",
