@@ -25,7 +25,7 @@ from optuna.pruners import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lcstop.benchmark.settings import Setting, interval, share
+from lcstop.benchmark.settings import RuleSource, Setting, interval, share
 from lcstop.simulation.loop import Action, InOrder, Policy
 from lcstop.simulation.task import ReplayStudy
 
@@ -79,6 +79,9 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
 def fingerprint(setting: Setting) -> str:
     """What decisions depend on."""
     return f"{setting.name} {optuna.__version__}"
+
+
+RULES = RuleSource("optuna", SETTINGS, build, fingerprint)
 
 
 def _pruner(setting: Setting, horizon: int) -> BasePruner:

@@ -24,7 +24,7 @@ from ray.tune.schedulers import (
     TrialScheduler,
 )
 
-from lcstop.benchmark.settings import Setting, share
+from lcstop.benchmark.settings import RuleSource, Setting, share
 from lcstop.simulation.loop import Action, Policy
 from lcstop.simulation.task import ReplayStudy
 
@@ -85,6 +85,9 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
 def fingerprint(setting: Setting) -> str:
     """What decisions depend on."""
     return f"{setting.name} {ray.__version__}"
+
+
+RULES = RuleSource("ray", SETTINGS, build, fingerprint)
 
 
 class RayPolicy:

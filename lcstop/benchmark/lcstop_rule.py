@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lcstop.benchmark.settings import Setting, interval
+from lcstop.benchmark.settings import OURS, RuleSource, Setting, interval
 from lcstop.config.pruner import PrunerConfig, load_config
 from lcstop.evaluation.forecast_work import loaded
 from lcstop.evaluation.specs import fingerprint as surrogate_print
@@ -17,7 +17,7 @@ from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Policy
 from lcstop.simulation.task import ReplayStudy
 
-SETTINGS = (Setting("lcstop", default=True, by_target=True),)
+SETTINGS = (Setting(OURS, default=True, by_target=True),)
 
 _LONGEST = "longest"
 
@@ -53,6 +53,9 @@ def fingerprint(setting: Setting) -> str:
     study = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     horizon = setting.options.get("horizon")
     return json.dumps([options, horizon, surrogate_print(surrogate), study], sort_keys=True)
+
+
+RULES = RuleSource(OURS, SETTINGS, build, fingerprint)
 
 
 def _options(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

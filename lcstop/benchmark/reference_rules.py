@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from lcstop.benchmark.settings import Setting, share
+from lcstop.benchmark.settings import LIMITS, RuleSource, Setting, share
 from lcstop.simulation.loop import Action, InOrder, Policy
 from lcstop.simulation.task import ReplayStudy, Task
 
 SETTINGS = (
-    Setting("limits", "none", default=True),
-    Setting("limits", "clairvoyant", default=True, by_target=True),
-    *(Setting("limits", "patience", {"epochs": epochs}) for epochs in ("5%", "10%", "20%")),
+    Setting(LIMITS, "none", default=True),
+    Setting(LIMITS, "clairvoyant", default=True, by_target=True),
+    *(Setting(LIMITS, "patience", {"epochs": epochs}) for epochs in ("5%", "10%", "20%")),
 )
 
 
@@ -33,6 +33,9 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
 def fingerprint(setting: Setting) -> str:
     """What decisions depend on."""
     return setting.name
+
+
+RULES = RuleSource(LIMITS, SETTINGS, build, fingerprint)
 
 
 class NoStopping(InOrder):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcstop._utils.result_store import ResultStore
-from lcstop.benchmark.settings import Setting, build, fingerprint
+from lcstop.benchmark.settings import RuleSources, Setting
 from lcstop.curves.curve import Target
-from lcstop.simulation.loop import Outcome, budget_of, replay
+from lcstop.simulation.loop import Outcome, Policy, budget_of, replay
 from lcstop.simulation.task import ReplayStudy, Task
 
 OutcomesByTask = dict[tuple[str, str], list[Outcome]]
@@ -28,6 +28,7 @@ class Unit:
     Attributes:
         task: What is replayed.
         setting: By what.
+        build: Makes the policy; a function of a module, so that other processes find it.
         target: What a policy that asks is told to go for.
         workers: Trials that run at a time.
         seed: Of the orders.
@@ -37,6 +38,7 @@ class Unit:
 
     task: Task
     setting: Setting
+    build: Callable[[Setting, ReplayStudy], Policy]
     target: Target
     workers: int
     seed: int
@@ -47,6 +49,7 @@ class Unit:
 def plan(
     tasks: Sequence[Task],
     settings: Sequence[Setting],
+    sources: RuleSources,
     target: Target,
     workers: int,
     seed: int,
@@ -57,16 +60,17 @@ def plan(
     Raises:
         ValueError: If a setting has an option that is not allowed, or no policy can be made of it.
     """
-    prints = {setting.name: fingerprint(setting) for setting in settings}
     chunks = [tuple(range(start, min(start + _CHUNK, n_orders))) for start in range(0, n_orders, _CHUNK)]
     units = []
     for setting in settings:
+        source = sources[setting.source]()
+        fingerprint = source.fingerprint(setting)
         asked: Target = target if setting.by_target else "best"
         for task in tasks:
-            build(setting, ReplayStudy(task, range(task.n_trials), asked, "a check"))
-            parts = [prints[setting.name], task.digest, asked, workers, seed]
+            source.build(setting, ReplayStudy(task, range(task.n_trials), asked, "a check"))
+            parts = [fingerprint, task.digest, asked, workers, seed]
             units += [
-                Unit(task, setting, asked, workers, seed, orders, _hash([*parts, orders]))
+                Unit(task, setting, source.build, asked, workers, seed, orders, _hash([*parts, orders]))
                 for orders in chunks
             ]
     return units
@@ -79,7 +83,7 @@ def run_unit(unit: Unit) -> list[Outcome]:
     for number in unit.orders:
         order = task.order(number, unit.seed).tolist()
         study = ReplayStudy(task, order, unit.target, f"{task.name} {unit.seed} {number}")
-        policy = build(unit.setting, study)
+        policy = unit.build(unit.setting, study)
         outcomes.append(replay(task, number, unit.seed, policy, unit.workers, budget))
     return outcomes
 

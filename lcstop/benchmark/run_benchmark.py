@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,16 +18,21 @@ from lcstop._utils.json_safe import plain
 from lcstop._utils.process_pool import run_in
 from lcstop._utils.process_pool import workers as processes
 from lcstop._utils.provenance import commit, machine, versions
+from lcstop.benchmark import lcstop_rule, reference_rules
 from lcstop.benchmark.pictures import draw
 from lcstop.benchmark.readers import read_packs
 from lcstop.benchmark.replay_work import finish, outcome_store, plan
-from lcstop.benchmark.settings import parse
+from lcstop.benchmark.settings import LIMITS, OURS, RuleSources, parse
 from lcstop.benchmark.summary import NO_STOPPING, summarise
 from lcstop.benchmark.table import tables
 from lcstop.curves.curve import Target
 from lcstop.simulation.task import Task
 
 RunAll = Callable[..., Iterator[tuple[Any, Any]]]
+"""Applies a function to items, in any order; see :func:`lcstop._utils.process_pool.run_in`."""
+
+OWN_SOURCES: RuleSources = {OURS: lambda: lcstop_rule.RULES, LIMITS: lambda: reference_rules.RULES}
+"""Sources that need no framework."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,6 @@ class Bench:
         target: What counts.
         grid: Whether a rule without options stands for its grid, too.
         seed: Of the orders.
-        ray: Whether to work on a Ray cluster instead of in processes.
     """
 
     curves: Path
@@ -57,16 +60,23 @@ class Bench:
     target: Target = "best"
     grid: bool = True
     seed: int = 0
-    ray: bool = False
 
 
-def run(options: Bench, out: Path, console: Console) -> dict[str, Any]:
+def run(
+    options: Bench,
+    out: Path,
+    console: Console,
+    adapters: RuleSources,
+    run_all: RunAll | None = None,
+) -> dict[str, Any]:
     """Replay every task under every policy; write ``results.jsonl``, a summary and pictures into ``out``.
 
     Args:
         options: What to do.
         out: Where finished work of the same command, and of others, is found again.
         console: For progress and notes.
+        adapters: Sources of the frameworks' rules.
+        run_all: Who does the work; processes of this computer if None.
 
     Returns:
         What is in the summary, ``bench.json`` for one worker and the target ``best``.
@@ -75,13 +85,14 @@ def run(options: Bench, out: Path, console: Console) -> dict[str, Any]:
         ValueError: If an option is wrong, or a file is not what it should be.
         OSError: If a file cannot be read or written, or a process dies.
     """
-    settings = parse([*options.policies, NO_STOPPING], options.grid)
+    sources = {**OWN_SOURCES, **adapters}
+    settings = parse([*options.policies, NO_STOPPING], options.grid, sources)
     tasks = _tasks(options)
-    units = plan(tasks, settings, options.target, options.workers, options.seed, options.orders)
+    units = plan(tasks, settings, sources, options.target, options.workers, options.seed, options.orders)
     store = outcome_store(out / "results.jsonl")
-    with _runner(options) as run_all, _progress(console) as progress:
+    with _executor(options.jobs, run_all) as executor, _progress(console) as progress:
         bar = progress.add_task("replays", total=sum(len(unit.orders) for unit in units))
-        results = finish(units, store, run_all, lambda unit: progress.advance(bar, len(unit.orders)))
+        results = finish(units, store, executor, lambda unit: progress.advance(bar, len(unit.orders)))
     summary = summarise(tasks, settings, results, options.target, options.workers)
     summary["config"] = {
         "policies": list(options.policies),
@@ -136,15 +147,11 @@ def _tasks(options: Bench) -> list[Task]:
 
 
 @contextmanager
-def _runner(options: Bench) -> Iterator[RunAll]:
-    if options.ray:
-        try:
-            # By name: the core imports no framework.
-            yield importlib.import_module("lcstop_ray.cluster").run_all
-        except ModuleNotFoundError as error:
-            raise ValueError(f"--ray needs {error.name}: pip install 'lcstop[ray]'") from error
+def _executor(jobs: int, run_all: RunAll | None) -> Iterator[RunAll]:
+    if run_all is not None:
+        yield run_all
     else:
-        with processes(options.jobs) as pool:
+        with processes(jobs) as pool:
             yield partial(run_in, pool)
 
 

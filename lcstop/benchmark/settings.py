@@ -1,28 +1,17 @@
-"""Settings: a rule and its options, by name; the adapters' rules are looked up, never imported."""
+"""Settings: a rule and its options, by name, and the sources that settings come from."""
 
 from __future__ import annotations
 
-import importlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from lcstop.simulation.loop import Policy
-    from lcstop.simulation.task import ReplayStudy
+from lcstop.simulation.loop import Policy
+from lcstop.simulation.task import ReplayStudy
 
-SOURCES = {
-    "lcstop": "lcstop.benchmark.lcstop_rule",
-    "limits": "lcstop.benchmark.reference_rules",
-    "optuna": "lcstop_optuna.replay",
-    "ray": "lcstop_ray.replay",
-}
-"""Where rules come from.
-
-Each module has ``SETTINGS``, ``build(setting, study)`` that makes a policy, and ``fingerprint(setting)``, all
-that its decisions depend on beside the study.
-"""
+OURS, LIMITS = "lcstop", "limits"
+"""Names of the sources that come with the benchmark; all other sources are adapters of frameworks."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +19,7 @@ class Setting:
     """A rule with its options, as it is named on the command line.
 
     Attributes:
-        source: One of :data:`SOURCES`.
+        source: Name of a :class:`RuleSource`.
         rule: Which rule of the source; empty where there is only one.
         options: In the rule's own words; a number of steps may be a share of the horizon such as ``"8%"``.
         default: Whether this is what somebody gets who tunes nothing.
@@ -58,48 +47,63 @@ class Setting:
         return ":".join([self.rule_name, *(f"{name}={value}" for name, value in self.options.items())])
 
 
-def build(setting: Setting, study: ReplayStudy) -> Policy:
-    """The policy of a setting, for one replay.
+@dataclass(frozen=True)
+class RuleSource:
+    """Rules of one origin.
 
-    Raises:
-        ValueError: If an option is not allowed, or what the source needs is not installed.
+    Attributes:
+        name: What their settings begin with.
+        settings: The settings that a benchmark runs if only the source or a rule is named.
+        build: Makes the policy of a setting for one replay. It raises ValueError if an option is not allowed.
+            It is a function of a module, so that other processes find it.
+        fingerprint: All that the decisions of a setting depend on beside the study.
     """
-    policy: Policy = _module(setting.source).build(setting, study)
-    return policy
+
+    name: str
+    settings: tuple[Setting, ...]
+    build: Callable[[Setting, ReplayStudy], Policy]
+    fingerprint: Callable[[Setting], str]
 
 
-def fingerprint(setting: Setting) -> str:
-    """All that the decisions of a setting depend on beside the study.
-
-    Raises:
-        ValueError: If an option is not allowed, or a file is not what it should be.
-    """
-    text: str = _module(setting.source).fingerprint(setting)
-    return text
+RuleSources = Mapping[str, Callable[[], RuleSource]]
+"""Rule sources by name. Each is loaded when it is needed: one may need a framework."""
 
 
-def parse(words: Sequence[str], grid: bool) -> list[Setting]:
+def is_stock(source: str) -> bool:
+    """Whether rules of a source are what people use now: those of a framework."""
+    return source not in (OURS, LIMITS)
+
+
+def parse(words: Sequence[str], grid: bool, sources: RuleSources) -> list[Setting]:
     """The settings that words on the command line stand for.
 
     A source (``optuna``) or a rule (``optuna.sha``) stands for its defaults and, with ``grid``, for its grid;
     with options (``optuna.sha:min_resource=8%``) for that one setting.
 
+    Args:
+        words: As on the command line.
+        grid: Whether a rule without options stands for its grid, too.
+        sources: Where rules come from.
+
     Raises:
         ValueError: If a word names no rule, or its source is not installed.
 
     Example:
-        >>> [setting.name for setting in parse(["limits.none", "limits.patience:epochs=7"], grid=False)]
+        >>> from lcstop.benchmark.reference_rules import RULES
+        >>> words = ["limits.none", "limits.patience:epochs=7"]
+        >>> [setting.name for setting in parse(words, grid=False, sources={"limits": lambda: RULES})]
         ['limits.none', 'limits.patience:epochs=7']
     """
     found: dict[str, Setting] = {}
     for word in words:
         name, *options = word.split(":")
         source, _, rule = name.partition(".")
-        if source not in SOURCES:
-            raise ValueError(f"a policy begins with {', '.join(SOURCES)}, got {word!r}")
-        known = [s for s in _module(source).SETTINGS if not rule or s.rule == rule]
+        if source not in sources:
+            raise ValueError(f"a policy begins with {', '.join(sources)}, got {word!r}")
+        settings = sources[source]().settings
+        known = [s for s in settings if not rule or s.rule == rule]
         if not known:
-            raise ValueError(f"{source} has {', '.join(sorted(_rules(source)))}, got {word!r}")
+            raise ValueError(f"{source} has {', '.join(sorted({s.rule for s in settings}))}, got {word!r}")
         if options:
             chosen = [Setting(source, rule, _options(options, word), by_target=known[0].by_target)]
         else:
@@ -147,14 +151,3 @@ def _value(text: str) -> Any:
         except ValueError:
             continue
     return text
-
-
-def _rules(source: str) -> set[str]:
-    return {setting.rule for setting in _module(source).SETTINGS}
-
-
-def _module(source: str) -> Any:
-    try:
-        return importlib.import_module(SOURCES[source])
-    except ModuleNotFoundError as error:
-        raise ValueError(f"{source} needs {error.name}: pip install 'lcstop[{source}]'") from error

@@ -12,20 +12,17 @@ import numpy as np
 
 from lcstop.benchmark.regret import Figures, figures, geometric_mean, regrets
 from lcstop.benchmark.replay_work import OutcomesByTask
-from lcstop.benchmark.settings import Setting
+from lcstop.benchmark.settings import LIMITS, OURS, Setting, is_stock
 from lcstop.curves.curve import Target
 from lcstop.pruning.audit import exact_interval
 from lcstop.simulation.loop import MILESTONES, Outcome, budget_of
 from lcstop.simulation.task import Task
 
-NO_STOPPING = "limits.none"
+NO_STOPPING = f"{LIMITS}.none"
 """The setting that every other is held against; part of every benchmark."""
 
 SEARCHES, ALL = "searches", "all tasks"
 """Names of the scopes that are not families: all tasks that count, and all there are."""
-
-STOCK = ("optuna", "ray")
-"""Sources of what people use now."""
 
 _POINTS = 200
 """Points of a curve of mean regret that are kept."""
@@ -86,9 +83,9 @@ def scopes_of(tasks: Sequence[Task]) -> dict[str, list[Task]]:
 
 def columns_of(settings: Sequence[Setting], best_stock: str | None) -> list[str]:
     """The settings to show side by side: ours, the best stock setting, defaults, and the limits."""
-    ours = [s.name for s in settings if s.source == "lcstop"]
-    defaults = [s.name for s in settings if s.source in STOCK and s.default]
-    limits = [s.name for s in settings if s.name in (NO_STOPPING, "limits.clairvoyant")]
+    ours = [s.name for s in settings if s.source == OURS]
+    defaults = [s.name for s in settings if is_stock(s.source) and s.default]
+    limits = [s.name for s in settings if s.name in (NO_STOPPING, f"{LIMITS}.clairvoyant")]
     return list(dict.fromkeys([*ours, *([best_stock] if best_stock else []), *defaults, *limits]))
 
 
@@ -131,8 +128,8 @@ def _scope(name: str, tasks: Sequence[Task], settings: Sequence[Setting], cells:
         }
         for s in settings
     ]
-    stock = [s for s in settings if s.source in STOCK]
-    ours = [s for s in settings if s.source == "lcstop"]
+    stock = [s for s in settings if is_stock(s.source)]
+    ours = [s for s in settings if s.source == OURS]
     return {
         "scope": name,
         "tasks": [task.name for task in tasks],

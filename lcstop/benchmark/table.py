@@ -9,7 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from lcstop.benchmark.regret import FAILURE
-from lcstop.benchmark.summary import ALL, SEARCHES, STOCK
+from lcstop.benchmark.settings import OURS, is_stock
+from lcstop.benchmark.summary import ALL, SEARCHES
 from lcstop.simulation.loop import MILESTONES
 from lcstop.simulation.task import MIN_CONFIGURATIONS
 
@@ -44,7 +45,7 @@ def _table(title: str, *columns: str, caption: str | None = None) -> Table:
 def _by_task(summary: Mapping[str, Any]) -> Table:
     columns = summary["shown"]
     cells = {(cell["task"], cell["setting"]): cell for cell in summary["cells"]}
-    stock = [s["setting"] for s in summary["settings"] if s["source"] in STOCK]
+    stock = [s["setting"] for s in summary["settings"] if is_stock(s["source"])]
     config = summary["config"]
     title = (
         f"Speed-up by task: {config['orders']} orders, {config['workers']} "
@@ -67,7 +68,7 @@ def _by_task(summary: Mapping[str, Any]) -> Table:
 
 def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
     n = len(scope["tasks"])
-    ours = [s["setting"] for s in summary["settings"] if s["source"] == "lcstop"]
+    ours = [s["setting"] for s in summary["settings"] if s["source"] == OURS]
     duels = {(duel["against"], duel["setting"]): duel for duel in scope["duels"]}
     title = (
         "Over all tasks"

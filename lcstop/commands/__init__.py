@@ -1,1 +1,1 @@
-"""Commands of ``lcstop`` that are more than a few lines; :mod:`lcstop.commands.app` puts them together."""
+"""The command line: a module for each command; :mod:`lcstop.commands.app` puts them together."""

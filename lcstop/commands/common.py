@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from enum import Enum
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -18,25 +17,16 @@ errors = Console(stderr=True)
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")]
 
 
-class Engine(str, Enum):
-    """The frameworks that lcstop has an adapter for."""
-
-    OPTUNA = "optuna"
-    RAY = "ray"
-
-
-def load(module: str, extra: str) -> Any:
-    """A module by name: the core imports no framework.
-
-    Raises:
-        ValueError: If something that it needs is not installed; names the extra that brings it.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"this command needs {error.name}: pip install 'lcstop[{extra}]'") from error
-
-
 def print_json(found: Any) -> None:
     """Print figures as JSON, with null for a number that JSON does not know."""
     typer.echo(json.dumps(plain(found), default=str))
+
+
+def table_console(width: int) -> Console:
+    """Where tables are printed: as wide as the terminal, or ``width`` characters where there is none."""
+    return Console(width=None if sys.stdout.isatty() else width)
+
+
+def split_words(text: str) -> list[str]:
+    """The words of an option that takes several, separated by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]

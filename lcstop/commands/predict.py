@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +11,7 @@ from rich.console import Console
 
 from lcstop.commands.common import Json, errors, print_json
 from lcstop.commands.curve_csv import read_curve
-
-
-class Direction(str, Enum):
-    """Which values are better."""
-
-    MAXIMIZE = "maximize"
-    MINIMIZE = "minimize"
+from lcstop.curves.curve import Direction
 
 
 def predict(
@@ -58,7 +51,7 @@ def predict(
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} is not UTF-8 text") from error
     curve = read_curve(text, name, horizon, metric, step)
-    found = predict_curve(curve, direction.value, metric or "value", lower, upper, incumbent, surrogate)
+    found = predict_curve(curve, direction, metric or "value", lower, upper, incumbent, surrogate)
     if as_json:
         print_json(found.as_dict())
     else:

@@ -9,11 +9,12 @@ import pytest
 from lcstop import Curve, PrunerConfig, PrunerCore
 from lcstop.benchmark import lcstop_rule as ours
 from lcstop.benchmark.lcstop_rule import build, fingerprint
-from lcstop.benchmark.settings import Setting, parse
+from lcstop.benchmark.settings import Setting
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, replay
 from lcstop.simulation.task import ReplayStudy, Task
 from lcstop_optuna import LCPFNPruner
+from tests.benchmark.rule_sources import parse
 from tests.lcstop_optuna.test_replay import RealStudy, Recorder, with_nan
 from tests.simulation.replay_tasks import given, random_task
 

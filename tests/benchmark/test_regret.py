@@ -9,10 +9,11 @@ import pytest
 
 from lcstop.benchmark.reference_rules import NoStopping
 from lcstop.benchmark.regret import Figures, figures, geometric_mean, regrets, speed_up
-from lcstop.benchmark.settings import Setting, build, parse
+from lcstop.benchmark.settings import Setting
 from lcstop.curves.packs import Pack
 from lcstop.simulation.loop import budget_of
 from lcstop.simulation.task import Task
+from tests.benchmark.rule_sources import build, parse
 from tests.simulation.replay_tasks import NAN, StopAt, given, random_task, run, study_of, task_of
 
 # Regret and speed-up

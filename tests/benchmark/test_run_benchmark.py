@@ -16,10 +16,10 @@ from lcstop.benchmark import run_benchmark
 from lcstop.benchmark.pictures import draw
 from lcstop.benchmark.replay_work import finish, outcome_store, plan, run_unit
 from lcstop.benchmark.run_benchmark import Bench
-from lcstop.benchmark.settings import parse
 from lcstop.benchmark.summary import summarise
 from lcstop.benchmark.table import tables
 from lcstop.commands import app as cli
+from tests.benchmark.rule_sources import ADAPTERS, SOURCES, parse
 from tests.evaluation.test_packs import write_pack
 from tests.simulation.replay_tasks import random_task
 
@@ -65,9 +65,10 @@ def packs(tmp_path):
     return tmp_path / "packs"
 
 
-def run(packs, out, console=None, **options):
+def run(packs, out, run_all=None, **options):
     options = {"policies": POLICIES, "orders": 6} | options
-    return run_benchmark.run(Bench(packs, **options), out, console or Console(file=io.StringIO()))
+    console = Console(file=io.StringIO())
+    return run_benchmark.run(Bench(packs, **options), out, console, ADAPTERS, run_all)
 
 
 def timeless(summary):
@@ -174,7 +175,7 @@ def test_orders_of_a_task_do_not_depend_on_how_many_there_are():
     task = random_task()
     settings = parse(["limits.none"], grid=False)
     few, many = (
-        [outcome for unit in plan([task], settings, "best", 1, 0, n) for outcome in run_unit(unit)]
+        [outcome for unit in plan([task], settings, SOURCES, "best", 1, 0, n) for outcome in run_unit(unit)]
         for n in (3, 8)
     )
     assert [outcome.best for outcome in few] == [outcome.best for outcome in many[:3]]
@@ -187,7 +188,7 @@ def test_the_tables_show_ours_against_each_peer(surrogate, monkeypatch, tmp_path
     monkeypatch.setattr(ours, "surrogate_print", lambda spec: spec)
     tasks = [random_task(seed=i) for i in range(2)]
     settings = parse(["lcstop", "lcstop:confidence=0.8", "optuna.sha", "limits"], grid=False)
-    units = plan(tasks, settings, "best", 1, 0, 3)
+    units = plan(tasks, settings, SOURCES, "best", 1, 0, 3)
     results = finish(
         units, outcome_store(tmp_path / "r.jsonl"), lambda *work: run_in(Here(), *work), lambda unit: None
     )
@@ -250,9 +251,11 @@ def test_what_is_wrong_is_one_line(packs, tmp_path, monkeypatch, capsys):
 def test_a_ray_cluster_does_the_same(packs, tmp_path):
     import ray
 
+    from lcstop_ray.adapter import executor
+
     options = {"policies": ["optuna.hyperband", "limits"], "orders": 6}
     try:
-        spread = run(packs, tmp_path / "ray", ray=True, **options)
+        spread = run(packs, tmp_path / "ray", run_all=executor(), **options)
     finally:
         ray.shutdown()
     assert timeless(spread) == timeless(run(packs, tmp_path / "one", **options))

@@ -7,10 +7,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from lcstop.benchmark.settings import Setting, build, parse
+from lcstop.benchmark.settings import Setting
 from lcstop.simulation.loop import Action, InOrder, replay
 from lcstop.simulation.task import ReplayStudy
 from lcstop_optuna.replay import SETTINGS, OptunaPolicy, _pruner
+from tests.benchmark.rule_sources import build, parse
 from tests.simulation.replay_tasks import random_task
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

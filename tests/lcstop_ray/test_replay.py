@@ -9,10 +9,11 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler
 
 import lcstop_ray.replay as ray_replay
-from lcstop.benchmark.settings import Setting, build, parse
+from lcstop.benchmark.settings import Setting
 from lcstop.simulation.loop import Action, replay
 from lcstop.simulation.task import ReplayStudy
 from lcstop_ray.replay import SETTINGS, LightTrial
+from tests.benchmark.rule_sources import build, parse
 from tests.lcstop_optuna.test_replay import Recorder, with_nan
 from tests.simulation.replay_tasks import given, random_task
 

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lcstop.commands.common import Json, errors, load, print_json
+from lcstop.commands import adapters
+from lcstop.commands.common import Json, errors, print_json
 from lcstop.config.search_config import SearchConfig, SearchResult
 from lcstop.config.yaml_file import read_yaml
 
@@ -38,10 +39,10 @@ def run(
     """
     config = read_yaml(file, SearchConfig)
     sys.path.insert(0, str(Path.cwd()))  # where `python -m` looks for modules, and a console script does not
-    adapter = load(f"lcstop_{config.engine}.run_search", config.engine)
+    run_search = adapters.provided_by(config.engine, "search_runner")
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what the objective prints is no figure of ours
-            result: SearchResult = adapter.run_search(config, errors)
+            result: SearchResult = run_search(config, errors)
     except KeyboardInterrupt:
         errors.print("lcstop: interrupted; the same command goes on", style="red", highlight=False)
         raise typer.Exit(130) from None

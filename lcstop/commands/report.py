@@ -1,0 +1,71 @@
+"""``lcstop report``: a page that shows a study on record."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lcstop.commands.common import Json, print_json
+from lcstop.commands.study_options import (
+    Confidence,
+    Horizon,
+    Metric,
+    Mode,
+    PrunerFile,
+    ResultsFolder,
+    Storage,
+    StudyName,
+    read_study,
+    trial_progress,
+)
+
+
+def report(
+    storage: Storage = None,
+    study: StudyName = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("report.html"),
+    results: ResultsFolder = None,
+    metric: Metric = None,
+    mode: Mode = None,
+    config: PrunerFile = None,
+    horizon: Horizon = None,
+    confidence: Confidence = None,
+    as_json: Json = False,
+) -> None:
+    """Write a page that shows a study: what was saved, every curve, and why each trial was stopped.
+
+    The page is one file and needs no network. Of a study that ran without lcstop it shows what lcstop would
+    have done.
+
+    Examples:
+
+    lcstop report --storage sqlite:///study.db --study tuning -o report.html
+
+    lcstop report --results ~/ray_results/search --mode max
+    """
+    from lcstop.plots import write_page
+    from lcstop.review import Review
+    from lcstop.review.table import summary
+
+    try:
+        importlib.import_module("plotly")  # to say that it is missing before the work
+    except ModuleNotFoundError as error:
+        raise ValueError(f"this command needs {error.name}: pip install 'lcstop[plot]'") from error
+    recorded, options = read_study(storage, study, results, metric, mode, config, horizon, confidence)
+    out.parent.mkdir(parents=True, exist_ok=True)  # first, since it may fail
+    with trial_progress(len(recorded.trials)) as advance:
+        review = Review.of(recorded, options, report=advance)
+    write_page(review, out)
+    found = summary(review)
+    if as_json:
+        print_json({**found, "page": str(out)})
+    else:
+        would = "" if found["live"] else "would have "
+        typer.echo(
+            f"{found['study']}: {would}stopped {found['stopped']} of {found['trials']} trials, "
+            f"{would}saved {found['share_saved']:.1%} of the epochs"
+        )
+        typer.echo(f"report: {out}")

@@ -1,0 +1,63 @@
+"""``lcstop train``: pre-trains the surrogate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from lcstop.commands.common import Json, errors, print_json
+
+if TYPE_CHECKING:
+    from lcstop.pretraining.evaluate import Score
+
+
+def train(
+    file: Annotated[Path, typer.Argument(metavar="CONFIG", help="A run, such as configs/train/lcpfn.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and weights.")] = Path("runs/lcpfn"),
+    as_json: Json = False,
+) -> None:
+    """Pre-train the surrogate; run again to go on after a kill.
+
+    Example: lcstop train configs/train/lcpfn.yaml --out runs/lcpfn
+    """
+    from lcstop.pretraining.config import TrainConfig
+    from lcstop.pretraining.run import run
+
+    chosen = TrainConfig.from_yaml(file)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}  {task.fields[speed]:.0f} curves/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors) as progress:
+        bar = progress.add_task("training", total=chosen.total_steps, loss=float("nan"), speed=0.0)
+        table = run(
+            chosen,
+            out,
+            lambda p: progress.update(bar, completed=p.step, loss=p.loss, speed=p.curves_per_second),
+        )
+    if as_json:
+        print_json([score.model_dump() for score in table])
+    else:
+        Console().print(_score_table(table))
+        typer.echo(f"weights: {out / 'lcpfn.safetensors'}")
+
+
+def _error(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _score_table(scores: list[Score]) -> Table:
+    table = Table(title="Mean log-likelihood of the unseen points of fresh prior curves")
+    for title in ("observed", "log-likelihood", "standard error"):
+        table.add_column(title, justify="right")
+    for score in scores:
+        table.add_row(f"{score.cutoff} %", f"{score.log_likelihood:.3f}", _error(score.standard_error))
+    return table
