@@ -19,7 +19,7 @@ from rich.console import Console
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
-from lcstop._utils.progress import progress_on
+from lcstop._utils.progress import search_progress
 from lcstop.config.search_config import Objective, ObjectiveError, Parameter, SearchConfig, SearchResult
 from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
@@ -54,7 +54,7 @@ def run_search(config: SearchConfig, console: Console) -> SearchResult:
         search = _Search(config, objective, study)
         missing = config.n_trials - len(search.ended)
         if missing > 0:
-            with progress_on(console) as progress:
+            with search_progress(console) as progress:
                 search.run(missing, console, progress)
         return search.result(time.perf_counter() - start)
 

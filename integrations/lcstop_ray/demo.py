@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lcstop import PrunerConfig
-from lcstop._utils.progress import progress_on
+from lcstop._utils.progress import search_progress
 from lcstop.demo.digits import DigitsConfig, train
 from lcstop.demo.result import DemoResult, compare
 from lcstop_ray.folder import read_folder
@@ -115,7 +115,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
     names = (name, f"{name}-without-pruning")
     config = PrunerConfig(horizon=n_epochs, audit=0)  # whoever would have won is known without one
     scheduler = TimedScheduler(**config.model_dump())
-    with _folder(storage) as folder, _cluster(), progress_on(console) as progress:
+    with _folder(storage) as folder, _cluster(), search_progress(console) as progress:
         seconds = []
         for title, study, chosen in zip(("pruned", "whole"), names, (scheduler, None), strict=True):
             shown = Shown(progress, title, n_trials, n_epochs)

@@ -20,7 +20,7 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 from rich.progress import Progress
 
-from lcstop._utils.progress import progress_on
+from lcstop._utils.progress import search_progress
 from lcstop.config.search_config import ObjectiveError, Parameter, SearchConfig, SearchResult
 from lcstop_ray.records import STOPPED_FILE
 from lcstop_ray.scheduler import LCPFNScheduler
@@ -54,7 +54,7 @@ def run_search(config: SearchConfig, console: Console) -> SearchResult:
     os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
     # Else Ray takes Ctrl-C for itself, and returns what there is as if that were all.
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
-    with _cluster(), progress_on(console) as progress:
+    with _cluster(), search_progress(console) as progress:
         shown = _Shown(progress, config)
         # Ray prints a header however quiet it is told to be.
         with contextlib.redirect_stdout(io.StringIO()):

@@ -23,7 +23,7 @@ _QUEUED = 64
 """Items handed out at a time: enough that no process waits."""
 
 
-def run_in(
+def map_as_completed(
     pool: Executor, function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[tuple[Item, Result]]:
     """Apply ``function`` to each item in a pool; each item with its result as it is finished."""
@@ -38,7 +38,7 @@ def run_in(
 
 
 @contextmanager
-def workers(jobs: int) -> Iterator[Executor]:
+def worker_processes(jobs: int) -> Iterator[Executor]:
     """Fresh processes of one thread each, started when there is work, which end with this one.
 
     Raises:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 
-def progress_on(console: Console) -> Progress:
+def search_progress(console: Console) -> Progress:
     """A display whose tasks have the fields ``best``, ``epochs`` and ``saved``."""
     return Progress(
         # Fits a terminal of 80 columns.

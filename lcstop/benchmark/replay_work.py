@@ -22,7 +22,7 @@ _CHUNK = 5
 
 
 @dataclass(frozen=True)
-class Unit:
+class ReplayUnit:
     """Some orders of one task under one setting.
 
     Attributes:
@@ -54,7 +54,7 @@ def plan(
     workers: int,
     seed: int,
     n_orders: int,
-) -> list[Unit]:
+) -> list[ReplayUnit]:
     """All units of a benchmark.
 
     Raises:
@@ -70,13 +70,13 @@ def plan(
             source.build(setting, ReplayStudy(task, range(task.n_trials), asked, "a check"))
             parts = [fingerprint, task.digest, asked, workers, seed]
             units += [
-                Unit(task, setting, source.build, asked, workers, seed, orders, _hash([*parts, orders]))
+                ReplayUnit(task, setting, source.build, asked, workers, seed, orders, _hash([*parts, orders]))
                 for orders in chunks
             ]
     return units
 
 
-def run_unit(unit: Unit) -> list[Outcome]:
+def run_unit(unit: ReplayUnit) -> list[Outcome]:
     """Replay the orders of a unit."""
     task, budget = unit.task, budget_of(unit.task, unit.workers)
     outcomes = []
@@ -99,12 +99,13 @@ def outcome_store(path: Path) -> ResultStore[Outcome]:
 
 
 def finish(
-    units: Sequence[Unit],
+    units: Sequence[ReplayUnit],
     store: ResultStore[Outcome],
     run_all: Callable[
-        [Callable[[Unit], list[Outcome]], Iterable[Unit]], Iterator[tuple[Unit, list[Outcome]]]
+        [Callable[[ReplayUnit], list[Outcome]], Iterable[ReplayUnit]],
+        Iterator[tuple[ReplayUnit, list[Outcome]]],
     ],
-    report: Callable[[Unit], None],
+    report: Callable[[ReplayUnit], None],
 ) -> OutcomesByTask:
     """Do what of ``units`` is not in ``store`` yet, and return the outcomes of all of them.
 
@@ -113,7 +114,8 @@ def finish(
     Args:
         units: From :func:`plan`.
         store: Keeps each unit as soon as it is finished.
-        run_all: Applies a function to items, in any order; see :func:`lcstop._utils.process_pool.run_in`.
+        run_all: Applies a function to items, in any order, as
+            :func:`lcstop._utils.process_pool.map_as_completed` does.
         report: Told of every unit that was in the store or has been finished.
     """
     missing = []

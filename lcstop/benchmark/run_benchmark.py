@@ -14,9 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lcstop._utils.json_safe import plain
-from lcstop._utils.process_pool import run_in
-from lcstop._utils.process_pool import workers as processes
+from lcstop._utils.json_safe import json_safe
+from lcstop._utils.process_pool import map_as_completed, worker_processes
 from lcstop._utils.provenance import commit, machine, versions
 from lcstop.benchmark import lcstop_rule, reference_rules
 from lcstop.benchmark.pictures import draw
@@ -29,14 +28,14 @@ from lcstop.curves.curve import Target
 from lcstop.simulation.task import Task
 
 RunAll = Callable[..., Iterator[tuple[Any, Any]]]
-"""Applies a function to items, in any order; see :func:`lcstop._utils.process_pool.run_in`."""
+"""Applies a function to items, in any order; see :func:`lcstop._utils.process_pool.map_as_completed`."""
 
 OWN_SOURCES: RuleSources = {OURS: lambda: lcstop_rule.RULES, LIMITS: lambda: reference_rules.RULES}
 """Sources that need no framework."""
 
 
 @dataclass(frozen=True)
-class Bench:
+class BenchmarkOptions:
     """The options of a benchmark.
 
     Attributes:
@@ -63,7 +62,7 @@ class Bench:
 
 
 def run(
-    options: Bench,
+    options: BenchmarkOptions,
     out: Path,
     console: Console,
     adapters: RuleSources,
@@ -106,7 +105,7 @@ def run(
     summary["versions"] = {**versions(), "commit": commit()}
     summary["machine"] = machine()
     name = name_of(options)
-    (out / f"{name}.json").write_text(json.dumps(plain(summary)) + "\n", encoding="utf-8")
+    (out / f"{name}.json").write_text(json.dumps(json_safe(summary)) + "\n", encoding="utf-8")
     try:
         draw(summary, out, name)
     except ModuleNotFoundError as error:
@@ -120,12 +119,14 @@ def show(summary: dict[str, Any], console: Console) -> None:
         console.print(table)
 
 
-def name_of(options: Bench) -> str:
+def name_of(options: BenchmarkOptions) -> str:
     """What the files of a benchmark are called; others with the same folder do not overwrite them.
 
     Example:
-        >>> name_of(Bench(Path("."), [])), name_of(Bench(Path("."), [], workers=4, target="final"))
-        ('bench', 'bench-final-4-workers')
+        >>> name_of(BenchmarkOptions(Path("."), []))
+        'bench'
+        >>> name_of(BenchmarkOptions(Path("."), [], workers=4, target="final"))
+        'bench-final-4-workers'
     """
     parts = ["bench"]
     if options.target != "best":
@@ -135,7 +136,7 @@ def name_of(options: Bench) -> str:
     return "-".join(parts)
 
 
-def _tasks(options: Bench) -> list[Task]:
+def _tasks(options: BenchmarkOptions) -> list[Task]:
     packs = (pack for pack in read_packs(options.curves) if fnmatch(pack.name, options.tasks))
     found = [Task.from_pack(pack) for pack in packs]
     if not found:
@@ -151,8 +152,8 @@ def _executor(jobs: int, run_all: RunAll | None) -> Iterator[RunAll]:
     if run_all is not None:
         yield run_all
     else:
-        with processes(jobs) as pool:
-            yield partial(run_in, pool)
+        with worker_processes(jobs) as pool:
+            yield partial(map_as_completed, pool)
 
 
 def _progress(console: Console) -> Progress:

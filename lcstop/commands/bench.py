@@ -43,7 +43,7 @@ def bench(
     """
     from lcstop.benchmark import run_benchmark
 
-    options = run_benchmark.Bench(
+    options = run_benchmark.BenchmarkOptions(
         curves, split_words(policies), orders, workers, jobs, tasks, target, grid, seed
     )
     sources: RuleSources = {

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from lcstop._utils.json_safe import plain
+from lcstop._utils.json_safe import json_safe
 
 errors = Console(stderr=True)
 """Where errors and progress go, so that stdout holds results alone."""
@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON in
 
 def print_json(found: Any) -> None:
     """Print figures as JSON, with null for a number that JSON does not know."""
-    typer.echo(json.dumps(plain(found), default=str))
+    typer.echo(json.dumps(json_safe(found), default=str))
 
 
 def table_console(width: int) -> Console:

@@ -28,7 +28,7 @@ _BLOCK = 250
 
 _PRIOR_LENGTH = 100
 
-PEERS = 20
+N_PEERS = 20
 """Other trials of a pack that a study is taken to hold when a trial is judged; they set the scale."""
 
 
@@ -167,7 +167,7 @@ def _trial(pack: Pack, row: int, seed: int) -> ForecastTrial:
     whole = Curve(whole.steps, whole.values, horizon=whole.cutoff)
     others = np.flatnonzero((pack.lengths > 0) & (np.arange(len(pack.curves)) != row))
     rng = np.random.default_rng(stable_seed(pack.name, seed, row))
-    peers = [pack.curves[i] for i in rng.permutation(others)[:PEERS]]
+    peers = [pack.curves[i] for i in rng.permutation(others)[:N_PEERS]]
 
     def scale(n_observed: int) -> MetricScale:
         return MetricScale.from_study(pack.direction, peers, judged=whole.prefix(n_observed))

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lcstop._utils.process_pool import run_in
+from lcstop._utils.process_pool import map_as_completed
 from lcstop._utils.result_store import ResultStore
 from lcstop.evaluation.cases import ForecastTask, ForecastTrial
 from lcstop.evaluation.scores import Score, score_trial
@@ -25,7 +25,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Work:
+class ForecastWork:
     """One surrogate on one trial, and where the scores are kept."""
 
     key: str
@@ -36,7 +36,7 @@ class Work:
 
 def plan(
     tasks: Sequence[ForecastTask], surrogates: Mapping[str, str], limits: Mapping[str, int]
-) -> list[Work]:
+) -> list[ForecastWork]:
     """All work of a run, one surrogate after another.
 
     Args:
@@ -45,7 +45,7 @@ def plan(
         limits: For slow ones, how many trials of each task they forecast.
     """
     return [
-        Work(_key(print_, trial.digest), surrogate, task.name, trial)
+        ForecastWork(_key(print_, trial.digest), surrogate, task.name, trial)
         for surrogate, print_ in surrogates.items()
         for task in tasks
         for trial in task.trials[: limits.get(surrogate)]
@@ -53,7 +53,10 @@ def plan(
 
 
 def evaluate(
-    work: Sequence[Work], store: ResultStore[Score], pool: Executor, report: Callable[[Work], None]
+    work: Sequence[ForecastWork],
+    store: ResultStore[Score],
+    pool: Executor,
+    report: Callable[[ForecastWork], None],
 ) -> ScoresByTrial:
     """Do what of ``work`` is not in ``store`` yet, and return the scores of all of it.
 
@@ -62,7 +65,7 @@ def evaluate(
     Args:
         work: From :func:`plan`.
         store: Keeps the scores of each trial as soon as it is finished.
-        pool: Does the work; see :func:`lcstop._utils.process_pool.workers`.
+        pool: Does the work; see :func:`lcstop._utils.process_pool.worker_processes`.
         report: Told of everything that was in the store or has been finished.
     """
     missing = []
@@ -71,7 +74,7 @@ def evaluate(
             report(item)
         else:
             missing.append(item)
-    for item, scores in run_in(pool, _score, missing):
+    for item, scores in map_as_completed(pool, _score, missing):
         store.add(item.key, scores, surrogate=item.surrogate, task=item.task)
         report(item)
     return {(item.surrogate, item.task, item.trial.number): store[item.key] for item in work}
@@ -104,7 +107,7 @@ def _key(fingerprint: str, digest: str) -> str:
     return hashlib.sha256(f"{_FORMAT}\n{fingerprint}\n{digest}".encode()).hexdigest()[:32]
 
 
-def _score(item: Work) -> list[Score]:
+def _score(item: ForecastWork) -> list[Score]:
     return score_trial(loaded(item.surrogate), item.trial)
 
 

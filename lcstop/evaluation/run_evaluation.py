@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lcstop._utils.json_safe import plain
-from lcstop._utils.process_pool import workers
+from lcstop._utils.json_safe import json_safe
+from lcstop._utils.process_pool import worker_processes
 from lcstop._utils.provenance import commit, machine, versions
 from lcstop.curves.packs import find_packs, read_pack
 from lcstop.evaluation.cases import ForecastTask, pack_task, prior_task
@@ -61,7 +61,7 @@ def run(
     tasks = _tasks(sources, n_curves, seed)
     work = plan(tasks, fingerprints, most)
     store = score_store(out / "results.jsonl")
-    with workers(jobs) as pool:
+    with worker_processes(jobs) as pool:
         with _progress(console) as progress:
             bars = {
                 name: progress.add_task(name, total=sum(item.surrogate == name for item in work))
@@ -82,7 +82,7 @@ def run(
     }
     summary["versions"] = {**versions(), "commit": commit()}
     summary["machine"] = machine()
-    (out / "evaluation.json").write_text(json.dumps(plain(summary), indent=1) + "\n", encoding="utf-8")
+    (out / "evaluation.json").write_text(json.dumps(json_safe(summary), indent=1) + "\n", encoding="utf-8")
     try:
         draw(summary, out)
     except ModuleNotFoundError as error:

@@ -17,10 +17,10 @@ from lcstop.surrogates.forecast import BarDistribution
 
 NAN = math.nan
 
-_MOST_QUERIES = 100
+_MAX_QUERIES = 100
 """Unseen points of a long curve whose likelihood is taken, evenly spread."""
 
-_LEAST_SLOPE = math.log(np.finfo(np.float64).tiny)
+_MIN_LOG_SLOPE = math.log(np.finfo(np.float64).tiny)
 """Below this the Jacobian of a scale is no float64 any more."""
 
 
@@ -83,8 +83,8 @@ def _score_unit(surrogate: Surrogate, whole: Curve, observed: Curve, moment: Mom
     if not isinstance(surrogate, UnitSurrogate):
         raise TypeError(f"{type(surrogate).__name__} has no unit_forecast, which curves of the prior need")
     unseen = np.arange(moment.n_observed, len(whole))
-    if len(unseen) > _MOST_QUERIES:
-        unseen = unseen[np.linspace(0, len(unseen) - 1, _MOST_QUERIES).round().astype(int)]
+    if len(unseen) > _MAX_QUERIES:
+        unseen = unseen[np.linspace(0, len(unseen) - 1, _MAX_QUERIES).round().astype(int)]
     started = time.perf_counter()
     bars = surrogate.unit_forecast([observed], whole.steps[unseen])
     seconds = time.perf_counter() - started
@@ -114,7 +114,7 @@ def _score_scaled(
     y = float(whole.values[-1])
     unit, log_slope = float(scale.to_unit(y)), float(scale.log_slope(y))
     bars = BarDistribution(forecast.bars.borders, forecast.bars.log_mass[0, 0], tails=False)
-    told_apart = 0 < unit < 1 and log_slope > _LEAST_SLOPE
+    told_apart = 0 < unit < 1 and log_slope > _MIN_LOG_SLOPE
     return Score(
         moment.label,
         moment.n_observed,

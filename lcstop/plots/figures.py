@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
 from lcstop.curves.curve import Curve
-from lcstop.plots.series import FEWEST, calibration, incumbents, savings, value_axis
+from lcstop.plots.series import MIN_FORECASTS, calibration, incumbents, savings, value_axis
 from lcstop.review.review import Review, ReviewedTrial, Snapshot
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def plot_calibration(review: Review) -> Figure:
         hoverinfo="skip",
     )
     for part, color in zip(calibration(review), (WHOLE, BAND), strict=True):
-        if part.n >= FEWEST:
+        if part.n >= MIN_FORECASTS:
             figure.add_scatter(
                 x=part.line.x,
                 y=round_all(part.line.y),

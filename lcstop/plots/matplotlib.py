@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
 from lcstop.curves.curve import Curve
-from lcstop.plots.series import FEWEST, calibration, incumbents, savings, value_axis
+from lcstop.plots.series import MIN_FORECASTS, calibration, incumbents, savings, value_axis
 from lcstop.review.review import Review
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def plot_calibration(review: Review, ax: Axes | None = None) -> Axes:
     ax = _axes(ax, "predicted interval", "share that held")
     ax.plot([0, 1], [0, 1], color=GREY, ls=":")
     for part, color in zip(calibration(review), (WHOLE, BAND), strict=True):
-        if part.n >= FEWEST:
+        if part.n >= MIN_FORECASTS:
             ax.plot(part.line.x, part.line.y, "o-", color=color, ms=4, label=f"{part.name} ({part.n})")
     return _legend(ax)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lcstop
-from lcstop._utils.json_safe import plain
+from lcstop._utils.json_safe import json_safe
 from lcstop._utils.palette import BAND, INK, LINE, WHOLE
 from lcstop.plots.figures import (
     PARTS,
@@ -22,7 +22,7 @@ from lcstop.plots.figures import (
     plot_trial,
     round_all,
 )
-from lcstop.plots.series import FEWEST, calibration
+from lcstop.plots.series import MIN_FORECASTS, calibration
 from lcstop.pruning.decision import Decision
 from lcstop.review.review import Review, ReviewedTrial, Snapshot
 from lcstop.review.table import duration, summary
@@ -160,7 +160,7 @@ def _data(review: Review) -> dict[str, Any]:
         "trial": plot_trial(review, number),
         "savings": plot_savings(review),
     }
-    if any(part.n >= FEWEST for part in calibration(review)):
+    if any(part.n >= MIN_FORECASTS for part in calibration(review)):
         figures["calibration"] = plot_calibration(review)
     return {
         "step": review.study.step,
@@ -258,7 +258,7 @@ def _text(value: Any) -> Any:
 
 def _embedded(data: Mapping[str, Any]) -> str:
     """JSON that stays data whatever it holds: no character in it can end the script element."""
-    text = json.dumps(plain(data), separators=(",", ":"), allow_nan=False, default=str)
+    text = json.dumps(json_safe(data), separators=(",", ":"), allow_nan=False, default=str)
     return re.sub(r"[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -14,7 +14,7 @@ from lcstop.review.review import Review
 
 Array = NDArray[np.float64]
 
-FEWEST = 10
+MIN_FORECASTS = 10
 """Forecasts from which on it is worth asking how often they were right."""
 
 _SPAN = 30.0

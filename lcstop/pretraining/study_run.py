@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn import functional
 
-from lcstop._utils.process_pool import run_in, workers
+from lcstop._utils.process_pool import map_as_completed, worker_processes
 from lcstop._utils.provenance import commit, versions
 from lcstop.config.yaml_file import read_yaml
 from lcstop.pretraining.study_examples import (
@@ -80,8 +80,8 @@ def run(config: StudyTrainConfig, folder: Path, jobs: int, report: Callable[[str
 def _examples(config: StudyTrainConfig, jobs: int, report: Callable[[str, float], None]) -> Examples:
     pieces = -(-config.studies // _PER_PIECE)
     found: dict[int, Examples] = {}
-    with workers(jobs) as pool:
-        for piece, made in run_in(pool, partial(_piece, config), range(pieces)):
+    with worker_processes(jobs) as pool:
+        for piece, made in map_as_completed(pool, partial(_piece, config), range(pieces)):
             found[piece] = Examples(*map(torch.from_numpy, made))
             report("examples", len(found) / pieces)
     ordered = [found[piece] for piece in range(pieces)]

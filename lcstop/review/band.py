@@ -15,7 +15,7 @@ from lcstop.surrogates import Surrogate
 
 Array = NDArray[np.float64]
 
-MOST = 20
+MAX_STEPS = 20
 """Steps of a band: forecasts are smooth."""
 
 
@@ -42,7 +42,7 @@ def forecast_band(
     bounds: tuple[float | None, float | None] = (None, None),
     study: Sequence[Curve] = (),
     final: float | None = None,
-    most: int = MOST,
+    most: int = MAX_STEPS,
 ) -> Band:
     """The forecast for ``curve`` from its cutoff up to its horizon, within the metric's bounds.
 

@@ -54,7 +54,7 @@ class RecordedTrial:
     suppressed_stop: SuppressedStop | None = None
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """What decisions call it."""
         return self.name or str(self.number)
 
@@ -165,7 +165,7 @@ class RecordedStudy:
                     audited.append(other.audited)
             elif known := bisect_right(range(1, len(other.curve) + 1), now[0], key=other.time):
                 unfinished.append(other.curve.prefix(known))
-        return StudyView(self.direction, finished, unfinished, judged.called, n_stopped, audited)
+        return StudyView(self.direction, finished, unfinished, judged.label, n_stopped, audited)
 
     def audit(self, config: PrunerConfig) -> Audit:
         """What has come of the trials that would have been stopped and went on."""

@@ -25,7 +25,7 @@ from lcstop.surrogates import Surrogate
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class ReplayedTrial:
     """What happens to a trial in the replay.
 
     Attributes:
@@ -70,7 +70,7 @@ class WhatIf:
 
     study: RecordedStudy
     config: PrunerConfig
-    runs: Sequence[Run]
+    runs: Sequence[ReplayedTrial]
     outcome: Outcome
 
     @property
@@ -79,7 +79,7 @@ class WhatIf:
         return self.study.epochs - sum(run.saved for run in self.runs)
 
     @property
-    def stopped(self) -> list[Run]:
+    def stopped(self) -> list[ReplayedTrial]:
         """The trials that are stopped before their last report on record."""
         return [run for run in self.runs if run.stop]
 
@@ -145,12 +145,12 @@ def what_if(
     task = _task(study)
     replayed = ReplayStudy(task, range(task.n_trials), config.target, study.name)
     core = PrunerCore(config.model_copy(update={"shadow": False}), surrogate)
-    policy = _Watched(core, replayed, study, report)
+    policy = _RecordingPolicy(core, replayed, study, report)
     outcome = replay(task, 0, 0, policy, workers=1, budget=int(task.lengths.sum()))
     return WhatIf(study, config, policy.runs, outcome)
 
 
-class _AsRecorded(Task):
+class _TaskInRecordedOrder(Task):
     """A task whose only order is that of its rows."""
 
     def order(self, number: int, seed: int = 0) -> NDArray[np.intp]:
@@ -163,17 +163,17 @@ def _task(study: RecordedStudy) -> Task:
     values = np.full((len(lengths), lengths.max()), np.nan)
     for row, trial in zip(values, study.trials, strict=True):
         row[: len(trial.curve)] = trial.curve.values
-    return _AsRecorded("recorded", study.name, study.direction, values, lengths)
+    return _TaskInRecordedOrder("recorded", study.name, study.direction, values, lengths)
 
 
-class _Watched(CorePolicy):
+class _RecordingPolicy(CorePolicy):
     """Our policy on a study on record; it keeps what it decides."""
 
     def __init__(
         self, core: PrunerCore, replayed: ReplayStudy, study: RecordedStudy, report: Callable[[], None]
     ) -> None:
         super().__init__(core, replayed)
-        self.runs: list[Run] = []
+        self.runs: list[ReplayedTrial] = []
         self._record, self._report = study, report
         self._decisions: dict[int, Decision] = {}
         self._best = self._best_final = -math.inf
@@ -199,7 +199,7 @@ class _Watched(CorePolicy):
 
     def name(self, trial: int) -> str:
         """See :class:`CorePolicy`; here it has one."""
-        return self._record.trials[trial].called
+        return self._record.trials[trial].label
 
     def has_finished(self, trial: int) -> bool | None:
         """See :class:`CorePolicy`; here it is on record."""
@@ -209,7 +209,7 @@ class _Watched(CorePolicy):
     def _end(self, trial: int, n: int, stop: Decision | None) -> None:
         recorded = self._record.trials[trial]
         wrong = self._is_wrong(trial, n, recorded) if stop else None
-        self.runs.append(Run(recorded, n, stop, wrong, self._decisions, self._view(trial)))
+        self.runs.append(ReplayedTrial(recorded, n, stop, wrong, self._decisions, self._view(trial)))
         self._decisions = {}
         self._report()
 

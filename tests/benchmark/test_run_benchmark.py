@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from lcstop._utils.json_safe import plain
-from lcstop._utils.process_pool import run_in
+from lcstop._utils.json_safe import json_safe
+from lcstop._utils.process_pool import map_as_completed
 from lcstop.benchmark import run_benchmark
 from lcstop.benchmark.pictures import draw
 from lcstop.benchmark.replay_work import finish, outcome_store, plan, run_unit
-from lcstop.benchmark.run_benchmark import Bench
+from lcstop.benchmark.run_benchmark import BenchmarkOptions
 from lcstop.benchmark.summary import summarise
 from lcstop.benchmark.table import tables
 from lcstop.commands import app as cli
@@ -49,7 +49,7 @@ def here(monkeypatch):
     def processes(jobs):
         yield here
 
-    monkeypatch.setattr(run_benchmark, "processes", processes)
+    monkeypatch.setattr(run_benchmark, "worker_processes", processes)
     monkeypatch.setattr(
         run_benchmark, "draw", lambda summary, folder, name: None
     )  # takes longer than all else
@@ -68,12 +68,12 @@ def packs(tmp_path):
 def run(packs, out, run_all=None, **options):
     options = {"policies": POLICIES, "orders": 6} | options
     console = Console(file=io.StringIO())
-    return run_benchmark.run(Bench(packs, **options), out, console, ADAPTERS, run_all)
+    return run_benchmark.run(BenchmarkOptions(packs, **options), out, console, ADAPTERS, run_all)
 
 
 def timeless(summary):
     """A summary without what is measured by the clock."""
-    text = json.dumps(plain(summary))
+    text = json.dumps(json_safe(summary))
     kept = json.loads(text)
     del kept["machine"], kept["versions"]
     for row in [*kept["cells"], *(row for scope in kept["scopes"] for row in scope["settings"])]:
@@ -190,7 +190,10 @@ def test_the_tables_show_ours_against_each_peer(surrogate, monkeypatch, tmp_path
     settings = parse(["lcstop", "lcstop:confidence=0.8", "optuna.sha", "limits"], grid=False)
     units = plan(tasks, settings, SOURCES, "best", 1, 0, 3)
     results = finish(
-        units, outcome_store(tmp_path / "r.jsonl"), lambda *work: run_in(Here(), *work), lambda unit: None
+        units,
+        outcome_store(tmp_path / "r.jsonl"),
+        lambda *work: map_as_completed(Here(), *work),
+        lambda unit: None,
     )
     summary = summarise(tasks, settings, results, "best", 1)
     summary["config"] = {"orders": 3, "workers": 1, "target": "best"}

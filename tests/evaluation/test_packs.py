@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lcstop.curves.packs import find_packs, read_pack
-from lcstop.evaluation.cases import PEERS, pack_task
+from lcstop.evaluation.cases import N_PEERS, pack_task
 
 
 def write_pack(path, curves, steps=None, **arrays):
@@ -89,7 +89,7 @@ def test_the_scale_knows_other_trials_and_only_what_is_observed_of_this_one(tmp_
         trial = pack_task(read_pack(write_pack(tmp_path / "a.npz", curves)), 1, 0).trials[0]
         return trial.number, [moment.scale for moment in trial.moments]
 
-    curves = losses(PEERS + 1)  # every other trial is a peer
+    curves = losses(N_PEERS + 1)  # every other trial is a peer
     row, first = scales(curves)
     observed = 4  # of the 10 %, 20 %, ... moments the second sees four points
     others = np.delete(curves, row, 0)

@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from lcstop._utils import process_pool as jobs
-from lcstop._utils.json_safe import plain
+from lcstop._utils.json_safe import json_safe
 from lcstop.commands import app as cli
 from lcstop.evaluation import forecast_work, run_evaluation
 from lcstop.evaluation.cases import moments_of, prior_task
@@ -67,7 +67,7 @@ def fakes(monkeypatch):
     monkeypatch.setattr(forecast_work, "load", fakes.load)
     for name in ("load", "fingerprint"):
         monkeypatch.setattr(run_evaluation, name, getattr(fakes, name))
-    monkeypatch.setattr(run_evaluation, "workers", workers)
+    monkeypatch.setattr(run_evaluation, "worker_processes", workers)
     monkeypatch.setattr(
         run_evaluation, "latencies", lambda names, pool: dict.fromkeys(names, Latency(0.01, None))
     )
@@ -93,14 +93,14 @@ def evaluate(out, on, surrogates=("calibrated", "overconfident", "slow"), curves
 def without_seconds(summary):
     cells = [{key: value for key, value in cell.items() if key != "seconds"} for cell in summary["cells"]]
     kept = ("tasks", "standings", "calibration", "by_cutoff", "paired", "not_scored")
-    return json.dumps(plain({**{name: summary[name] for name in kept}, "cells": cells}))
+    return json.dumps(json_safe({**{name: summary[name] for name in kept}, "cells": cells}))
 
 
 def test_every_figure_is_there(fakes, packs, tmp_path, monkeypatch):
     monkeypatch.setattr(run_evaluation, "draw", draw)
     out = tmp_path / "out"
     summary = evaluate(out, ["prior", "prior:10", f"curves:{packs}"])
-    assert json.loads((out / "evaluation.json").read_text()) == plain(summary)
+    assert json.loads((out / "evaluation.json").read_text()) == json_safe(summary)
     assert {path.name for path in out.glob("*.png")} == {"pit.png", "coverage.png", "log_likelihood.png"}
     assert summary["tasks"][2] == {
         "task": "first/0",
@@ -190,9 +190,9 @@ def test_any_number_of_jobs_gives_the_same(fakes, packs, tmp_path):
 
 def test_processes_give_the_scores_of_this_one(tmp_path):
     trials = prior_task(2, 0, length=10).trials
-    work = [forecast_work.Work(str(t.number), "last_value", "prior:10", t) for t in trials]
+    work = [forecast_work.ForecastWork(str(t.number), "last_value", "prior:10", t) for t in trials]
     done = []
-    with jobs.workers(1) as pool:
+    with jobs.worker_processes(1) as pool:
         results = forecast_work.evaluate(
             work, forecast_work.score_store(tmp_path / "results.jsonl"), pool, done.append
         )

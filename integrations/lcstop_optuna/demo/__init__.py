@@ -15,7 +15,7 @@ import optuna
 import torch
 from rich.console import Console
 
-from lcstop._utils.progress import progress_on
+from lcstop._utils.progress import search_progress
 from lcstop.demo.digits import load_data
 from lcstop.demo.result import DemoResult, compare
 from lcstop_optuna.demo.timed_search import TimedSearch
@@ -53,7 +53,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
         whole = TimedSearch(_study(place, f"{name}-without-pruning"), n_trials, n_epochs)
         if storage is not None:
             console.print(f"studies: {pruned.study.study_name}, {whole.study.study_name}", highlight=False)
-        with progress_on(console) as progress:
+        with search_progress(console) as progress:
             pruned.run(progress, "pruned")
             for trial in pruned.trials:
                 whole.study.enqueue_trial(trial.params)
