@@ -24,7 +24,7 @@ from lcstop.config.search_config import Objective, ObjectiveError, Parameter, Se
 from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
 
-CONFIG_ATTR = "lcstop_search"
+SEARCH_ATTR = "lcstop_search"
 """User attribute of the study that holds the configuration that it was begun with, as JSON."""
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -169,7 +169,7 @@ def _suggest(trial: optuna.Trial, name: str, space: Parameter) -> Any:
 def _open(config: SearchConfig) -> optuna.Study:
     """The study, new or as it was left, if it was begun with this configuration."""
     study = _create(config, LCPFNPruner(**config.pruner.model_dump()))
-    stored = study.user_attrs.get(CONFIG_ATTR)
+    stored = study.user_attrs.get(SEARCH_ATTR)
     if stored is None and study.get_trials(deepcopy=False):
         raise ValueError(f"study: {config.study!r} is in the storage and was not begun by `lcstop run`")
     changes = [] if stored is None else config.changes(json.loads(stored), but="n_trials")
@@ -178,7 +178,7 @@ def _open(config: SearchConfig) -> optuna.Study:
             f"study {config.study!r} was begun otherwise: {'; '.join(changes)}; "
             "go on with that configuration, or give the new search another name"
         )
-    study.set_user_attr(CONFIG_ATTR, config.model_dump_json())
+    study.set_user_attr(SEARCH_ATTR, config.model_dump_json())
     study.sampler = _sampler(config, len(study.get_trials(deepcopy=False)))
     return study
 

@@ -72,7 +72,7 @@ class TimedScheduler(LCPFNScheduler):
         self.result_seconds: list[float] = []
 
 
-class Shown(tune.Callback):
+class DemoProgress(tune.Callback):
     """Moves a line of the progress display along."""
 
     def __init__(self, progress: Progress, title: str, n_trials: int, n_epochs: int) -> None:
@@ -118,7 +118,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
     with _folder(storage) as folder, _cluster(), search_progress(console) as progress:
         seconds = []
         for title, study, chosen in zip(("pruned", "whole"), names, (scheduler, None), strict=True):
-            shown = Shown(progress, title, n_trials, n_epochs)
+            shown = DemoProgress(progress, title, n_trials, n_epochs)
             start = time.perf_counter()
             with contextlib.redirect_stdout(
                 io.StringIO()
@@ -143,7 +143,12 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
 
 
 def _tuner(
-    scheduler: TrialScheduler | None, shown: Shown, folder: str, name: str, n_trials: int, n_epochs: int
+    scheduler: TrialScheduler | None,
+    shown: DemoProgress,
+    folder: str,
+    name: str,
+    n_trials: int,
+    n_epochs: int,
 ) -> tune.Tuner:
     return tune.Tuner(
         tune.with_resources(DigitsTrainable, {"cpu": 1}),

@@ -81,7 +81,7 @@ def read_folder(
 
 
 @dataclass(frozen=True)
-class _State:
+class _SearchState:
     """What Ray keeps of the whole search: the metric, and every trial by its folder's name."""
 
     metric: str | None
@@ -89,7 +89,7 @@ class _State:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _TrialFiles:
     """A trial's files."""
 
     name: str
@@ -105,7 +105,7 @@ class _Found:
     end: float
 
 
-def _state(folder: Path) -> _State:
+def _state(folder: Path) -> _SearchState:
     """From the latest ``experiment_state``; without one, what the trials' own files say is all there is."""
     files = sorted(folder.glob("experiment_state-*.json"))
     content = _json(files[-1]) if files else {}
@@ -113,7 +113,7 @@ def _state(folder: Path) -> _State:
     for packed in content.get("trial_data", ()):
         trial = _loads(packed[0]) or {}
         trials[str(trial.get("relative_logdir"))] = trial
-    return _State(content.get("runner_data", {}).get("_metric"), trials)
+    return _SearchState(content.get("runner_data", {}).get("_metric"), trials)
 
 
 def _places(folder: Path) -> Iterator[Path]:
@@ -124,7 +124,7 @@ def _places(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _read(path: Path, state: _State, time_attr: str, metric: str) -> _Found | None:
+def _read(path: Path, state: _SearchState, time_attr: str, metric: str) -> _TrialFiles | None:
     results, table = (_text(path / name) for name in (RESULTS_FILE, TABLE_FILE))
     points = points_of(results, table, time_attr, metric)
     if not points:
@@ -136,7 +136,7 @@ def _read(path: Path, state: _State, time_attr: str, metric: str) -> _Found | No
     searched = known.get("evaluated_params") or params
     times = [time for row in rows if (time := row.get("timestamp")) is not None]
     first = rows[0].get("time_this_iter_s") or 0.0 if rows else 0.0
-    return _Found(
+    return _TrialFiles(
         str(known.get("trial_id") or last.get("trial_id") or path.name),
         str(known.get("status") or (Trial.TERMINATED if last.get("done") else Trial.RUNNING)),
         any((path / name).exists() for name in _FAILED_FILES),
@@ -151,7 +151,7 @@ def _read(path: Path, state: _State, time_attr: str, metric: str) -> _Found | No
     )
 
 
-def _recorded(number: int, found: _Found, horizon: float, noted: bool) -> RecordedTrial:
+def _recorded(number: int, found: _TrialFiles, horizon: float, noted: bool) -> RecordedTrial:
     history = History(horizon, found.params)
     history.extend(found.points)
     state = _STATES.get(found.status, "running")

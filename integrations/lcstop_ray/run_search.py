@@ -55,7 +55,7 @@ def run_search(config: SearchConfig, console: Console) -> SearchResult:
     # Else Ray takes Ctrl-C for itself, and returns what there is as if that were all.
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     with _cluster(), search_progress(console) as progress:
-        shown = _Shown(progress, config)
+        shown = _SearchProgress(progress, config)
         # Ray prints a header however quiet it is told to be.
         with contextlib.redirect_stdout(io.StringIO()):
             tuner = _restored(config, folder, shown) if known else _new(config, folder, shown)
@@ -84,7 +84,7 @@ def _check_folder(config: SearchConfig, folder: Path) -> bool:
     return tune.Tuner.can_restore(str(folder))
 
 
-def _new(config: SearchConfig, folder: Path, shown: _Shown) -> tune.Tuner:
+def _new(config: SearchConfig, folder: Path, shown: _SearchProgress) -> tune.Tuner:
     return tune.Tuner(
         _trainable(config),
         param_space={name: _domain(space) for name, space in config.space.items()},
@@ -101,8 +101,17 @@ def _new(config: SearchConfig, folder: Path, shown: _Shown) -> tune.Tuner:
     )
 
 
-def _restored(config: SearchConfig, folder: Path, shown: _Shown) -> tune.Tuner:
-    tuner = tune.Tuner.restore(str(folder), _trainable(config), resume_unfinished=True, restart_errored=True)
+def _restored(config: SearchConfig, folder: Path, shown: _SearchProgress) -> tune.Tuner:
+    try:
+        tuner = tune.Tuner.restore(
+            str(folder), _trainable(config), resume_unfinished=True, restart_errored=True
+        )
+    except (ImportError, AttributeError) as error:
+        # Ray has pickled the search: it names modules as they were called then.
+        raise ValueError(
+            f"study {config.study!r} was begun by another version of lcstop: {error}; "
+            "go on with that version, or give the new search another name"
+        ) from error
     run_config = tuner._local_tuner.get_run_config() if tuner._local_tuner else None
     if run_config is not None:
         run_config.callbacks = [shown]  # what Ray has stored is not on this screen
@@ -140,7 +149,7 @@ def _searcher(config: SearchConfig) -> BasicVariantGenerator | Searcher:
         raise ValueError('sampler: tpe needs optuna, also on Ray: pip install "lcstop[optuna]"') from error
 
 
-class _Shown(tune.Callback):
+class _SearchProgress(tune.Callback):
     """Moves the progress display along."""
 
     def __init__(self, progress: Progress, config: SearchConfig) -> None:

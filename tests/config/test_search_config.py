@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from lcstop.commands.app import main
 from lcstop.config.search_config import SearchConfig
 from lcstop_optuna import CONVERGED_ATTR, REASON_ATTR
-from lcstop_optuna.run_search import CONFIG_ATTR
+from lcstop_optuna.run_search import SEARCH_ATTR
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,8 +117,8 @@ def test_a_killed_search_goes_on_to_the_full_number_with_the_same_configuration(
     assert [t.params for t in kept] == [t.params for t in ended(before)]
     levels = [t.params["level"] for t in after.trials if "level" in t.params]  # it may be killed before that
     assert len(set(levels)) == len(levels)  # none is drawn twice
-    assert after.user_attrs[CONFIG_ATTR] == before.user_attrs[CONFIG_ATTR]
-    stored = SearchConfig.model_validate_json(after.user_attrs[CONFIG_ATTR])
+    assert after.user_attrs[SEARCH_ATTR] == before.user_attrs[SEARCH_ATTR]
+    stored = SearchConfig.model_validate_json(after.user_attrs[SEARCH_ATTR])
     assert stored == SearchConfig.model_validate_json(path.read_text())
 
 

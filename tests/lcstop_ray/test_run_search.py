@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from lcstop.commands.app import main
+from lcstop.config.search_config import SearchConfig
+from lcstop.config.yaml_file import read_yaml
+from lcstop_ray.run_search import _restored
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,6 +114,15 @@ def test_mistakes_are_told_before_ray_starts(changes, line, tmp_path, monkeypatc
     assert (ended.value.code, out) == (2, "")
     assert line in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["lcstop_ray.a_module_of_then Shown", "lcstop_ray.run_search ShownThen"])
+def test_a_search_that_another_version_has_begun_is_refused_in_one_line(name, tmp_path):
+    config = read_yaml(write(tmp_path), SearchConfig)
+    module, _, attribute = name.partition(" ")
+    (tmp_path / "tuner.pkl").write_bytes(f"c{module}\n{attribute}\n.".encode())
+    with pytest.raises(ValueError, match=r"begun by another version of lcstop: .*; go on with that version"):
+        _restored(config, tmp_path, None)
 
 
 @pytest.mark.slow
