@@ -47,9 +47,9 @@ class Spy(PrunerCore):
         super().__init__(config)
         self.seen = []
 
-    def decide(self, trial, study):
-        self.seen.append((trial, study))
-        return super().decide(trial, study)
+    def answer(self, question, study):
+        self.seen.append((question.trial, study))
+        return super().answer(question, study)
 
 
 def test_it_hands_over_curves_and_hyperparameters():
