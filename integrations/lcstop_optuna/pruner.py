@@ -19,7 +19,7 @@ from lcstop_optuna.trials import (
     CONFIG_ATTR,
     CONVERGED_ATTR,
     REASON_ATTR,
-    Others,
+    OtherTrials,
     check_single_objective,
     to_curve,
     to_suppressed_stop,
@@ -75,7 +75,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     def __init__(self, horizon: float | str, **options: Unpack[PrunerOptions]) -> None:
         config = PrunerConfig(horizon=horizon, **options)
         self._core = PrunerCore(config)
-        self._others = Others(config.horizon)
+        self._others = OtherTrials(config.horizon)
         self._warned = False
 
     @classmethod
@@ -166,7 +166,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_others": Others(self.config.horizon)}  # curves are in the storage
+        return {**self.__dict__, "_others": OtherTrials(self.config.horizon)}  # curves are in the storage
 
     def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
         """Store why a trial is pruned or, once, that it would have been; little is written, and seldom."""

@@ -31,8 +31,8 @@ The one of the same name of a study says what has come of these trials, as of th
 """
 
 
-class Others:
-    """The trials beside a judged one; each that has ended is looked at once.
+class OtherTrials:
+    """The other trials of a study. A trial that has ended is read once.
 
     Args:
         horizon: As in :class:`lcstop.PrunerConfig`.
@@ -40,22 +40,22 @@ class Others:
 
     def __init__(self, horizon: float | str) -> None:
         self._horizon = horizon
-        self._known = _Known(TrialTable())
+        self._known = _Snapshot(TrialTable())
 
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
-        """Every other trial; failed ones gave the user no result, so they are left out."""
-        known = self._known  # before the trials are listed, of which other threads may soon know more
+        """Every trial but the one with this number. Failed trials gave no result and are left out."""
+        known = self._known  # before the trials are listed, since other threads may add to it
         trials = study.get_trials(deepcopy=False)
         n = len(trials)
         at = bisect_left(trials, number, key=lambda trial: trial.number)
         judged = at if at < n and trials[at].number == number else None
-        if not known.come_first_in(trials):
-            known = _Known(TrialTable())
-        looked_at = [*known.running, *range(known.n, n)]
+        if not known.is_start_of(trials):
+            known = _Snapshot(TrialTable())
+        to_read = [*known.running, *range(known.n, n)]
         table, running = known.table, list[int]()
-        if n > known.n or any(i != judged for i in looked_at):
-            table = table.copy()  # threads judge side by side
-            for i in looked_at:
+        if n > known.n or any(i != judged for i in to_read):
+            table = table.copy()  # other threads may use the old one
+            for i in to_read:
                 trial = trials[i]
                 if i != judged and trial.state != TrialState.WAITING:
                     self._set(table, i, trial)
@@ -63,7 +63,7 @@ class Others:
                     running.append(i)
             again = {*running}
             last = next(((i, trials[i]) for i in reversed(range(n)) if i not in again), None)
-            self._known = _Known(table, n, running, last)
+            self._known = _Snapshot(table, n, running, last)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return table.study_view("maximize" if maximize else "minimize", str(number), judged)
 
@@ -71,7 +71,7 @@ class Others:
         state = _STATES.get(trial.state, "left out")
         try:
             curve = to_curve(trial, self._horizon) if state != "left out" else None
-        except ValueError:  # of a length that is not to be known
+        except ValueError:  # its length is unknown
             curve = None
         suppressed_stop = None if curve is None or state == "running" else to_suppressed_stop(trial)
         audited = (
@@ -89,14 +89,14 @@ _STATES: dict[TrialState, State] = {
 }
 
 
-class _Known(NamedTuple):
-    """What was seen last.
+class _Snapshot(NamedTuple):
+    """The trials of a study as they were last read.
 
     Attributes:
-        table: What was made of the trials.
-        n: How many trials there were.
-        running: Positions of those to be looked at again: they had not ended, or were judged.
-        last: The last one that is not looked at again, and its position.
+        table: The trials.
+        n: Number of trials.
+        running: Indices of trials to read again: they had not ended, or were judged.
+        last: The last trial that is not read again, and its index.
     """
 
     table: TrialTable
@@ -104,11 +104,11 @@ class _Known(NamedTuple):
     running: Sequence[int] = ()
     last: tuple[int, FrozenTrial] | None = None
 
-    def come_first_in(self, trials: Sequence[FrozenTrial]) -> bool:
-        """Whether these trials go on from those that were seen, and are not of another study.
+    def is_start_of(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether ``trials`` begin with the trials of this snapshot, and are not those of another study.
 
-        Optuna's storages hand out the same object each time for a trial that has ended. If a trial turns up
-        before others, as it may where another process adds it meanwhile, the last one is elsewhere.
+        Optuna's storages return the same object each time for a trial that has ended. If another process has
+        added a trial before others, the last one has another index.
         """
         if len(trials) < self.n or self.last is None:
             return len(trials) >= self.n
@@ -117,7 +117,7 @@ class _Known(NamedTuple):
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
-    """What a trial has reported; one that was added with its result alone is known at the horizon only.
+    """What a trial has reported. A trial that was added with its result alone has one point, at the horizon.
 
     Raises:
         ValueError: If ``horizon`` is a name, and the trial has no length under it.
@@ -129,7 +129,10 @@ def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
 
 
 def to_suppressed_stop(trial: FrozenTrial) -> SuppressedStop | None:
-    """That a trial would have been stopped; a retried trial inherits attributes, and this is not for it."""
+    """The suppressed stop on record of a trial, None if there is none.
+
+    A retried trial inherits the attributes of the first try. A record of another trial's number is ignored.
+    """
     content = trial.user_attrs.get(AUDIT_ATTR)
     if not isinstance(content, dict) or content.get("trial") != trial.number:
         return None

@@ -24,7 +24,7 @@ from lcstop_ray.records import (
     TABLE_FILE,
     points_of,
 )
-from lcstop_ray.search import DIRECTIONS
+from lcstop_ray.search_state import DIRECTIONS
 
 _STATES: dict[str, State] = {Trial.TERMINATED: "finished", Trial.ERROR: "failed"}
 

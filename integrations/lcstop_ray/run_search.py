@@ -24,7 +24,7 @@ from lcstop._utils.progress import search_progress
 from lcstop.config.search_config import ObjectiveError, Parameter, SearchConfig, SearchResult
 from lcstop_ray.records import STOPPED_FILE
 from lcstop_ray.scheduler import LCPFNScheduler
-from lcstop_ray.search import DIRECTIONS
+from lcstop_ray.search_state import DIRECTIONS
 
 CONFIG_FILE = "lcstop_search.json"
 """File in the folder of the search that holds the configuration that it was begun with."""

@@ -21,7 +21,7 @@ from lcstop.config.keywords import takes_options
 from lcstop.config.pruner import PrunerOptions
 from lcstop.pruning.audit import Audit
 from lcstop_ray.history import History
-from lcstop_ray.search import DIRECTIONS, Search
+from lcstop_ray.search_state import DIRECTIONS, SearchState
 
 if TYPE_CHECKING:
     from ray.tune.execution.tune_controller import TuneController
@@ -89,7 +89,7 @@ class LCPFNScheduler(FIFOScheduler):
         self._mode = mode
         self._options = config.model_dump(exclude={"horizon"})
         self._core = None if horizon is None else PrunerCore(config)
-        self._search: Search | None = None
+        self._search: SearchState | None = None
         self._n_results = 0
         self._seconds = 0.0
 
@@ -153,7 +153,7 @@ class LCPFNScheduler(FIFOScheduler):
         Raises:
             ValueError: If the metric, the mode or the horizon is not known.
         """
-        search = self._running()
+        search = self._search_state()
         try:
             search.add(trial)
         except Exception as error:
@@ -162,16 +162,16 @@ class LCPFNScheduler(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """Leave out a trial that failed; if Ray tries it again, it adds it again."""
-        self._running().fail(trial)
+        self._search_state().fail(trial)
 
     def on_trial_remove(self, tune_controller: TuneController, trial: Trial) -> None:
         """Leave out a trial that Ray gives up before it has ended."""
-        self._running().fail(trial)
+        self._search_state().fail(trial)
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """Record a result; ``STOP`` or ``CONTINUE``."""
         start = time.perf_counter()
-        search = self._running()
+        search = self._search_state()
         try:
             stop = search.judge(trial, result)
         except Exception as error:
@@ -190,7 +190,7 @@ class LCPFNScheduler(FIFOScheduler):
 
         Ray calls this for trials that the scheduler has stopped, too; those have not finished.
         """
-        search = self._running()
+        search = self._search_state()
         try:
             search.finish(trial, result)
         except Exception as error:
@@ -212,7 +212,7 @@ class LCPFNScheduler(FIFOScheduler):
             OSError: If the file cannot be written.
             ValueError: If the metric, the mode or the horizon is not known.
         """
-        search = self._running()
+        search = self._search_state()
         state = {
             "time_attr": search.time_attr,
             "metric": search.metric,
@@ -241,9 +241,9 @@ class LCPFNScheduler(FIFOScheduler):
         if config != self.config:
             self._core = PrunerCore(config)
         self._search = None
-        self._running().histories = histories
+        self._search_state().histories = histories
 
-    def _running(self) -> Search:
+    def _search_state(self) -> SearchState:
         if self._search is not None:
             return self._search
         if not self._metric or not self._mode:
@@ -256,7 +256,7 @@ class LCPFNScheduler(FIFOScheduler):
                 f"LCPFNScheduler needs to know at which {self._time_attr!r} a trial ends that nothing stops: "
                 f"pass horizon=..., or stop={{{self._time_attr!r}: ...}} to tune.RunConfig"
             )
-        self._search = Search(self._core, self._time_attr, self._metric, self._mode)
+        self._search = SearchState(self._core, self._time_attr, self._metric, self._mode)
         return self._search
 
 

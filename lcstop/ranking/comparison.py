@@ -1,7 +1,4 @@
-"""What is compared: trials and the other trials of their study, on a common grid of steps.
-
-Arrays are small, so that numpy is faster than torch: it has less to do before each operation.
-"""
+"""Trials and the other trials of their study, compared on a common grid of steps."""
 
 from __future__ import annotations
 
@@ -14,10 +11,10 @@ from scipy.special import ndtri
 Array = NDArray[np.float64]
 
 MISSING = -1e9
-"""Stands for a value that is not there, or not finite: worse than every other."""
+"""Stands for a value that is missing or not finite. It is worse than every other."""
 
 EPSILON = 1e-9
-"""Less is taken for nothing in divisions."""
+"""Guards divisions by zero."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,9 @@ def pairwise_sign(values: Array, others: Array) -> Array:
 
 
 def share_beaten(differences: Array, among: Array) -> Array:
-    """Share of the others that are beaten, ``[R, T]``: in ``R`` rankings of ``T`` trials among ``N`` others.
+    """Share of the other trials that each trial beats, ``[R, T]``, in ``R`` rankings of ``T`` among ``N``.
 
-    One more, half of which it beats, keeps a rank among few near the middle.
+    One trial is added that is half beaten, so that ranks among few trials stay near the middle.
 
     Args:
         differences: Value of each trial minus that of each other one, ``[R, T, N]``; only the sign counts.
@@ -62,14 +59,14 @@ def share_beaten(differences: Array, among: Array) -> Array:
     return share
 
 
-def median(values: Array) -> float:
-    """The middle one of ``values [n]``, the lower of two; 0 of none."""
+def lower_median(values: Array) -> float:
+    """The median of ``values [n]``, the lower of the two in the middle; 0 of none."""
     middle = (len(values) - 1) // 2
     return float(np.partition(values, middle)[middle]) if len(values) else 0.0
 
 
 class Comparison:
-    """What several features need of ``T`` trials and their context.
+    """Quantities that several features of ``T`` trials share.
 
     Attributes:
         context, gains, cutoff: What is compared, see :func:`lcstop.ranking.features.features`.
@@ -101,7 +98,7 @@ class Comparison:
         held = np.where(finished, self.final_best, MISSING) if self.n_finished else self.final_best
         self.incumbent_index = int(held.argmax())
         self.incumbent = float(held[self.incumbent_index])
-        self.initial_level = median(self.others[:, 0])
+        self.initial_level = lower_median(self.others[:, 0])
         self.value_range = max(self.incumbent - self.initial_level, EPSILON)
 
         self.now, self.best = gains[:, cutoff - 1], gains[:, :cutoff].max(1)
@@ -109,7 +106,7 @@ class Comparison:
         self.n_reached = int(np.count_nonzero(self.reached))
         self.others_now = self.others[:, cutoff - 1]
         self.pairwise_sign_now = pairwise_sign(self.others_now[:, None], self.others_now)
-        # As share_beaten, but among those that have reached it, and without the trial itself.
+        # As share_beaten, but among the trials that have reached the cutoff, without the trial itself.
         lead = self.pairwise_sign_now @ self.reached.astype(np.float64)
         share = (lead + self.n_reached) / (2 * max(self.n_reached, 1))
         self.others_rank = np.where(self.reached, normal_score(share), 0.0)

@@ -16,7 +16,7 @@ from lcstop.ranking.comparison import (
     Array,
     Comparison,
     Context,
-    median,
+    lower_median,
     normal_score,
     share_beaten,
 )
@@ -124,8 +124,8 @@ def _spread(study: Comparison) -> list[Array | float]:
     if study.n_reached < 2:
         return [0.0] * 3
     others = study.others_now[study.reached]
-    middle = median(others)
-    unit = 1.5 * median(np.abs(others - middle)) + EPSILON * (1 + abs(middle))
+    middle = lower_median(others)
+    unit = 1.5 * lower_median(np.abs(others - middle)) + EPSILON * (1 + abs(middle))
     ahead_of_middle = (study.now - middle) / unit
     return [
         np.tanh(ahead_of_middle / 4),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lcstop.curves.curve import Curve, Direction
 from lcstop.curves.curve_list import N_LONGEST, CurveList
-from lcstop.ranking.comparison import MISSING, Array, Context, median
+from lcstop.ranking.comparison import MISSING, Array, Context, lower_median
 from lcstop.ranking.param_features import Configurations
 
 MOST_TRIALS = 2 * N_LONGEST
@@ -112,7 +112,7 @@ def align(
     if not len(seen):
         return None
     top = seen.max()
-    unit = median(top - seen) or float(top - seen.min()) or 1.0
+    unit = lower_median(top - seen) or float(top - seen.min()) or 1.0
     gains = np.where(finite, np.maximum((gains - top) / unit, _WORST), MISSING)
     context = Context(gains[:-1], lengths[:-1], np.arange(len(others)) < n_finished)
     params = [curve.params or {} for curve in curves] if use_params else []

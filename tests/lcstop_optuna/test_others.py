@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 
 from lcstop import StudyView
 from lcstop.curves.curve_list import CurveList
-from lcstop_optuna.trials import Others
+from lcstop_optuna.trials import OtherTrials
 
 
 def content(view: StudyView) -> tuple:
@@ -24,7 +24,7 @@ def new_study() -> optuna.Study:
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_happens_between_two_looks(seed):
     """Several trials at a time of two studies, judged, ended, failed and explained in any order."""
-    rng, others = np.random.default_rng(seed), Others(20)
+    rng, others = np.random.default_rng(seed), OtherTrials(20)
     studies = [new_study() for _ in range(2)]
     running: list[list[optuna.Trial]] = [[], []]
     for _ in range(300):
@@ -43,7 +43,7 @@ def test_whatever_happens_between_two_looks(seed):
         elif what in ("view", "explain"):
             known = len(study.trials)
             number = trials[-1].number if what == "view" and trials else int(rng.integers(known + 1))
-            assert content(others.view(study, number)) == content(Others(20).view(study, number))
+            assert content(others.view(study, number)) == content(OtherTrials(20).view(study, number))
 
 
 @pytest.mark.parametrize("last", [0.5, 0.6])
@@ -58,15 +58,15 @@ def test_two_studies_of_equal_trials_that_hold_arrays(last):
     trials = one.get_trials()
     trials[-1].intermediate_values = {1: last}
     other.add_trials(trials)
-    others = Others(20)
+    others = OtherTrials(20)
     for study in (one, other, one, other):
-        assert content(others.view(study, 3)) == content(Others(20).view(study, 3))
+        assert content(others.view(study, 3)) == content(OtherTrials(20).view(study, 3))
 
 
 @pytest.mark.parametrize("copied", [False, True])
 def test_a_study_that_takes_over_the_number_of_a_deleted_one(tmp_path, copied):
     """SQLite gives the number of the last study to the next one, and so do its trials."""
-    url, others, ids, trials = f"sqlite:///{tmp_path / 'study.db'}", Others(20), set(), []
+    url, others, ids, trials = f"sqlite:///{tmp_path / 'study.db'}", OtherTrials(20), set(), []
     storage = optuna.storages.get_storage(url)
     for last in (0.5, 0.6):
         study = optuna.create_study(study_name="same", direction="maximize", storage=storage)
@@ -76,7 +76,7 @@ def test_a_study_that_takes_over_the_number_of_a_deleted_one(tmp_path, copied):
             study.tell(trial, last)
         study.add_trials(trials if copied else [])
         ids.add(study._study_id)
-        assert content(others.view(study, 3)) == content(Others(20).view(study, 3))
+        assert content(others.view(study, 3)) == content(OtherTrials(20).view(study, 3))
         trials = study.trials
         for trial in trials:
             trial.intermediate_values = {1: -last}
@@ -87,7 +87,7 @@ def test_a_study_that_takes_over_the_number_of_a_deleted_one(tmp_path, copied):
 @pytest.mark.parametrize("state", [TrialState.COMPLETE, TrialState.RUNNING])
 def test_a_trial_that_is_listed_after_later_ones(state, monkeypatch):
     """As a database may that is being written to; the trials after it are then at other positions."""
-    study, others, number = new_study(), Others(20), 2
+    study, others, number = new_study(), OtherTrials(20), 2
     for _ in range(5):
         trial = study.ask()
         trial.report(0.1 * trial.number, 1)
@@ -96,4 +96,4 @@ def test_a_trial_that_is_listed_after_later_ones(state, monkeypatch):
     everyone = study.get_trials()
     for listed in ([t for t in everyone if t.number != number], everyone):
         monkeypatch.setattr(study, "get_trials", lambda deepcopy, listed=listed: listed)
-        assert content(others.view(study, 9)) == content(Others(20).view(study, 9))
+        assert content(others.view(study, 9)) == content(OtherTrials(20).view(study, 9))

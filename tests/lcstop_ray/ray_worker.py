@@ -20,7 +20,7 @@ from ray import tune
 
 import lcstop.pruning.core
 from lcstop_ray import LCPFNScheduler
-from lcstop_ray.search import Search
+from lcstop_ray.search_state import SearchState
 from tests.conftest import NormalSurrogate
 
 H = 8
@@ -72,9 +72,9 @@ KINDS = {"function": function, "checkpoint": function_with_checkpoint, "class": 
 
 
 def log_judgements(path: Path, kill_at: str) -> None:
-    judge = Search.judge
+    judge = SearchState.judge
 
-    def logged(self: Search, trial, result) -> bool:
+    def logged(self: SearchState, trial, result) -> bool:
         known = {trial_id: history.state for trial_id, history in self.histories.items()}
         incumbent = self.incumbent()
         stop = judge(self, trial, result)
@@ -90,7 +90,7 @@ def log_judgements(path: Path, kill_at: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return stop
 
-    Search.judge = logged  # type: ignore[method-assign]
+    SearchState.judge = logged  # type: ignore[method-assign]
 
 
 def main(folder: Path, kind: str, action: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 import ray.cloudpickle
 from ray.tune.schedulers import ResourceChangingScheduler
 
-from lcstop import PrunerCore
+from lcstop import PrunerConfig, PrunerCore
 from lcstop_ray import LCPFNScheduler
 from tests.lcstop_ray.ray_trials import GO, GOOD, POOR, STOP, H, feed, finish, new_trial, results
 
@@ -128,3 +128,13 @@ def test_debug_string(make):
     line = scheduler.debug_string()
     assert "1 of 2 trials stopped, 10 steps of training_iteration saved, incumbent 0.8998" in line
     assert line.endswith("ms per result")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("lcstop.core PrunerCore", PrunerCore), ("lcstop.config PrunerConfig", PrunerConfig)],
+)
+def test_pickles_of_the_first_release_are_read(name, expected):
+    """Ray's record of a search names these modules; so a search of lcstop 0.1 can be restored."""
+    module, attribute = name.split()
+    assert pickle.loads(f"c{module}\n{attribute}\n.".encode()) is expected  # noqa: S301

@@ -306,10 +306,12 @@ def test_nothing_that_fails_reaches_rays_event_loop(make, caplog, monkeypatch):
     assert caplog.text.count("ZeroDivisionError") == 1
 
 
-def test_a_surrogate_that_does_not_load_stops_nothing(caplog, monkeypatch):
+@pytest.mark.parametrize(("policy", "n_reports"), [("published", H), ("study", 2)])
+def test_a_surrogate_that_does_not_load_stops_nothing_that_it_decides(policy, n_reports, caplog, monkeypatch):
+    """Policy study decides without it, so that its stop stands."""
     monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: 1 / 0)
-    scheduler = LCPFNScheduler(horizon=H)
+    scheduler = LCPFNScheduler(horizon=H, policy=policy)
     assert scheduler.set_search_properties("accuracy", "max")
     finish(scheduler)
-    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO] * H
+    assert len(feed(scheduler, new_trial(scheduler), results(POOR))) == n_reports
     assert caplog.text.count("ZeroDivisionError") == 1

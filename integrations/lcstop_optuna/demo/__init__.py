@@ -27,7 +27,7 @@ __all__ = ["run_demo"]
 
 
 def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, console: Console) -> DemoResult:
-    """TimedSearch hyperparameters with pruning, train the same configurations without, and compare.
+    """Search hyperparameters with pruning, train the same configurations without, and compare.
 
     A trial counts for its best epoch: in the objective, in the figures, and for the pruner
     (``target="best"``). Both sides run the same objective on the same storage; only the pruner differs.

@@ -1,4 +1,4 @@
-"""Search: the trials that Ray Tune has told of, and what the core says about them."""
+"""SearchState: the trials of a running Ray Tune search, and the decisions on them."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ _STATES: dict[str, State] = {
 DIRECTIONS: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 
 
-class Search:
-    """A running search, whose metric, mode and horizon are known.
+class SearchState:
+    """The trials of a running search whose metric, mode and horizon are known.
 
     Args:
-        core: What decides.
-        time_attr: Result that counts the steps.
-        metric: Result to optimise.
+        core: Makes the decisions.
+        time_attr: Name of the result that counts the steps.
+        metric: Name of the result to optimise.
         mode: ``min`` or ``max``.
 
     Example:
         >>> from lcstop import PrunerConfig
-        >>> search = Search(PrunerCore(PrunerConfig(horizon=3)), "epoch", "loss", "min")
+        >>> search = SearchState(PrunerCore(PrunerConfig(horizon=3)), "epoch", "loss", "min")
         >>> trial = Trial("trainable", stub=True)
         >>> search.add(trial)
         >>> [search.judge(trial, {"epoch": i, "loss": 1 / i}) for i in (1, 2, 3)]
@@ -72,13 +72,13 @@ class Search:
         self.stops: dict[str, Decision] = {}
         self.n_unusable = 0
         self._table = TrialTable()
-        self._places: dict[str, int] = {}  # of the trials in the table
-        self._changed: set[str] = set()  # since they were put there
+        self._indices: dict[str, int] = {}  # of the trials in the table
+        self._changed: set[str] = set()  # trials that have changed since they were set in the table
         self._warned: set[str] = set()
         self._tried_again: set[str] = set()
 
     def add(self, trial: Trial) -> None:
-        """Take in a new trial, one that is tried again, or one of an earlier run."""
+        """Add a new trial, one that is tried again, or one of an earlier run."""
         known = trial.trial_id in self.histories
         history = self._history(trial)
         if history is None:
@@ -100,20 +100,24 @@ class Search:
                 history.suppressed_stop = stop
         history.keep_until(restart)
         if ended:
-            # What was stopped has gone on since, if the driver died before Ray had stored the trial's end.
+            # A stopped trial has trained on if the driver died before Ray had stored the trial's end.
             last = history.last_step
             stopped = last is not None and last in (stopped_at, read_stopped(trial, self.core.error_log))
             history.state = "stopped" if stopped else "finished"
 
     def fail(self, trial: Trial) -> None:
-        """A trial that failed counts no more, unless it is added again."""
+        """Leave out a trial that failed, unless it is added again."""
         history = self._history(trial)
         if history is not None:
             history.state = "failed"
         self.stops.pop(trial.trial_id, None)
 
     def judge(self, trial: Trial, result: Mapping[str, Any]) -> bool:
-        """Record a result of a running trial; whether the trial should stop."""
+        """Record a result of a running trial.
+
+        Returns:
+            Whether the trial should stop.
+        """
         history = self._history(trial)
         if history is None:
             return False
@@ -129,7 +133,7 @@ class Search:
         if history.state == "converged":
             return True
         if history.state == "stopped":
-            # Ray may hand over results that it had buffered behind the one that stopped the trial.
+            # Ray may pass on results that it had buffered after the one that stopped the trial.
             self._write_stopped(trial, step, "stopped at an earlier step")
             return True
         decision = self._decide(trial.trial_id, history)
@@ -152,7 +156,7 @@ class Search:
         return True
 
     def _decide(self, trial_id: str, history: History) -> Decision | None:
-        """The decision that ends the trial, or would have ended it, if there is one."""
+        """The decision that ends the trial, or a suppressed stop; None if neither is decided."""
         question = self.core.question(history.curve)
         convergence_due = self.core.convergence_due(history.curve)
         if question is None and not convergence_due:
@@ -174,7 +178,7 @@ class Search:
         except UnusableResultError:
             step, value = None, math.nan
         if history.state == "stopped":
-            if step is not None and step != history.last_step:  # buffered behind the one that stopped it
+            if step is not None and step != history.last_step:  # buffered after the one that stopped it
                 self._write_stopped(trial, step, "stopped at an earlier step")
             return
         if step is not None:
@@ -183,21 +187,21 @@ class Search:
             history.state = "finished"
 
     def view(self, judged: str | None = None) -> StudyView:
-        """The trials but the one of the id ``judged``; failed ones gave no result and are left out."""
-        if len(self.histories) > len(self._places):
-            for trial_id in islice(self.histories, len(self._places), None):
-                self._places[trial_id] = len(self._places)
+        """Every trial but the one with the id ``judged``. Failed trials gave no result and are left out."""
+        if len(self.histories) > len(self._indices):
+            for trial_id in islice(self.histories, len(self._indices), None):
+                self._indices[trial_id] = len(self._indices)
                 self._changed.add(trial_id)
         for trial_id in self._changed:
             history = self.histories[trial_id]
             known = history.last_step is not None
             state = _STATES[history.state]
-            self._table.set(self._places[trial_id], state, history.curve if known else None, history.audited)
-        self._changed &= {judged}  # what comes of it is put down after this
-        return self._table.study_view(DIRECTIONS[self.mode], judged, self._places.get(judged or ""))
+            self._table.set(self._indices[trial_id], state, history.curve if known else None, history.audited)
+        self._changed &= {judged}  # its outcome follows after this
+        return self._table.study_view(DIRECTIONS[self.mode], judged, self._indices.get(judged or ""))
 
     def audit(self) -> Audit:
-        """What has come of the trials that would have been stopped and went on."""
+        """What has become of the audited trials."""
         return self.core.audit(self.view())
 
     def incumbent(self) -> float | None:
@@ -205,8 +209,8 @@ class Search:
         return self.view().incumbent(self.core.config.target)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The table is made anew of the histories: Ray stores schedulers often.
-        return {**self.__dict__, "_table": TrialTable(), "_places": {}}
+        # The table can be made again from the histories, and Ray stores schedulers often.
+        return {**self.__dict__, "_table": TrialTable(), "_indices": {}}
 
     def __str__(self) -> str:
         stopped = [history for history in self.histories.values() if history.state == "stopped"]
@@ -226,7 +230,7 @@ class Search:
         )
 
     def _history(self, trial: Trial) -> History | None:
-        """What is known of a trial; None if its horizon is not, in which case it goes on, not judged."""
+        """The history of a trial; None if its horizon is unknown, so that it goes on without a judgement."""
         if trial.trial_id not in self.histories:
             horizon = self.core.config.horizon
             try:
@@ -243,7 +247,7 @@ class Search:
         write_ended(trial, step, reason, self.core.config.model_dump(), self.core.error_log)
 
     def _check_steps(self, trial: Trial, history: History, step: float) -> None:
-        """Tell once of steps that this scheduler takes for something else than the user does."""
+        """Warn once about steps that this scheduler reads differently from what the user meant."""
         least = self.core.config.min_steps
         first, last = history.first_step, history.last_step
         if first is not None and last is not None and step <= first < last:
