@@ -39,6 +39,9 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     All that a decision rests on comes from the study's storage, so that threads, processes and restarts
     decide alike. If a forecast fails the trial goes on, and the cause is logged once.
 
+    Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults;
+    ``docs/options.md`` says what each does.
+
     Example:
         >>> import optuna
         >>> from lcstop_optuna import LCPFNPruner
@@ -63,8 +66,6 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         horizon: Number of steps that a trial reports if nothing stops it; right for steps counted from 0
             and from 1. Where trials are planned to be of different lengths, the name of the hyperparameter
             or user attribute that holds the length of each.
-        options: The other options, as keywords. Each is a field of :class:`lcstop.PrunerConfig`;
-            ``help(LCPFNPruner)`` shows their types and defaults, the page of options says what each does.
 
     Raises:
         TypeError: If there is no option of that name.

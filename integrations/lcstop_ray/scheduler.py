@@ -40,6 +40,9 @@ class LCPFNScheduler(FIFOScheduler):
     After ``Tuner.restore`` the curves of the old trials are read from Ray's own records of them. If a
     forecast fails the trial goes on, and the cause is logged once.
 
+    Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults;
+    ``docs/options.md`` says what each does.
+
     Example:
         >>> from ray.tune.experiment import Trial
         >>> from lcstop_ray import LCPFNScheduler
@@ -63,8 +66,6 @@ class LCPFNScheduler(FIFOScheduler):
         horizon: ``time_attr`` at the end of a trial that nothing stops; by default that of
             ``tune.RunConfig(stop={time_attr: ...})``. Where trials are planned to be of different lengths,
             the key of ``trial.config`` that holds the length of each, with ``/`` between nested keys.
-        options: The other options, as keywords. Each is a field of :class:`lcstop.PrunerConfig`;
-            ``help(LCPFNScheduler)`` shows their types and defaults, the page of options says what each does.
 
     Raises:
         TypeError: If there is no option of that name.

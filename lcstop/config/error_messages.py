@@ -87,10 +87,8 @@ def _keys(model: type[BaseModel], at: Sequence[str | int]) -> list[str]:
     """The keys that are allowed in the mapping that ``at`` leads to."""
     kind: Any = model
     for key in at:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            kind = kind.model_fields[str(key)].annotation
-        else:  # Mapping or list of something
-            kind = get_args(kind)[-1]
+        inner = get_args(kind)  # of a mapping or a list
+        kind = inner[-1] if inner else kind.model_fields[str(key)].annotation
         if get_origin(kind) in (Union, UnionType):
             kind = next(part for part in get_args(kind) if part is not type(None))
-    return list(kind.model_fields) if issubclass(kind, BaseModel) else []
+    return list(kind.model_fields)

@@ -90,8 +90,6 @@ class PrunerConfig(BaseModel):
     Example:
         >>> PrunerConfig(horizon=50).confidence
         0.95
-        >>> PrunerConfig.model_fields["n_startup_trials"].description[:36]
-        'Trials that must have finished befor'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,6 +1,7 @@
 """PrunerConfig: what is allowed, and what errors say."""
 
 import math
+import pickle
 
 import pytest
 
@@ -48,3 +49,7 @@ def test_mcmc_without_emcee_is_refused_where_it_is_asked_for(monkeypatch):
     with pytest.raises(ValueError, match=r"surrogate mcmc needs emcee: pip install \"lcstop\[mcmc\]\""):
         PrunerConfig(horizon=50, surrogate="mcmc")
     assert PrunerConfig(horizon=50, surrogate="powerlaw").surrogate == "powerlaw"
+
+
+def test_pickles_of_the_first_release_find_the_class():
+    assert pickle.loads(b"clcstop.config\nPrunerConfig\n.") is PrunerConfig  # noqa: S301

@@ -17,7 +17,10 @@ from pathlib import Path
 import atheris
 import numpy as np
 
-READERS = ["curve", "curve_file", "evaluation.packs", "mistakes", "replay.readers", "yaml_file"]
+READERS = [
+    *("benchmark.readers", "commands.curve_csv", "config.error_messages", "config.yaml_file"),
+    *("curves.curve", "curves.packs"),
+]
 with atheris.instrument_imports(include=["ruamel.yaml", *(f"lcstop.{name}" for name in READERS)]):
     from lcstop import load_config
     from lcstop.benchmark.readers import read_packs
