@@ -99,8 +99,6 @@ def read_plain(path: str | Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
         raise ValueError(
             f"{path}:{line}: not valid YAML: the character {character!r} is not allowed"
         ) from None
-    except MaxDepthExceededError:
-        raise ValueError(f"{path} is nested too deeply for a configuration") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ValueError(f"{path}:{mark.line + 1}: {_in_words(error, text, mark.line)}") from None
@@ -182,6 +180,8 @@ def _in_words(error: MarkedYAMLError, text: str, line: int) -> str:
     problem = str(error.problem or error.context)
     if isinstance(error, _RefusedError):
         return problem
+    if isinstance(error, MaxDepthExceededError):
+        return "nested too deeply for a configuration"
     if isinstance(error, DuplicateKeyError):
         key = problem.removeprefix('found duplicate key "').partition('" with value ')[0]
         return f"the key {shown(key)} is written twice"

@@ -82,7 +82,7 @@ BROKEN = {
     "hardly a number": (b"horizon: 0x_\n", r":1: horizon: '0x_' cannot be read as int"),
     "the rules of YAML 1.1": (b"%YAML 1.1\n---\nhorizon: 50\n", r":3: only YAML 1.2 is read; leave out"),
     "a sign that YAML keeps": (b"horizon: 50\nlower: @x\n", r":2: not valid YAML: found character '@'"),
-    "nested too deeply": (b"horizon: " + b"[" * 5000, r" is nested too deeply"),
+    "nested too deeply": (b"horizon:\n  " + b"[" * 5000, r":2: nested too deeply"),
     "not finite": (b"horizon: .inf\n", r":1: horizon: .*finite number, got inf"),
 }
 
@@ -175,6 +175,7 @@ def test_mistakes_in_a_search_are_named_with_their_path(old, new, line, tmp_path
         ("[offline, y, n, 1.2.3, 08:61, a:b]", ["offline", "y", "n", "1.2.3", "08:61", "a:b"]),
         ("{b: '', c: [], d: {}}", {"b": "", "c": [], "d": {}}),
         ("|\n    two\n    lines\n", "two\nlines\n"),
+        (f"[{'[1], ' * 1000}]", [[1]] * 1000),  # what is limited is the depth, not the number
     ],
 )
 def test_what_values_are_read_as(written, read, tmp_path):
