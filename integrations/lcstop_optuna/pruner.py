@@ -14,12 +14,12 @@ from typing_extensions import Unpack
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore
 from lcstop.config.keywords import takes_options
 from lcstop.config.pruner import PrunerOptions
+from lcstop_optuna.other_trials import OtherTrials
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
     CONVERGED_ATTR,
     REASON_ATTR,
-    OtherTrials,
     check_single_objective,
     to_curve,
     to_suppressed_stop,

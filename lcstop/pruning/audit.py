@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,28 +10,6 @@ from typing import Any
 from lcstop.config.pruner import PrunerConfig
 from lcstop.pruning.due import is_diverged
 from lcstop.pruning.study_view import StudyView
-
-MIN_STOPS = 10
-"""Stops in a study before its first trial is audited: a small search keeps all that it saves."""
-
-
-def is_audited(study: StudyView, share: float) -> bool:
-    """Whether the judged trial of ``study``, which would be stopped, goes on.
-
-    The study needs :data:`MIN_STOPS` stops. Their number never falls, so that a trial that went on once goes
-    on at its later judgements, too. The choice does not depend on how trials do: each has the same chance,
-    so that the audited trials are an unbiased sample of all that would be stopped.
-
-    Example:
-        >>> [is_audited(StudyView("maximize", judged="7", n_stopped=n), share=1.0) for n in (9, 10)]
-        [False, True]
-    """
-    return study.judged is not None and study.n_stopped >= MIN_STOPS and _uniform(study.judged) < share
-
-
-def _uniform(name: str) -> float:
-    """A number in [0, 1), uniform over names and always the same for one name."""
-    return int.from_bytes(hashlib.sha256(f"lcstop audit {name}".encode()).digest()[:6], "big") / 2**48
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
-from lcstop.pruning.audit import Audit, is_audited
+from lcstop.pruning.audit import Audit
 from lcstop.pruning.bounds import Bounds
 from lcstop.pruning.convergence import judge_convergence, not_judged
 from lcstop.pruning.decision import Decision
-from lcstop.pruning.due import Question, is_first_in_interval
+from lcstop.pruning.due import Question, is_first_in_interval, question_at
 from lcstop.pruning.error_log import ErrorLog
 from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.exemption import exemption
@@ -23,6 +23,7 @@ from lcstop.pruning.published_rule import judge_as_published
 from lcstop.pruning.study_rule import judge_in_study
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import SuppressedBy
+from lcstop.pruning.suppression import suppressed_by
 from lcstop.pruning.wording import PredictedEnd, forecast_end, predicted_end, reason
 from lcstop.ranking.ranker import Ranker
 from lcstop.surrogates import Surrogate, load_surrogate
@@ -76,18 +77,21 @@ class PrunerCore:
 
     def judge(self, trial: Curve, study: StudyView) -> Decision:
         """Judge ``trial`` at its last report, due or not; never raises because of a study."""
-        return self.answer(Question.of(self.config, trial), study)
+        question = question_at(self.config, trial, always=True)
+        assert question is not None
+        return self.answer(question, study)
 
     def question(self, trial: Curve) -> Question | None:
         """What the last report of ``trial`` calls for; None if no judgement is due. Needs no other trial."""
-        question = Question.of(self.config, trial)
-        return question if question.is_due(self.config) else None
+        return question_at(self.config, trial)
 
     def answer(self, question: Question, study: StudyView) -> Decision:
         """Judge a trial among the others; never raises because of a study."""
         try:
             # Values near the limits of float64 overflow on the way; probabilities are checked.
             with np.errstate(all="ignore"):
+                if not question.diverged:
+                    self._bounds.check(question.trial)
                 study = self._bounds.filter(study)
                 audit = Audit.of_study(study, self.config)
                 decision, evidence = self._decide(question, study, audit)
@@ -151,11 +155,10 @@ class PrunerCore:
         if question.diverged:
             words = f"diverged: the last {config.diverged_after} reports are not finite"
             return replace(known, stop=True, reason=words), None
-        self._bounds.check(trial)
         incumbent = study.incumbent(config.target)
         known = replace(known, incumbent=incumbent)
-        prefixes = question.prefixes(config)
-        if why := exemption(config, trial, prefixes, study, incumbent):
+        prefixes = question.prefixes
+        if why := exemption(config, question, study, incumbent):
             return replace(known, reason=why), None
         self._log_confidence(audit)
         confidence = audit.adjusted_confidence
@@ -173,13 +176,9 @@ class PrunerCore:
         return replace(known, stop=stop, p_beat=evidence.p_beat, p_top=p_top), evidence
 
     def _suppress(self, decision: Decision, question: Question, study: StudyView) -> Decision:
-        """The stop; in shadow mode, or of an audited trial that has not diverged, the suppressed stop."""
-        by: SuppressedBy
-        if self.config.shadow:
-            by = "shadow"
-        elif not question.diverged and is_audited(study, self.config.audit):
-            by = "audit"
-        else:
+        """The stop, or that the trial goes on all the same."""
+        by = suppressed_by(self.config, study, diverged=question.diverged)
+        if by is None:
             return decision
         words = decision.reason + _SUPPRESSED[by] if decision.reason else ""
         to_beat = study.to_beat(question.trial, self.config.target)

@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from lcstop.config.choices import Preset
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
-from lcstop.pruning.schedule import SCHEDULES
+
+
+@dataclass(frozen=True)
+class Moments:
+    """When policy ``study`` judges a trial: at ever larger steps, each a fixed multiple of the one before.
+
+    Attributes:
+        first_share: Share of the horizon of the first judgement.
+        step_ratio: Steps at a judgement over steps at the one before.
+    """
+
+    first_share: float
+    step_ratio: float
+
+    def n_judgements(self, share: float) -> int:
+        """Number of judgements that a trial has had by this share of its horizon.
+
+        Example:
+            >>> moments = Moments(first_share=0.05, step_ratio=2)
+            >>> [moments.n_judgements(share) for share in (0.04, 0.05, 0.1, 1.0)]
+            [0, 1, 2, 5]
+        """
+        ratio = share / self.first_share * (1 + 1e-9)
+        return 0 if ratio < 1 else 1 + math.floor(math.log(ratio) / math.log(self.step_ratio))
+
+
+MOMENTS: dict[Preset, Moments] = {
+    "safe": Moments(first_share=0.03, step_ratio=1.6),
+    "balanced": Moments(first_share=0.02, step_ratio=1.6),
+    "bold": Moments(first_share=0.02, step_ratio=1.6),
+}
+"""When each preset judges a trial."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,40 +52,34 @@ class Question:
     Attributes:
         trial: What it has reported.
         diverged: Whether its last ``diverged_after`` reports are all NaN or infinite.
+        prefixes: The finite part of its curve at its last judgements, ``patience`` of them or fewer, oldest
+            first. None of a trial with too few finite reports.
     """
 
     trial: Curve
     diverged: bool
+    prefixes: Sequence[Curve]
 
-    @classmethod
-    def of(cls, config: PrunerConfig, trial: Curve) -> Question:
-        """The question about a trial, due or not."""
-        return cls(trial, is_diverged(config, trial))
 
-    def is_due(self, config: PrunerConfig) -> bool:
-        """Whether the last report calls for a judgement; needs no other trial."""
-        return bool(len(self.trial)) and (self.diverged or is_due(config, self.trial, len(self.trial) - 1))
+def question_at(config: PrunerConfig, trial: Curve, *, always: bool = False) -> Question | None:
+    """What the last report of ``trial`` calls for; None if no judgement is due. Needs no other trial.
 
-    def prefixes(self, config: PrunerConfig) -> list[Curve]:
-        """The curve at the trial's last judgements, ``patience`` of them or fewer, oldest first."""
-        trial, found = self.trial, list[Curve]()
-        for i in reversed(range(len(trial))):
-            if len(found) == config.patience:
-                break
-            if i == len(trial) - 1 or is_due(config, trial, i):
-                prefix = (trial if i == len(trial) - 1 else trial.prefix(i + 1)).finite()
-                # A report that is not finite adds no evidence, and so no judgement.
-                grown = not found or len(prefix) < len(found[-1])
-                if grown and len(prefix) >= (1 if config.min_steps == 1 else 2):
-                    found.append(prefix)
-        return found[::-1]
+    Args:
+        config: The options.
+        trial: What it has reported.
+        always: Whether there is a question, due or not.
+    """
+    diverged = is_diverged(config, trial)
+    if not (always or diverged or (len(trial) and is_due(config, trial, len(trial) - 1))):
+        return None
+    return Question(trial, diverged, () if diverged else _prefixes(config, trial))
 
 
 def is_due(config: PrunerConfig, trial: Curve, i: int) -> bool:
-    """Whether the schedule judges ``trial`` at report ``i``, counted from 0.
+    """Whether ``trial`` is judged at report ``i``, counted from 0.
 
     That is the first report in its interval of ``interval_steps`` from ``min_steps`` on. Policy ``study``
-    takes only the first such report after each moment of its :class:`lcstop.pruning.schedule.Schedule`.
+    takes only the first such report after each of its :data:`MOMENTS`.
 
     Example:
         >>> config = PrunerConfig(horizon=20, min_steps=4, interval_steps=3, policy="published")
@@ -63,12 +90,12 @@ def is_due(config: PrunerConfig, trial: Curve, i: int) -> bool:
         return False
     if config.policy == "published":
         return True
-    schedule = SCHEDULES[config.preset]
-    n_judgements = schedule.n_judgements(float(trial.steps[i]) / trial.horizon)
+    moments = MOMENTS[config.preset]
+    n_judgements = moments.n_judgements(float(trial.steps[i]) / trial.horizon)
     before = next((j for j in reversed(range(i)) if is_first_in_interval(config, trial, j)), None)
     if before is None:
         return n_judgements > 0
-    return n_judgements > schedule.n_judgements(float(trial.steps[before]) / trial.horizon)
+    return n_judgements > moments.n_judgements(float(trial.steps[before]) / trial.horizon)
 
 
 def is_first_in_interval(config: PrunerConfig, trial: Curve, i: int) -> bool:
@@ -85,3 +112,17 @@ def is_diverged(config: PrunerConfig, trial: Curve) -> bool:
     """Whether the last ``diverged_after`` reports of ``trial`` are all NaN or infinite."""
     n = config.diverged_after
     return len(trial) >= n and not np.isfinite(trial.values[-n:]).any()
+
+
+def _prefixes(config: PrunerConfig, trial: Curve) -> list[Curve]:
+    found: list[Curve] = []
+    for i in reversed(range(len(trial))):
+        if len(found) == config.patience:
+            break
+        if i == len(trial) - 1 or is_due(config, trial, i):
+            prefix = (trial if i == len(trial) - 1 else trial.prefix(i + 1)).finite()
+            # A report that is not finite adds no evidence, and so no judgement.
+            grown = not found or len(prefix) < len(found[-1])
+            if grown and len(prefix) >= (1 if config.min_steps == 1 else 2):
+                found.append(prefix)
+    return found[::-1]

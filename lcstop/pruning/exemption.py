@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lcstop.config.pruner import PrunerConfig
-from lcstop.curves.curve import Curve, better
+from lcstop.curves.curve import better
 from lcstop.curves.curve_list import CurveList
+from lcstop.pruning.due import Question
 from lcstop.pruning.study_view import StudyView
 
 
 def exemption(
-    config: PrunerConfig,
-    trial: Curve,
-    prefixes: Sequence[Curve],
-    study: StudyView,
-    incumbent: float | None,
+    config: PrunerConfig, question: Question, study: StudyView, incumbent: float | None
 ) -> str | None:
-    """Why ``trial`` goes on without a judgement; None if it is to be judged.
+    """Why a trial goes on without a judgement; None if it is to be judged.
 
     Args:
         config: The options.
-        trial: What it has reported.
-        prefixes: Its curve at its last judgements; none if it has too few finite reports.
+        question: The trial.
         study: The other trials.
         incumbent: Best value so far.
 
     Example:
-        >>> config, trial = PrunerConfig(horizon=3), Curve([1, 2], [0.5, 0.6], horizon=3)
-        >>> exemption(config, trial, [trial], StudyView("maximize"), None)
+        >>> from lcstop import Curve
+        >>> trial = Curve([1, 2], [0.5, 0.6], horizon=3)
+        >>> question = Question(trial, diverged=False, prefixes=[trial])
+        >>> exemption(PrunerConfig(horizon=3), question, StudyView("maximize"), None)
         '0 of 1 startup trials finished'
     """
+    trial = question.trial
     n_started = CurveList.wrap(study.finished).n_finite
     if config.policy == "study" and n_started < config.n_startup_trials:
         n_started += int((CurveList.wrap(study.unfinished).share >= trial.share).sum())
@@ -45,6 +42,6 @@ def exemption(
         return "holds the incumbent itself"
     if trial.cutoff >= trial.horizon:
         return "has reached the horizon"
-    if not prefixes:
+    if not question.prefixes:
         return "too few finite reports"
     return None

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.pruning.evidence import Evidence
-from lcstop.pruning.schedule import SCHEDULES
 from lcstop.pruning.study_view import StudyView
+from lcstop.pruning.thresholds import THRESHOLDS
 from lcstop.ranking.ranker import Ranker
 
 
@@ -25,13 +25,13 @@ def judge_in_study(
         config: The options.
         prefixes: The curve at the trial's last judgements, oldest first.
         study: The other trials.
-        confidence: See :meth:`lcstop.pruning.schedule.Schedule.threshold`.
+        confidence: See :meth:`lcstop.pruning.thresholds.Thresholds.at`.
         ranker: What compares the trial with the others.
 
     Raises:
         ValueError: If a probability is not finite.
     """
-    schedule = SCHEDULES[config.preset]
+    preset = THRESHOLDS[config.preset]
     rankings = []
     for prefix in prefixes:
         ranking = ranker.rank(
@@ -43,7 +43,7 @@ def judge_in_study(
             raise ValueError("the forecast is not finite")
         rankings.append(ranking)
     thresholds = [
-        schedule.threshold(prefix.share, confidence, ranking.remaining_gain, has_params=ranking.has_params)
+        preset.at(prefix.share, confidence, ranking.remaining_gain, has_params=ranking.has_params)
         for prefix, ranking in zip(prefixes, rankings, strict=True)
     ]
     says_stop = [

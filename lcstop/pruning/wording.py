@@ -11,8 +11,8 @@ from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.evidence import Evidence
-from lcstop.pruning.schedule import LARGE_REMAINING_GAIN
 from lcstop.pruning.study_view import StudyView
+from lcstop.pruning.thresholds import LARGE_REMAINING_GAIN
 from lcstop.surrogates import Surrogate
 from lcstop.surrogates.forecast import Forecast
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from lcstop import PrunerConfig
 from lcstop.commands.app import app
-from lcstop.pruning.schedule import SCHEDULES
+from lcstop.pruning.thresholds import THRESHOLDS
 from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
 
@@ -161,12 +161,12 @@ def test_tables_of_other_rules_name_all_their_options_and_defaults(name):
 
 def test_tables_of_presets_are_true():
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", PAGES["choosing"], re.MULTILINE)
-    assert {row[0] for row in rows} == set(SCHEDULES)
+    assert {row[0] for row in rows} == set(THRESHOLDS)
     for name, start, half, most in rows:
-        schedule = SCHEDULES[name]
-        assert float(start) == schedule.threshold
-        assert float(half) == pytest.approx(schedule.asked(0.5, 0.95, 0))
-        assert float(most) == schedule.most
+        thresholds = THRESHOLDS[name]
+        assert float(start) == thresholds.initial
+        assert float(half) == pytest.approx(thresholds.at(0.5, 0.95, 0))
+        assert float(most) == thresholds.maximum
 
 
 def test_every_page_is_in_the_navigation():

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
-from lcstop.pruning.audit import MIN_STOPS, Audit, exact_interval, is_audited
+from lcstop.pruning.audit import Audit, exact_interval
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
+from lcstop.pruning.suppression import MIN_STOPS, is_audited
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, replay
 from lcstop.simulation.task import ReplayStudy

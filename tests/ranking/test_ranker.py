@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, StudyView
-from lcstop.pruning.schedule import SCHEDULES, Schedule
+from lcstop.pruning.due import MOMENTS
+from lcstop.pruning.thresholds import THRESHOLDS, Thresholds
 from lcstop.ranking.ranker import Ranker
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import replay
@@ -68,10 +69,8 @@ def test_hyperparameters_speak_for_a_trial_and_never_against_it():
 
 
 def test_more_is_asked_of_the_higher_of_two_probabilities():
-    schedule = SCHEDULES["balanced"]
-    assert schedule.threshold(0.1, 0.95, 0, has_params=True) == pytest.approx(
-        1.4 * schedule.threshold(0.1, 0.95, 0)
-    )
+    balanced = THRESHOLDS["balanced"]
+    assert balanced.at(0.1, 0.95, 0, has_params=True) == pytest.approx(1.4 * balanced.at(0.1, 0.95, 0))
 
 
 def test_a_loss_is_the_mirror_image():
@@ -97,14 +96,14 @@ def test_patience_wants_judgements_in_a_row():
 
 
 def test_confidence_is_a_factor():
-    schedule = Schedule(first_share=0.05, step_ratio=2, initial_threshold=0.05, slope=0.1, max_threshold=0.1)
-    assert schedule.threshold(0.0, 0.95, 0) == pytest.approx(0.05)
-    assert schedule.threshold(0.2, 0.95, 0) == pytest.approx(0.07)
-    assert schedule.threshold(0.9, 0.95, 0) == pytest.approx(0.1)
-    assert schedule.threshold(0.2, 0.9, 0) == pytest.approx(0.14)
+    thresholds = Thresholds(initial=0.05, slope=0.1, maximum=0.1)
+    assert thresholds.at(0.0, 0.95, 0) == pytest.approx(0.05)
+    assert thresholds.at(0.2, 0.95, 0) == pytest.approx(0.07)
+    assert thresholds.at(0.9, 0.95, 0) == pytest.approx(0.1)
+    assert thresholds.at(0.2, 0.9, 0) == pytest.approx(0.14)
     trial = curves([0.55], H, seed=1)[0].prefix(6)
     p = core().judge(trial, view()).p_top
-    asked = SCHEDULES["balanced"].threshold(6 / H, 0.95, 0, has_params=True)
+    asked = THRESHOLDS["balanced"].at(6 / H, 0.95, 0, has_params=True)
     assert core(confidence=1 - 0.05 * p / asked * 1.01).judge(trial, view()).stop
     assert not core(confidence=1 - 0.05 * p / asked * 0.99).judge(trial, view()).stop
 
@@ -157,20 +156,20 @@ def test_who_leads_at_its_step_goes_on(preset, n):
 def test_the_first_judgement_is_not_before_the_schedule_nor_min_steps(preset, horizon, min_steps):
     if min_steps > max(horizon, 2):
         return
-    c, schedule = core(preset=preset, horizon=horizon, min_steps=min_steps), SCHEDULES[preset]
+    c, moments = core(preset=preset, horizon=horizon, min_steps=min_steps), MOMENTS[preset]
     trial = Curve(range(1, horizon + 1), np.linspace(0, 1, horizon), horizon)
     due = [n for n in range(1, horizon + 1) if c.question(trial.prefix(n))]
-    first = max(min_steps, math.ceil(schedule.first_share * horizon - 1e-6))
+    first = max(min_steps, math.ceil(moments.first_share * horizon - 1e-6))
     assert due[:1] == ([first] if first <= horizon else [])
-    counts = [schedule.n_judgements(n / horizon) for n in due]
+    counts = [moments.n_judgements(n / horizon) for n in due]
     assert counts == sorted(set(counts))
-    assert len(due) <= schedule.n_judgements(1.0)
+    assert len(due) <= moments.n_judgements(1.0)
     # A step that is passed by is made up for at the next report.
     sparse = (
         trial if horizon < 50 else Curve(range(7, horizon + 1, 7), np.linspace(0, 1, horizon // 7), horizon)
     )
     found = [
-        schedule.n_judgements(sparse.steps[n - 1] / horizon)
+        moments.n_judgements(sparse.steps[n - 1] / horizon)
         for n in range(1, len(sparse) + 1)
         if c.question(sparse.prefix(n))
     ]
@@ -178,10 +177,10 @@ def test_the_first_judgement_is_not_before_the_schedule_nor_min_steps(preset, ho
 
 
 def test_presets_are_ordered():
-    safe, balanced, bold = (SCHEDULES[preset] for preset in PRESETS)
-    assert safe.first_share >= balanced.first_share >= bold.first_share
+    first_shares = [MOMENTS[preset].first_share for preset in PRESETS]
+    assert first_shares == sorted(first_shares, reverse=True)
     for share in (0.05, 0.2, 0.5, 1.0):
-        thresholds = [schedule.threshold(share, 0.95, 0) for schedule in (safe, balanced, bold)]
+        thresholds = [THRESHOLDS[preset].at(share, 0.95, 0) for preset in PRESETS]
         assert thresholds == sorted(thresholds)
 
 

@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 
 from lcstop import StudyView
 from lcstop.curves.curve_list import CurveList
-from lcstop_optuna.trials import OtherTrials
+from lcstop_optuna.other_trials import OtherTrials
 
 
 def content(view: StudyView) -> tuple:

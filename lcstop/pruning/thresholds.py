@@ -1,0 +1,59 @@
+"""Thresholds: the probability of ending in the best tenth of the study that a trial needs to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lcstop.config.choices import Preset
+
+LARGE_REMAINING_GAIN = 2.0
+"""Remaining gain, in units of the trials' spread, above which ranks count for less."""
+
+PARAMS_FACTOR = 1.4
+"""Factor of the threshold where hyperparameters were compared: the higher of two probabilities is used."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The thresholds of a preset. They rise linearly with the share of the horizon.
+
+    Attributes:
+        initial: Threshold at the start of a trial.
+        slope: Rise from the start to the horizon.
+        maximum: Highest threshold.
+    """
+
+    initial: float
+    slope: float
+    maximum: float
+
+    def at(
+        self, share: float, confidence: float, remaining_gain: float, *, has_params: bool = False
+    ) -> float:
+        """The probability at or below which a trial is stopped.
+
+        Args:
+            share: Share of the horizon that the trial has reached.
+            confidence: The threshold is multiplied by ``(1 - confidence) / 0.05``.
+            remaining_gain: See :class:`lcstop.ranking.ranker.Ranking`. Above :data:`LARGE_REMAINING_GAIN`
+                the threshold falls in proportion: the order of trials may still change, as it does when a
+                learning rate falls.
+            has_params: Whether hyperparameters were compared, see :data:`PARAMS_FACTOR`.
+
+        Example:
+            >>> balanced = THRESHOLDS["balanced"]
+            >>> [round(balanced.at(0.1, 0.95, gain), 3) for gain in (0, 2, 4, 20)]
+            [0.1, 0.1, 0.05, 0.01]
+        """
+        threshold = min(self.maximum, self.initial + self.slope * share)
+        threshold *= (1 - confidence) / 0.05
+        threshold *= PARAMS_FACTOR if has_params else 1
+        return threshold * LARGE_REMAINING_GAIN / max(remaining_gain, LARGE_REMAINING_GAIN)
+
+
+THRESHOLDS: dict[Preset, Thresholds] = {
+    "safe": Thresholds(initial=0.035, slope=0.0, maximum=0.035),
+    "balanced": Thresholds(initial=0.06, slope=0.4, maximum=0.2),
+    "bold": Thresholds(initial=0.07, slope=0.45, maximum=0.23),
+}
+"""The thresholds of each preset; docs/benchmark.md has what each of them saves and loses."""
