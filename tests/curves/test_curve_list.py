@@ -72,8 +72,8 @@ def test_a_sum_says_what_a_list_of_the_same_curves_says(seed):
         np.testing.assert_equal(getattr(summed, name), getattr(plain, name), name)
     chosen = np.flatnonzero(rng.random(len(plain)) < 0.3).tolist()
     assert summed.take(chosen) == plain.take(chosen) == [plain[i] for i in chosen]
-    assert "facts" not in vars(summed), "nothing had to be copied"
-    for name in ("facts", "lowest", "highest"):
+    assert "summary" not in vars(summed), "nothing had to be copied"
+    for name in ("summary", "argmin", "argmax"):
         np.testing.assert_equal(getattr(summed, name), getattr(plain, name), name)
     assert [*summed] == [*plain]
     assert [*summed.filter(plain.share > 0.3)] == [*plain.filter(plain.share > 0.3)]

@@ -189,3 +189,16 @@ def test_a_diverged_point_is_never_the_incumbent_nor_a_number():
     decision = core(surrogate).decide(curve(0.1, math.inf, 0.1), study)
     assert decision.incumbent == 0.9
     assert surrogate.calls[0][0][0].values.tolist() == [0.1, 0.1]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_rounding_may_carry_a_value_past_a_bound_by_a_millionth_and_no_further(sign):
+    """Of a fraction: 1.0000005 is rounding, and 1.0001 is a mistake."""
+    bounds = {"lower": -1, "upper": 0} if sign < 0 else {}
+    for beyond, possible in ((5e-7, True), (1e-4, False)):
+        past = curve(*sign * (GOOD.values + 0.1 + beyond))
+        study = StudyView("maximize" if sign > 0 else "minimize", [curve(*sign * GOOD.values), past])
+        assert core(**bounds).judge(past.prefix(3), StudyView(study.direction)).reason.startswith("0 of 1")
+        assert core(**bounds).judge(past, study).reason.startswith("goes on, not judged") != possible
+        decision = core(**bounds).judge(curve(*sign * np.array([0.1, 0.1, 0.1])), study)
+        assert decision.incumbent == pytest.approx(sign * (1 + beyond if possible else 0.9), abs=1e-9)

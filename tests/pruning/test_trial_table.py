@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lcstop import Curve
+from lcstop.pruning import trial_table
 from lcstop.pruning.trial_table import TrialTable
 
 
@@ -48,6 +49,31 @@ def test_a_copy_knows_the_same_and_goes_its_own_way():
     copy.set(1, "stopped", curve(0.7))
     assert seen(copy) == ([0.5, 0.6], [0.7], 1)
     assert seen(table) == ([0.5], [], 0)
+    other = table.copy()
+    table.set(3, "finished", curve(0.8))
+    table.set(0, "running", curve(0.4))
+    assert seen(table) == ([0.8], [0.4], 0)
+    assert seen(other) == ([0.5], [], 0)
+    assert seen(copy) == ([0.5, 0.6], [0.7], 1)
+
+
+def test_a_table_copies_a_chunk_once_for_all_its_copies(monkeypatch):
+    table, n_copies = TrialTable(), 0
+    copy_chunk = trial_table._Chunk.copy
+
+    def counted(chunk):
+        nonlocal n_copies
+        n_copies += 1
+        return copy_chunk(chunk)
+
+    monkeypatch.setattr(trial_table._Chunk, "copy", counted)
+    table.set(0, "finished", curve(0.5))
+    table.set(1, "finished", curve(0.5))
+    assert n_copies == 0
+    table.copy()
+    for value in (0.6, 0.7):
+        table.set(1, "finished", curve(value))
+    assert n_copies == 1
 
 
 def test_a_list_in_which_nothing_has_changed_is_kept_with_what_was_computed_of_it():

@@ -44,6 +44,30 @@ def test_reports_that_are_late_by_a_little_are_on_the_step_before(offset):
     assert cutoff == 10
 
 
+def test_reports_that_are_early_by_rounding_are_on_their_step():
+    """``3 * 0.1`` is a little more than 0.3, and ``0.1 + 0.1 + 0.1 - 1e-12`` a little less."""
+    for rounding in (-1e-11, 0.0, 1e-11):
+        other = Curve([1, 2, 3 * (1 + rounding)], [0.1, 0.2, 0.3], 6)
+        seen = align(Curve([1, 2, 3], [0.1, 0.2, 0.5], 6), [other], [], "maximize")
+        assert seen.context.lengths.tolist() == [3]
+        assert len(set(seen.context.gains[0, 2:])) == 1, "the last report counts from its step on"
+    early = Curve([1, 2, 3 * (1 - 1e-7)], [0.1, 0.2, 0.3], 6)
+    late = Curve([1, 2, 3 * (1 + 1e-7)], [0.1, 0.2, 0.3], 6)
+    seen = align(Curve([1, 2, 3], [0.1, 0.2, 0.5], 6), [early], [late], "maximize")
+    assert seen.context.lengths.tolist() == [2, 3]
+
+
+def test_a_step_lies_between_two_reports_from_a_millionth_of_the_way_on():
+    def value_at_2(step: float) -> float:
+        """Of a curve that jumps from 0 to 1e6 after ``step``, and is 0 where the step is taken for 2."""
+        other = Curve([1, step, step + 1], [-1.0, 0.0, 1e6], 4)
+        seen = align(Curve([1, 2], [-1.0, 0.0], 4), [], [other], "maximize")
+        return float(seen.context.gains[0, 1] - seen.gains[0, 1])
+
+    assert value_at_2(2 - 1e-7) == 0
+    assert value_at_2(2 - 1e-4) > 0
+
+
 def test_irregular_reports_are_where_they_were_made_with_lines_between():
     steps, values = [1, 2, 4, 5, 9, 12], [0.1, 0.2, 0.4, 0.5, 0.9, 1.2]
     gains, cutoff = on_grid(steps, values, 24)
@@ -118,6 +142,13 @@ def test_what_is_no_number_is_worse_than_everything(bad):
     assert seen.gains[0, 1] == MISSING
     assert seen.context.gains[0, 1] == MISSING
     assert (seen.gains[0, [0, 2]] > -10).all()
+
+
+def test_very_bad_values_keep_their_order_down_to_a_million_units_and_are_better_than_none():
+    """A unit is the median distance from the best value: 1 here."""
+    others = [Curve([1], [value], 2) for value in (1.0, 1.0, 1.0, 0.0, -9e5, -1.1e6, -1e30, math.nan)]
+    gains = align(Curve([1], [2.0], 2), [], others, "maximize").context.gains[:, 0]
+    assert gains[0] > gains[3] > gains[4] > gains[5] == gains[6] > gains[7] == MISSING
 
 
 def test_nothing_to_compare_with():

@@ -147,6 +147,26 @@ def test_who_leads_at_its_step_goes_on(preset, n):
     assert certain.judge(curves([0.3], H)[0].prefix(9), view()).stop
 
 
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_who_is_level_with_the_best_at_its_step_does_not_lead(direction):
+    sign = 1 if direction == "maximize" else -1
+
+    def trial(*values: float) -> Curve:
+        return Curve(range(1, len(values) + 1), sign * np.array(values), 4)
+
+    others = [trial(0.1, 0.5, 0.5, 0.5), trial(0.1, 0.2, 0.2, 0.2)]
+
+    def leads(*values: float) -> bool:
+        found = [Ranker().rank(trial(*values), *parts, direction) for parts in ((others, []), ([], others))]
+        assert found[0].leads == found[1].leads
+        return found[0].leads
+
+    assert not leads(0.1, 0.5)
+    assert leads(0.1, 0.5 + 1e-9)
+    assert not leads(0.1, 0.5 - 1e-9)
+    assert leads(0.3)  # level with what another one has reached later, and ahead at its step
+
+
 # --- when it judges -----------------------------------------------------------------------------------------
 
 

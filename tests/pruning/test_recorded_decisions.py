@@ -1,0 +1,207 @@
+"""What the shipped options decide in artificial studies: no constant or rule moves a decision unseen.
+
+After a change that is meant to move decisions: ``python -m tests.pruning.test_recorded_decisions`` writes the
+file again; look at the difference.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
+from lcstop.ranking.features import features
+from lcstop.ranking.grid import align
+from tests.pruning.recorded_studies import Scene, rising, scenes
+
+FILE = Path(__file__).with_name("recorded_decisions.json")
+
+TOLERANCE = 1e-4
+"""Of probabilities. Other CPUs round the network, which is in float32, differently."""
+
+PRESETS = ("safe", "balanced", "bold")
+OPTIONS = [
+    *(
+        {"preset": preset, "target": target, "use_params": use_params}
+        for target, use_params, preset in itertools.product(("best", "final"), (True, False), PRESETS)
+    ),
+    {"policy": "published"},
+    {"policy": "published", "target": "final", "patience": 2},
+    {"patience": 2},
+    {"confidence": 0.8, "n_startup_trials": 7, "min_steps": 1},
+    {},
+]
+"""What the trials of a study are judged with, in turn."""
+
+COLUMNS = ("stops", "p_top", "p_beat", "incumbent", "threshold", "remaining_gain", "leads", "median")
+"""Of a judgement. ``stops`` is 1 for a stop, 2 for one that is suppressed."""
+
+
+class Recorder(PrunerCore):
+    """Keeps the evidence of the last decision."""
+
+    evidence = None
+
+    def _in_words(self, decision, evidence, trial, study):
+        self.evidence = evidence
+        return super()._in_words(decision, evidence, trial, study)
+
+
+_CORES: dict[str, Recorder] = {}
+
+
+def core(**options: Any) -> Recorder:
+    """One for each set of options: the networks are loaded once."""
+    name = json.dumps(options, sort_keys=True)
+    if name not in _CORES:
+        _CORES[name] = Recorder(PrunerConfig(**options))
+        first = next(iter(_CORES.values()))
+        _CORES[name]._loaded_ranker, _CORES[name]._loaded_surrogate = first._ranker(), first._surrogate()
+    return _CORES[name]
+
+
+def judgement(judge: Recorder, trial: Curve, study: StudyView) -> list[float | None]:
+    """A row of the record."""
+    judge.evidence = None
+    found = judge.judge(trial, study)
+    assert not found.reason.startswith("goes on, not judged"), found.reason
+    evidence, ranking = judge.evidence, judge.evidence and judge.evidence.ranking
+    return [
+        2 if found.suppressed_by else int(found.stop),
+        found.p_top,
+        found.p_beat,
+        found.incumbent,
+        evidence and evidence.threshold,
+        ranking and ranking.remaining_gain,
+        ranking and int(ranking.leads),
+        found.median,
+    ]
+
+
+def judgements(scene: Scene) -> list[list[float | None]]:
+    """Each trial at some of its reports, with options in turn."""
+    turns = itertools.cycle(OPTIONS)
+    rows = []
+    for trial in scene.trials:
+        n = len(trial)
+        for at in sorted({1, 2, 3, n // 8 + 1, n // 4, n // 3, n // 2, 3 * n // 4, n - 1}):
+            for options in itertools.islice(turns, 2):
+                judge = core(horizon=trial.horizon, **{**scene.options, **options})
+                rows.append(judgement(judge, trial.prefix(at), scene.study))
+    return rows
+
+
+def convergence(scene: Scene) -> list[list[float | None]]:
+    """Whether the best trial has converged, and by what forecast."""
+    trial, rows = scene.trials[-1], []
+    for target, min_gain in (("best", 0.02), ("final", 0.005)):
+        options = {"audit": 0.05, "min_steps": 1, "interval_steps": 1e-3}
+        judge = core(horizon=trial.horizon, target=target, min_gain=min_gain, **options)
+        for at in (len(trial) // 3, 2 * len(trial) // 3):
+            found = judge.converged(trial.prefix(at), scene.study)
+            low, high = found.interval or (None, None)
+            rows.append([int(found.converged), found.median, low, high])
+    return rows
+
+
+def moments() -> dict[str, list[int]]:
+    """The reports at which presets judge a trial, by the options; counted from 1."""
+    trials = {
+        "50": rising(0, 50, 50),
+        "1000": rising(0, 1000, 1000),
+        "every 7 of 500": rising(0, 71, 500, 7),
+    }
+    options = ({}, {"min_steps": 1}, {"min_steps": 5, "interval_steps": 3}, {"policy": "published"})
+    found = {}
+    for (name, trial), preset, given in itertools.product(trials.items(), PRESETS, options):
+        judge = core(horizon=trial.horizon, preset=preset, **given)
+        due = [n for n in range(1, min(len(trial), 100) + 1) if judge.question(trial.prefix(n))]
+        if given.get("policy") != "published":
+            found[f"{name}, {preset}, {given}"] = due
+    return found
+
+
+def aligned(scene: Scene) -> Iterator[list[float]]:
+    """Features of the trials: the shipped weights belong to these."""
+    for trial in scene.trials:
+        n, study = len(trial) // 3, scene.study
+        seen = align(trial.prefix(n), study.finished, study.unfinished, study.direction)
+        assert seen is not None
+        yield features(seen.context, seen.gains, seen.cutoff, seen.configurations())[0].tolist()
+
+
+RECORDED: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
+SCENES = scenes()
+
+
+def assert_same(
+    found: list[list[float | None]], expected: list[list[float | None]], tolerance: float
+) -> None:
+    """None is the same as itself only."""
+    one, other = (np.array(rows, np.float64) for rows in (found, expected))
+    np.testing.assert_allclose(one, other, rtol=1e-6, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_decisions_are_those_that_were_recorded(name):
+    found, expected = judgements(SCENES[name]), RECORDED["judgements"][name]
+    for at, column in enumerate(COLUMNS):
+        tolerance = TOLERANCE if column.startswith("p_") else 1e-3 if column == "median" else 1e-9
+        assert_same([[row[at]] for row in found], [[row[at]] for row in expected], tolerance)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_convergence_is_judged_as_it_was_recorded(name):
+    assert_same(convergence(SCENES[name]), RECORDED["convergence"][name], 1e-3)
+
+
+def test_presets_judge_when_it_was_recorded():
+    assert moments() == RECORDED["moments"]
+
+
+@pytest.mark.parametrize("name", ["curves alone", "hyperparameters", "irregular steps", "diverged"])
+def test_features_are_those_that_were_recorded(name):
+    assert_same([*aligned(SCENES[name])], RECORDED["features"][name], 1e-8)
+
+
+def test_the_record_holds_decisions_of_every_kind_and_none_that_rounding_turns():
+    rows = np.array([row for found in RECORDED["judgements"].values() for row in found], np.float64)
+    stops, p_top, threshold, leads = (
+        rows[:, COLUMNS.index(name)] for name in ("stops", "p_top", "threshold", "leads")
+    )
+    assert (np.bincount(stops.astype(int)) > [100, 100, 5]).all()
+    assert np.nansum(leads) > 20
+    close = p_top / threshold
+    assert ((close > 0.5) & (close < 2)).sum() > 50
+    assert np.nanmin(np.abs(p_top - threshold)) > TOLERANCE
+
+
+def _rounded(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {name: _rounded(value) for name, value in found.items()}
+    if isinstance(found, list):
+        return [_rounded(value) for value in found]
+    return float(f"{found:.8g}") if isinstance(found, float) else found
+
+
+if __name__ == "__main__":
+    record = {
+        "judgements": {name: judgements(scene) for name, scene in SCENES.items()},
+        "convergence": {name: convergence(scene) for name, scene in SCENES.items()},
+        "moments": moments(),
+        "features": {
+            name: [*aligned(SCENES[name])]
+            for name in ("curves alone", "hyperparameters", "irregular steps", "diverged")
+        },
+    }
+    parts = []
+    for part, content in _rounded(record).items():
+        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(rows)}" for name, rows in content.items())
+        parts.append(f" {json.dumps(part)}: {{\n{lines}\n }}")
+    FILE.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
