@@ -1,4 +1,4 @@
-"""Curve: what one trial has reported so far."""
+"""Curve: the reports of one trial."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class FiniteRange:
 class Curve:
     """The values of a metric that one trial has reported, by step.
 
-    A step counts the training done when the value was measured, so the first epoch ends at step 1 and the
-    last at ``horizon``. Steps may be sparse and irregular. A value that is NaN or infinite marks a diverged
-    point: it is kept here, and never taken for a number.
+    A step counts the training done when the value was measured: the first epoch ends at step 1, the last at
+    ``horizon``. Steps may be sparse and irregular. NaN and infinite values mark diverged points. They are
+    kept, and never used as numbers.
 
     Args:
         steps: ``[n]``, finite, above 0, strictly increasing.
@@ -96,11 +96,11 @@ class Curve:
     ) -> Curve:
         """A curve from reports keyed by step, in any order, counted from 0 or from 1.
 
-        A report at step 0 says that the loop counts from 0: every step moves up by one, so that ``horizon``
-        counts epochs in either case. Where steps are not whole numbers, as those of a clock, it is left out
-        instead, since nothing has been trained by then. The first report past the horizon is taken for the
-        one at the horizon, since a loop may step over it; later ones are left out: what a trial did when it
-        was trained on for longer says nothing about trials that will not be.
+        A report at step 0 shows that the loop counts from 0. Every step then moves up by one, so that
+        ``horizon`` counts epochs in either case. If steps are not whole numbers, as those of a clock, the
+        report at step 0 is left out instead, since nothing has been trained by then. The first report past
+        the horizon counts as the one at the horizon, since a loop may step over it. Later reports are left
+        out: longer training says nothing about trials that end at the horizon.
 
         Raises:
             ValueError: As the constructor.
@@ -149,7 +149,10 @@ class Curve:
 
     @cached_property
     def summary(self) -> tuple[float, float, float, float, float]:
-        """A row of :class:`lcstop.curves.curve_list.CurveList`: first, low, high, last, share."""
+        """A row of :class:`lcstop.curves.curve_list.CurveList`: first, low, high, last, share.
+
+        The first three are of finite values; each number is NaN where there is none.
+        """
         if self.finite_range is None:
             return math.nan, math.nan, math.nan, math.nan, self.share
         last = float(self.values[-1])
@@ -176,7 +179,7 @@ class Curve:
         return np.linspace(self.horizon, self.cutoff, n, endpoint=False)[::-1]
 
     def finite(self) -> Curve:
-        """The curve without its diverged points."""
+        """The curve without NaN and infinite values."""
         ok = np.isfinite(self.values)
         return self if ok.all() else Curve(self.steps[ok], self.values[ok], self.horizon, self.params)
 
@@ -206,7 +209,7 @@ def better(value: float, other: float, direction: Direction) -> bool:
 
 
 def counted_from_0(steps: Collection[float] | NDArray[np.float64]) -> bool:
-    """Whether reports at these steps come from a loop that counts whole steps from 0.
+    """Whether these steps are whole numbers that start at 0.
 
     Example:
         >>> counted_from_0([0, 1, 2]), counted_from_0([1, 2]), counted_from_0([0.0, 0.4, 0.8])

@@ -1,4 +1,4 @@
-"""CurveList: the curves of a study, ten thousand of which a decision looks at in one go."""
+"""CurveList: the curves of a study, so that a decision handles ten thousand of them at once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
 
 N_LONGEST = 32
-"""Curves of a list that :attr:`CurveList.longest` finds."""
+"""Number of curves in :attr:`CurveList.longest`."""
 
 
 class CurveList(Sequence[Curve]):
-    """Curves, and of all of them at once what a study asks of each.
+    """A sequence of curves with arrays of their summaries.
 
-    What is computed of all of them is kept, since a study asks the same at each decision. A sum of lists
-    knows it from what each of them knows, and copies no curve until it has to.
+    Summaries and extremes are cached, since each decision needs the same ones. A concatenation combines the
+    cached values of its parts, and copies no curve until it has to.
 
     Args:
         curves: In order.
@@ -38,49 +38,49 @@ class CurveList(Sequence[Curve]):
         (1, 4)
     """
 
-    _summands: Sequence[CurveList] = ()
+    _parts: Sequence[CurveList] = ()
     _ends: Sequence[int] = ()
 
     def __init__(self, curves: Iterable[Curve] = ()) -> None:
         known = [*curves]
-        facts = np.array([curve.summary for curve in known], np.float64)
-        self._set(np.fromiter(known, object, len(known)), facts.reshape(-1, N_SUMMARY))
+        summary = np.array([curve.summary for curve in known], np.float64)
+        self._set(np.fromiter(known, object, len(known)), summary.reshape(-1, N_SUMMARY))
 
     @classmethod
-    def from_summaries(cls, curves: NDArray[np.object_], facts: Array) -> CurveList:
-        """Of curves whose facts are known."""
+    def from_summaries(cls, curves: NDArray[np.object_], summary: Array) -> CurveList:
+        """A list of curves whose summaries are known, ``[n, 5]``."""
         found = cls.__new__(cls)
-        found._set(curves, facts)
+        found._set(curves, summary)
         return found
 
     @classmethod
     def concatenate(cls, lists: Iterable[CurveList]) -> CurveList:
-        """The curves of all lists in order."""
-        summands = [one for one in lists if len(one)]
-        if len(summands) == 1:
-            return summands[0]
-        if not summands:
+        """The curves of all lists, in order."""
+        parts = [part for part in lists if len(part)]
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
             return cls()
         found = cls.__new__(cls)
-        found._summands, found._ends = summands, [*accumulate(map(len, summands))]
+        found._parts, found._ends = parts, [*accumulate(map(len, parts))]
         return found
 
     @classmethod
     def wrap(cls, curves: Sequence[Curve]) -> CurveList:
-        """The curves themselves if they are a ``CurveList``, with all that has been computed of them."""
+        """``curves`` itself if it is a ``CurveList``, with its cached values; else a new list."""
         return curves if isinstance(curves, CurveList) else cls(curves)
 
-    def _set(self, curves: NDArray[np.object_], facts: Array) -> None:
-        self._curves, self.summary = curves, facts
+    def _set(self, curves: NDArray[np.object_], summary: Array) -> None:
+        self._curves, self.summary = curves, summary
 
     @cached_property
     def _curves(self) -> NDArray[np.object_]:
-        return np.concatenate([one._curves for one in self._summands])
+        return np.concatenate([part._curves for part in self._parts])
 
     @cached_property
     def summary(self) -> Array:
-        """The columns below, ``[n, 5]``."""
-        return np.concatenate([one.summary for one in self._summands])
+        """The columns ``first``, ``low``, ``high``, ``last`` and ``share``, ``[n, 5]``."""
+        return np.concatenate([part.summary for part in self._parts])
 
     @property
     def first(self) -> Array:
@@ -89,12 +89,12 @@ class CurveList(Sequence[Curve]):
 
     @property
     def low(self) -> Array:
-        """Least finite value ``[n]``, likewise."""
+        """Lowest finite value ``[n]``, NaN where there is none."""
         return self.summary[:, 1]
 
     @property
     def high(self) -> Array:
-        """Greatest finite value ``[n]``, likewise."""
+        """Highest finite value ``[n]``, NaN where there is none."""
         return self.summary[:, 2]
 
     @property
@@ -104,48 +104,48 @@ class CurveList(Sequence[Curve]):
 
     @property
     def share(self) -> Array:
-        """How much of its horizon each trial has come ``[n]``."""
+        """Share of its horizon that each trial has reached ``[n]``."""
         return self.summary[:, 4]
 
     @cached_property
     def min_value(self) -> float:
-        """The least finite value of all curves, NaN where there is none."""
-        known = [one.min_value for one in self._summands] if self._summands else self.low
+        """The lowest finite value of all curves, NaN if there is none."""
+        known = [part.min_value for part in self._parts] if self._parts else self.low
         return float(np.fmin.reduce(known, initial=math.nan))
 
     @cached_property
     def max_value(self) -> float:
-        """The greatest one, likewise."""
-        known = [one.max_value for one in self._summands] if self._summands else self.high
+        """The highest finite value of all curves, NaN if there is none."""
+        known = [part.max_value for part in self._parts] if self._parts else self.high
         return float(np.fmax.reduce(known, initial=math.nan))
 
     @cached_property
     def argmin(self) -> int | None:
-        """Position of the curve that holds the least finite value, the first of them; None without one."""
+        """Index of the first curve with the lowest finite value; None if there is none."""
         return int(np.nanargmin(self.low)) if self.n_finite else None
 
     @cached_property
     def argmax(self) -> int | None:
-        """Position of the one that holds the greatest."""
+        """Index of the first curve with the highest finite value; None if there is none."""
         return int(np.nanargmax(self.high)) if self.n_finite else None
 
     @cached_property
     def n_finite(self) -> int:
-        """Curves with a finite value."""
-        if self._summands:
-            return sum(one.n_finite for one in self._summands)
+        """Number of curves with a finite value."""
+        if self._parts:
+            return sum(part.n_finite for part in self._parts)
         return len(self) - int(np.count_nonzero(np.isnan(self.high)))
 
     @cached_property
     def n_started(self) -> int:
-        """Curves with a report."""
-        if self._summands:
-            return sum(one.n_started for one in self._summands)
+        """Number of curves with a report."""
+        if self._parts:
+            return sum(part.n_started for part in self._parts)
         return int(np.count_nonzero(self.share))
 
     @property
     def longest(self) -> Positions:
-        """Positions of the :data:`N_LONGEST` greatest shares, those first; of equal ones the last first.
+        """Indices of the :data:`N_LONGEST` largest shares, largest first; of equal shares the last first.
 
         Example:
             >>> CurveList([Curve([n], [0.5], horizon=4) for n in (1, 2, 1)]).longest.tolist()
@@ -155,10 +155,10 @@ class CurveList(Sequence[Curve]):
 
     @cached_property
     def _longest(self) -> tuple[Positions, Array]:
-        """These positions and their shares."""
-        if self._summands:
+        """These indices and their shares."""
+        if self._parts:
             starts = [0, *self._ends[:-1]]
-            known = [one._longest for one in self._summands]
+            known = [part._longest for part in self._parts]
             found = np.concatenate([start + some for start, (some, _) in zip(starts, known, strict=True)])
             shares = np.concatenate([some for _, some in known])
         else:
@@ -180,22 +180,22 @@ class CurveList(Sequence[Curve]):
         return curve
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._summands else len(self._curves)
+        return self._ends[-1] if self._parts else len(self._curves)
 
     def __iter__(self) -> Iterator[Curve]:
         return iter(self._curves.tolist())
 
     def take(self, positions: Sequence[int]) -> list[Curve]:
-        """The curves at these positions, which ascend."""
+        """The curves at these indices, which must ascend."""
         found: list[Curve] = []
-        if not self._summands:
+        if not self._parts:
             found += self._curves[positions].tolist()
             return found
         start, first = 0, 0
         until = np.searchsorted(positions, self._ends).tolist()
-        for one, end, last in zip(self._summands, self._ends, until, strict=True):
+        for part, end, last in zip(self._parts, self._ends, until, strict=True):
             if first < last:
-                found += one.take([at - start for at in positions[first:last]])
+                found += part.take([at - start for at in positions[first:last]])
             start, first = end, last
         return found
 

@@ -1,4 +1,4 @@
-"""MetricScale: any metric to the unit interval, higher is better, and back."""
+"""MetricScale: maps a metric to the unit interval, where higher is better, and back."""
 
 from __future__ import annotations
 
@@ -67,20 +67,19 @@ class MetricScale:
     def from_study(
         cls, direction: Direction, curves: Sequence[Curve], judged: Curve | None = None
     ) -> MetricScale:
-        """The scale on which trials of a study are told apart, from what its curves have shown.
+        """A scale that resolves the differences between the trials of a study.
 
-        The soft range runs from the study's initial level to its best value, whatever the metric's bounds:
-        near a bound, where good trials differ by little, the published scale with hard bounds leaves less
-        room above the incumbent than a forecast can resolve, and winners are stopped. The initial level is
-        the median of the curves' first finite values (of an even number, the better of the two in the
-        middle), so that a trial that diverged at once does not move it. The range is widened to hold the
-        first finite value of the judged curve, whose start would otherwise look like the bottom of the
-        metric wherever the other trials never moved.
+        The soft range goes from the study's initial level to its best value. It ignores the metric's bounds:
+        near a bound good trials differ by little, and the published scale with hard bounds leaves less room
+        above the incumbent than a forecast can resolve, so that winners are stopped. The initial level is the
+        median of the curves' first finite values (the better of the two in the middle), so that a trial that
+        diverged at once does not move it. The range is widened to include the first finite value of the
+        judged curve. Otherwise its start would look like the worst possible value if no other trial has moved.
 
         Args:
             direction: ``maximize`` or ``minimize``.
             curves: Curves of the study.
-            judged: A curve to be seen on this scale; its values count like those of ``curves``.
+            judged: The judged curve; its values count like those of ``curves``.
 
         Raises:
             ValueError: If no curve has a finite value.
@@ -112,17 +111,17 @@ class MetricScale:
         return cls(direction, soft_lower=low, soft_upper=high)
 
     def to_unit(self, y: ArrayLike) -> NDArray[np.float64]:
-        """Metric to the unit interval, same shape; what lies past a bound goes to the bound.
+        """Metric to the unit interval, same shape. Values past a bound are clipped to the bound.
 
-        So does a value for which the logistic leaves float64: some 370 soft ranges past the bad end, or 18
-        past the good one. Between those :meth:`from_unit` gives the value back.
+        Values for which the logistic function exceeds float64 are clipped, too: about 370 soft ranges past
+        the bad end, or 18 past the good one. All others are restored by :meth:`from_unit`.
         """
         start, end = self._ends
         unit: NDArray[np.float64] = (expit(self._linear(y)) - start) / (end - start)
         return np.clip(unit, 0.0, 1.0)
 
     def from_unit(self, u: ArrayLike) -> NDArray[np.float64]:
-        """Inverse of :meth:`to_unit`; 0 and 1 go to the hard bounds, infinite ones included."""
+        """Inverse of :meth:`to_unit`. 0 and 1 go to the hard bounds, which may be infinite."""
         start, end = self._ends
         linear = logit(start + (end - start) * np.asarray(u, np.float64))
         return self._unlinear(linear)
@@ -144,8 +143,8 @@ class MetricScale:
         integral = _xlogx(p) + _xlogx(1 - p)
         return self._unlinear(np.diff(integral) / np.diff(p))
 
-    # Both directions work on "higher is better", where bad values are the ones that may be huge: the
-    # logistic keeps its full relative precision near 0, not near 1.
+    # Both directions are computed as "higher is better". Bad values may be huge, and the logistic function
+    # has its full relative precision near 0, not near 1.
 
     def _sign(self) -> float:
         return 1.0 if self.direction == "maximize" else -1.0

@@ -1,8 +1,7 @@
-"""Features of a trial among the other trials of its study, what the study network sees.
+"""Features of a trial among the other trials of its study: the input of the study network.
 
-Nearly all of them are ranks and comparisons at the same step, so that neither the units of a metric nor any
-rising transformation of it matters much: losses of 0.6929 and 0.6931 differ as clearly as accuracies of 0.5
-and 0.9.
+Nearly all are ranks and comparisons at the same step. So neither the units of a metric nor a monotonic
+transformation of it matters much: losses of 0.6929 and 0.6931 differ as clearly as accuracies of 0.5 and 0.9.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def features(
 
     Args:
         context: The other trials.
-        gains: Values of the trials on the same grid, ``[T, H]``; those up to the cutoff are looked at.
+        gains: Values of the trials on the same grid, ``[T, H]``; those after the cutoff are ignored.
         cutoff: Steps of the grid that the trials have reached, at least 1.
         configurations: Hyperparameters of all of them; None if they are not to be compared.
 
@@ -47,13 +46,13 @@ def features(
 
 
 class TrialFeatures:
-    """Trials as they stand in their study; their features with hyperparameters and without them.
+    """Features of trials in their study, with hyperparameters and without them.
 
     Args:
         context, gains, cutoff: As those of :func:`features`.
 
     Attributes:
-        study: What is compared.
+        study: The trials and their context.
     """
 
     def __init__(self, context: Context, gains: Array, cutoff: int) -> None:
@@ -105,7 +104,7 @@ def _standing(study: Comparison) -> list[Array]:
 
 
 def _against_incumbent(study: Comparison) -> list[Array]:
-    """How far the trial is from the incumbent, and from the incumbent's curve at the same step."""
+    """Distance to the incumbent, and to the incumbent's curve at the same step."""
     height = (study.now - study.initial_level) / study.value_range
     missing = (study.best - study.incumbent) / study.value_range
     behind = (study.best - study.others_best[study.incumbent_index, study.cutoff - 1]) / study.value_range
@@ -120,7 +119,7 @@ def _against_incumbent(study: Comparison) -> list[Array]:
 
 
 def _spread(study: Comparison) -> list[Array | float]:
-    """How far the trial is from the others at the same step, in units of their spread."""
+    """Distance to the other trials at the same step, in units of their spread."""
     if study.n_reached < 2:
         return [0.0] * 3
     others = study.others_now[study.reached]
@@ -135,7 +134,7 @@ def _spread(study: Comparison) -> list[Array | float]:
 
 
 def _shape(study: Comparison) -> list[Array]:
-    """The trial's own curve: how much it has moved of late, how much of that upwards, how old its best is."""
+    """The trial's own curve: recent movement, the upward share of it, and the age of its best value."""
     seen = study.gains[:, : study.cutoff]
     difference = seen[:, 1:][:, -6:] - seen[:, :-1][:, -6:]
     moved = np.abs(difference).sum(1)
@@ -148,7 +147,7 @@ def _shape(study: Comparison) -> list[Array]:
 
 
 def _agreement(study: Comparison) -> list[float]:
-    """Whether ranks at the cutoff have lasted in this study, and how its best trials ranked at the cutoff."""
+    """How well ranks at the cutoff have lasted in this study, and the ranks there of its best trials."""
     went_on, rank = study.went_on.astype(np.float64), study.others_rank
     same = (
         study.pairwise_sign_now * study.pairwise_sign
@@ -158,7 +157,7 @@ def _agreement(study: Comparison) -> list[float]:
     finished = study.context.finished.nonzero()[0]
     best = finished[(-study.final_best[finished]).argsort(kind="stable")[:3]]
     return [
-        (kept + 8 * 0.5) / (pairs + 8),  # as if three quarters were kept, until there is evidence
+        (kept + 8 * 0.5) / (pairs + 8),  # prior: three quarters of the pairs keep their order
         math.log1p(pairs) / 5,
         float(rank[study.incumbent_index]) if len(best) else 0.0,
         float(rank[best].sum()) / max(len(best), 1),
@@ -166,7 +165,7 @@ def _agreement(study: Comparison) -> list[float]:
 
 
 def _counts(study: Comparison) -> list[float]:
-    """How far the trial is, and how much the study has seen."""
+    """Progress of the trial, and size of the study."""
     horizon = study.gains.shape[1]
     time = study.cutoff / horizon
     return [

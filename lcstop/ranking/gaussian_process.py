@@ -1,8 +1,8 @@
-"""Gaussian processes within one study: where a trial will stand, by its hyperparameters and its rank so far.
+"""Gaussian processes within one study: the rank of a trial from its hyperparameters and its rank so far.
 
-OtherRanks are normal scores. Each process is small (as many points as there are other trials) and has fixed
-hyperparameters; there are several, and the network learns which of them to believe from how well each
-forecasts the trials that it was fitted to, one left out at a time.
+Ranks are normal scores. Each process has as many points as there are other trials, and a fixed kernel. There
+are several. The network learns which of them to trust from how well each predicts the trials that it was
+fitted to, one left out at a time.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from scipy.linalg import lapack
 from lcstop.ranking.comparison import Array
 
 _CONFIGURATION, _RANK, _BOTH = (1.5, 0.4), (1.0, 6.0), ((0.7, 2.0), (2.0, 0.5))
-"""Kernels: how fast likeness falls with the distance of configurations, with that of ranks, and with both.
+"""Decay rates of the kernels with the squared distance of configurations, of ranks, and of both.
 
-Those of ranks are powers of one another, see :func:`_by_rank`.
+The kernels of ranks are powers of one another, see :func:`_by_rank`.
 """
 
 _VARIANCE = 0.8
 _NOISE = 0.35
 
 N_REGRESSION = 3 * (len(_CONFIGURATION) + len(_RANK) + len(_BOTH))
-"""Of each process: mean, standard deviation, and the share of variance explained with one left out."""
+"""Features: mean, standard deviation and leave-one-out share of explained variance of each process."""
 
 
 UNRELATED_DISTANCE = 4.0
-"""Squared distance that all configurations are taken to have where they are not compared."""
+"""Squared distance between configurations that are not compared."""
 
 
 class Distances(NamedTuple):
-    """How far configurations are apart, squared.
+    """Squared distances between configurations.
 
     Attributes:
-        between: The other trials from each other, ``[N, N]``.
-        to_trial: The trials from the other ones, ``[T, N]``.
+        between: Between the other trials, ``[N, N]``.
+        to_trial: From the trials to the other ones, ``[T, N]``.
     """
 
     between: Array
@@ -46,12 +46,12 @@ class Distances(NamedTuple):
 
 
 class OtherRanks(NamedTuple):
-    """Where the other trials of a study stand.
+    """Ranks of the other trials of a study.
 
     Attributes:
-        scores: Normal scores, ``[N]``.
-        ranks: Those at the cutoff, ``[N]``.
-        went_on: Trials beyond the cutoff: only they tell what a rank there is worth, ``[N]``.
+        scores: Normal scores at the last step, ``[N]``.
+        ranks: Normal scores at the cutoff, ``[N]``.
+        went_on: Trials beyond the cutoff, ``[N]``; only they show how well ranks at the cutoff last.
     """
 
     scores: Array
@@ -65,7 +65,7 @@ def squared_distances(params: Array, others: Array, numeric: NDArray[np.bool_]) 
     Args:
         params: ``[T, P]``, numbers as ranks in [0, 1], categories as codes.
         others: ``[N, P]``.
-        numeric: ``[P]``; categories are alike or not.
+        numeric: Which hyperparameters are numbers, ``[P]``; the distance of categories is 0 or 1.
 
     Example:
         >>> params = np.array([[0.0, 1.0], [0.5, 2.0]])
@@ -80,13 +80,13 @@ def squared_distances(params: Array, others: Array, numeric: NDArray[np.bool_]) 
 
 
 def relevance(distances: Array, scores: Array) -> Array:
-    """Share of variance that each hyperparameter explains alone, ``[P]``, at least 0.
+    """Share of the variance of ``scores`` that each hyperparameter explains alone, ``[P]``, at least 0.
 
-    By kernel regression in one dimension, one trial left out at a time (Nadaraya 1964, Watson 1964).
+    By leave-one-out kernel regression in one dimension (Nadaraya 1964, Watson 1964).
 
     Args:
         distances: Squared, between trials, ``[P, N, N]``.
-        scores: OtherRanks, ``[N]``.
+        scores: Normal scores, ``[N]``.
     """
     kernel = -4 * distances
     np.exp(kernel, out=kernel)
@@ -98,12 +98,12 @@ def relevance(distances: Array, scores: Array) -> Array:
 
 
 class Regression:
-    """Forecasts of the standings of ``T`` trials; what ranks alone say is computed once.
+    """Forecasts of the ranks of ``T`` trials; the processes of ranks alone are computed once.
 
     Rasmussen and Williams 2006, equations 2.25, 2.26 and 5.12.
 
     Args:
-        rank: Of the trials at the cutoff, ``[T]``.
+        rank: Normal scores of the trials at the cutoff, ``[T]``.
         others: The other trials.
     """
 
@@ -112,57 +112,61 @@ class Regression:
         ranks, self._scores = others.ranks[self._on], others.scores[self._on]
         self._between, self._to_trial = (_by_rank(one, ranks) for one in (ranks, rank))
         between, to_trial = ([likeness[b] for b in _RANK] for likeness in (self._between, self._to_trial))
-        self._by_rank = _processes(np.array(between), np.array(to_trial), self._scores)
+        self._by_rank = _posterior(np.array(between), np.array(to_trial), self._scores)
 
     def forecasts(self, near: Distances | None) -> Array:
-        """Those of each process, ``[T, N_REGRESSION]``.
+        """The features of each process, ``[T, N_REGRESSION]``.
 
         Args:
-            near: How far configurations are apart; None for all of them by :data:`UNRELATED_DISTANCE`.
+            near: Distances of the configurations; None if all are :data:`UNRELATED_DISTANCE`.
         """
         n_trials, on = len(self._by_rank), self._on
         if near is None:
-            of_one = [_process_of_unlike(a * UNRELATED_DISTANCE, self._all) for a in _CONFIGURATION]
+            of_one = [_posterior_of_unrelated(a * UNRELATED_DISTANCE, self._all) for a in _CONFIGURATION]
             by_configuration = np.broadcast_to(of_one, (n_trials, len(of_one), 3))
             apart: tuple[Array | float, ...] = UNRELATED_DISTANCE, UNRELATED_DISTANCE
         else:
             between, to_trial = (np.array([np.exp(-a * x) for a in _CONFIGURATION]) for x in near)
-            by_configuration = _processes(between, to_trial, self._all)
+            by_configuration = _posterior(between, to_trial, self._all)
             apart = near.between[on][:, on], near.to_trial[:, on]
         between, to_trial = (
             np.array([np.exp(-a * x) * likeness[b] for a, b in _BOTH])
             for x, likeness in zip(apart, (self._between, self._to_trial), strict=True)
         )
-        by_both = _processes(between, to_trial, self._scores)
+        by_both = _posterior(between, to_trial, self._scores)
         return np.concatenate([by_configuration, self._by_rank, by_both], 1).reshape(n_trials, N_REGRESSION)
 
 
 def _by_rank(ranks: Array, others: Array) -> dict[float, Array]:
-    """Likeness of ``ranks [T]`` to ``others [N]``, ``[T, N]``, by how fast it falls with their distance."""
+    """Kernel of ``ranks [T]`` with ``others [N]``, ``[T, N]``, by its decay rate."""
     half = np.exp(-np.square(ranks[:, None] - others) / 4)
     one = half * half
     two = one * one
     return {0.5: half, 1.0: one, 2.0: two, 6.0: two * two * two}
 
 
-def _processes(between: Array, to_trial: Array, scores: Array) -> Array:
-    """Mean, deviation and explained share of ``K`` processes, ``[T, K, 3]``.
+def _posterior(between: Array, to_trial: Array, scores: Array) -> Array:
+    """Mean, standard deviation and explained share of ``K`` processes, ``[T, K, 3]``.
 
     Args:
-        between: Likeness of the other trials to each other, ``[K, N, N]``.
-        to_trial: Likeness of the trials to the other ones, ``[K, T, N]``.
-        scores: OtherRanks of the other trials, ``[N]``.
+        between: Kernel of the other trials with each other, ``[K, N, N]``.
+        to_trial: Kernel of the trials with the other ones, ``[K, T, N]``.
+        scores: Normal scores of the other trials, ``[N]``.
+
+    Raises:
+        FloatingPointError: If a covariance has no Cholesky factor.
     """
     found, n = np.empty((to_trial.shape[1], len(between), 3)), len(scores)
-    if n == 0:  # LAPACK refuses nothing
+    if n == 0:  # LAPACK refuses an empty matrix
         found[:] = 0.0, math.sqrt(_VARIANCE), 1.0
         return found
     kernel, covariance = _VARIANCE * to_trial, _VARIANCE * between
     covariance.reshape(len(between), -1)[:, :: n + 1] += _NOISE
     inverse = np.empty_like(covariance)  # of the transposed Cholesky factors
     for matrix, factor in zip(covariance, inverse, strict=True):
-        # LAPACK itself: scipy's functions around it take longer than the work. It wants columns, and gets
-        # them, since the matrix is symmetric. For one trial among 64 it keeps to one thread.
+        # LAPACK itself: scipy's wrappers take longer than the work, and np.linalg.inv of the whole batch
+        # makes a decision 15 to 23 % slower. LAPACK wants columns, and the matrix is symmetric. For one trial
+        # among 64 it uses one thread.
         lower, failed = lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
         if failed:
             raise FloatingPointError(f"the covariance of {n} trials has no Cholesky factor")
@@ -177,10 +181,10 @@ def _processes(between: Array, to_trial: Array, scores: Array) -> Array:
     return found
 
 
-def _process_of_unlike(apart: float, scores: Array) -> tuple[float, float, float]:
-    """As :func:`_processes` where all trials, and each from itself, are as far apart: a mean with noise.
+def _posterior_of_unrelated(apart: float, scores: Array) -> tuple[float, float, float]:
+    """As :func:`_posterior` of one trial, if all distances are ``apart``, also that of a trial to itself.
 
-    The inverse is known then (Sherman and Morrison 1950).
+    The inverse is known in closed form then (Sherman and Morrison 1950).
     """
     n, likeness = len(scores), _VARIANCE * math.exp(-apart)
     shrunk = likeness / (_NOISE + n * likeness)

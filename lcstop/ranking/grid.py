@@ -1,4 +1,4 @@
-"""A trial and its study as the arrays that :mod:`lcstop.ranking.features` compares."""
+"""A trial and its study on a common grid of steps, as arrays for :mod:`lcstop.ranking.features`."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from lcstop.ranking.comparison import MISSING, Array, Context, lower_median
 from lcstop.ranking.param_features import Configurations
 
 MOST_TRIALS = 2 * N_LONGEST
-"""Other trials that one judgement looks at; more would cost time and tell little."""
+"""Other trials that one judgement compares with; more cost time and add little."""
 
 _MOST_STEPS = 128
 _WHOLE = range(2, _MOST_STEPS + 1)
-"""Horizons up to which each step is one of the grid."""
+"""Horizons at which every step is a step of the grid."""
 
 _MOST_PARAMS = 32
 _ROUNDING = 1e-9
 _APART = 1e-6
-"""Share of the way to the next report from which on a step of the grid lies between two reports."""
+"""Share of the way to the next report above which a step of the grid lies between two reports."""
 
 _WORST = -1e6
-"""Least gain, in units of the median distance from the best value: keeps differences near the best exact."""
+"""Lowest gain, in units of the median distance from the best; keeps differences near the best exact."""
 
 _NUMBER = (int, float, np.integer, np.floating)
 
 
 @dataclass(frozen=True)
 class AlignedStudy:
-    """One trial among others, for :func:`lcstop.ranking.features.features`.
+    """One trial and the others of its study, for :func:`lcstop.ranking.features.features`.
 
     Attributes:
         context: The other trials.
@@ -71,13 +71,13 @@ def align(
     *,
     use_params: bool = True,
 ) -> AlignedStudy | None:
-    """What there is to compare; None if no other trial has a finite value.
+    """The trial and the others on one grid; None if no other trial has a finite value.
 
-    Trials with horizons of their own are compared at the same share of them: there learning-rate schedules
-    are at the same phase, and what counts is where each ends.
+    Trials with different horizons are compared at the same share of their horizon. There learning-rate
+    schedules are in the same phase, and the end of each trial is what counts.
 
     Args:
-        trial: The trial that is judged, with one report at least.
+        trial: The judged trial, with at least one report.
         finished: Trials that ran to their own end.
         unfinished: Trials that are running or were stopped.
         direction: Of the metric.
@@ -120,9 +120,9 @@ def align(
 
 
 def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float) -> tuple[list[Curve], int]:
-    """At most :data:`MOST_TRIALS` other trials, those that finished first, and how many those are.
+    """At most :data:`MOST_TRIALS` other trials, finished ones first, and the number of finished ones.
 
-    The best one, then half of the places to those that went on longest, the rest to the newest.
+    They are the best trial, the longest ones (half of the places), and the newest ones.
     """
     ended, others = CurveList.wrap(finished), CurveList.wrap(unfinished)
     if ended.n_finite < len(ended):
@@ -143,10 +143,9 @@ def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float)
 
 
 def _grid(trial: Curve) -> Array:
-    """Steps up to the horizon, about as far apart as the reports of the trial, its cutoff among them.
+    """Steps up to the horizon, about as far apart as the reports of the trial. The cutoff is one of them.
 
-    A trial that were judged a little before its last report would be judged by the one before, against
-    others that may have reported since.
+    A grid without the cutoff would judge the trial by the report before its last one.
     """
     if trial.has_unit_steps and trial.horizon in _WHOLE:
         return np.arange(1.0, trial.horizon + 1)
@@ -159,7 +158,7 @@ def _grid(trial: Curve) -> Array:
 
 
 def _by_count(curves: Sequence[Curve], grids: Array) -> Array:
-    """As :func:`_on_grid` where all steps are 1, 2, 3 and so on, as they nearly always are: much faster."""
+    """As :func:`_on_grid` for steps 1, 2, 3 and so on, which are the usual ones; much faster."""
     lengths = np.array([len(curve) for curve in curves])
     values = np.concatenate([curve.values for curve in curves])
     first = lengths.cumsum() - lengths
@@ -168,9 +167,9 @@ def _by_count(curves: Sequence[Curve], grids: Array) -> Array:
 
 
 def _on_grid(curves: Sequence[Curve], grids: Array) -> Array:
-    """The value of each curve at each step of its grid ``[n, H]``; the first one before the first report.
+    """The value of each curve at each step of its grid ``[n, H]``; before the first report the first value.
 
-    Between two reports it lies on the line between them, or is the earlier one where the later is no number.
+    Values between two reports are interpolated; if the later report is not finite, the earlier one holds.
     """
     start, earlier, end, later = (np.empty(grids.shape) for _ in range(4))
     for i, (curve, until) in enumerate(zip(curves, grids * (1 + _ROUNDING), strict=True)):
@@ -186,9 +185,9 @@ def _on_grid(curves: Sequence[Curve], grids: Array) -> Array:
 def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[np.bool_]]:
     """Hyperparameters as columns: ranks in [0, 1] of numbers, codes of categories.
 
-    A rank knows nothing of logarithms, and needs none. A number that not every configuration has (a
-    conditional hyperparameter) is in the middle where it is missing, and a column more says where it is.
-    What is the same everywhere, or different everywhere and no number, tells nothing.
+    Ranks are the same with and without a logarithm. A conditional hyperparameter is 0.5 where it is missing,
+    and a further column says where it is given. A hyperparameter with one value, or a category that is
+    different in every configuration, is left out.
 
     Returns:
         Columns ``[n, P]`` and which of them are numbers ``[P]``.
@@ -237,6 +236,6 @@ def _numbers(values: Sequence[Any]) -> Array | None:
         return None
     try:
         found = np.array(values, np.float64)
-    except OverflowError:  # an integer beyond the floats is one category among others
+    except OverflowError:  # an integer beyond the range of floats counts as a category
         return None
     return found if np.isfinite(found).all() else None

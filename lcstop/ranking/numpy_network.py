@@ -1,4 +1,4 @@
-"""The study network in numpy, for one decision; :mod:`lcstop.ranking.torch_network` is for training it."""
+"""The study network in numpy, for decisions; :mod:`lcstop.ranking.torch_network` is for its training."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lcstop.ranking.comparison import Array
 _LOW = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.875)
 _HIGH = (0.9, 0.92, 0.94, 0.955, 0.97, 0.98, 0.99)
 QUANTILES = _LOW + _HIGH
-"""Borders of the bins: shares of the study's configurations that a trial may leave behind."""
+"""Borders of the bins: shares of the study's configurations that a trial beats in the end."""
 
 TOP = 0.9
-"""A trial that leaves this share of all configurations behind ends in the best tenth."""
+"""A trial that beats this share of all configurations ends in the best tenth."""
 
 WEIGHTS = SHIPPED / "study.safetensors"
 
@@ -33,7 +33,7 @@ class StudyNetworkConfig(BaseModel):
 
 
 class NumpyStudyNetwork:
-    """A :class:`lcstop.ranking.torch_network.StudyNetwork` in numpy, for the row of one decision.
+    """A :class:`lcstop.ranking.torch_network.StudyNetwork` in numpy, for one trial at a time.
 
     Args:
         config: Size of the network.

@@ -1,4 +1,4 @@
-"""What the hyperparameters of a trial tell of it: features that compare configurations."""
+"""Features that compare the configurations of trials."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ N_CONFIGURATIONS = 4 + N_REGRESSION
 
 
 class Configurations(NamedTuple):
-    """Hyperparameters, numbers as ranks in [0, 1], categories as codes.
+    """Hyperparameters: numbers as ranks in [0, 1], categories as codes.
 
     Attributes:
-        others: Those of the other trials, ``[N, P]``.
-        own: Those of the trials, ``[T, P]``.
-        numeric: Which are numbers, ``[P]``.
+        others: Of the other trials, ``[N, P]``.
+        own: Of the trials, ``[T, P]``.
+        numeric: Which hyperparameters are numbers, ``[P]``.
     """
 
     others: Array
@@ -37,11 +37,11 @@ class Configurations(NamedTuple):
 def of_configurations(
     study: Comparison, processes: Regression, configurations: Configurations | None
 ) -> Array:
-    """What configurations tell, alone and with the rank at the cutoff, ``[T, N_CONFIGURATIONS]``.
+    """Features of the configurations, alone and with the rank at the cutoff, ``[T, N_CONFIGURATIONS]``.
 
     Args:
         study: The trials and their context.
-        processes: Of their standings.
+        processes: Gaussian processes of their ranks.
         configurations: The hyperparameters; None if they are not to be compared.
     """
     found = np.empty((len(study.gains), N_CONFIGURATIONS))
@@ -59,12 +59,12 @@ def of_configurations(
 
 
 def _distances(study: Comparison, configurations: Configurations) -> tuple[Distances, Array]:
-    """Distances in which more relevant hyperparameters weigh more, and how relevant each is ``[P]``."""
+    """Distances weighted by the relevance of each hyperparameter, and the relevance ``[P]``."""
     others, own, numeric = configurations
     between = squared_distances(others, others, numeric)
     to_trial = squared_distances(own, others, numeric)
     explained = relevance(between, study.others_score)
     weights = explained + 0.02
     weights *= 2 / weights.sum()
-    # Not with ``@``, which would share a matrix of this size among threads, and wait for them.
+    # Not with ``@``, which would spread a matrix of this size over threads and wait for them.
     return Distances(*(np.einsum("p,pij->ij", weights, x) for x in (between, to_trial))), explained

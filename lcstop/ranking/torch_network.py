@@ -1,4 +1,4 @@
-"""StudyNetwork: where a trial will stand in its study, from features of what has been seen so far."""
+"""StudyNetwork: the rank that a trial will have in its study, from features of the reports so far."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from lcstop.ranking.features import N_FEATURES
 from lcstop.ranking.numpy_network import QUANTILES, TOP, WEIGHTS, StudyNetworkConfig
 
 
-class Standing(NamedTuple):
-    """What the network says of trials.
+class StudyNetworkOutput(NamedTuple):
+    """The output of the network for some trials.
 
     Attributes:
         quantile: Log-probabilities of the bins between :data:`QUANTILES`, for the share of the study's
-            configurations that the best value of the trial will leave behind, ``[..., 19]``.
+            configurations that the best value of the trial will beat, ``[..., 19]``.
         beats: Log-odds that the trial will beat the incumbent, ``[...]``.
     """
 
@@ -35,8 +35,8 @@ class StudyNetwork(nn.Module):
     """A residual network over standardised features.
 
     Example:
-        >>> standing = StudyNetwork(StudyNetworkConfig())(torch.zeros(3, N_FEATURES))
-        >>> standing.quantile.shape, standing.p_top().shape, standing.beats.shape
+        >>> output = StudyNetwork(StudyNetworkConfig())(torch.zeros(3, N_FEATURES))
+        >>> output.quantile.shape, output.p_top().shape, output.beats.shape
         (torch.Size([3, 19]), torch.Size([3]), torch.Size([3]))
     """
 
@@ -57,13 +57,13 @@ class StudyNetwork(nn.Module):
         )
         self.head = nn.Linear(width, len(QUANTILES) + 2)
 
-    def forward(self, features: Tensor) -> Standing:
+    def forward(self, features: Tensor) -> StudyNetworkOutput:
         """``features [..., N_FEATURES]``."""
         x = self.embed((features - self.mean) / self.std)
         for block in self.blocks:
             x = x + block(x)
         out = self.head(functional.layer_norm(x, x.shape[-1:])).float()
-        return Standing(torch.log_softmax(out[..., :-1], -1), out[..., -1])
+        return StudyNetworkOutput(torch.log_softmax(out[..., :-1], -1), out[..., -1])
 
     def save(self, path: Path, card: dict[str, Any]) -> str:
         """See :func:`lcstop.nn.torch_io.save_module`."""
