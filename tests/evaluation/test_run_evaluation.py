@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -213,9 +214,15 @@ def test_without_matplotlib_the_run_ends_with_a_note(fakes, tmp_path, monkeypatc
     assert "no pictures: they need matplotlib" in console.export_text()
 
 
-def test_seconds_are_measured_alone_and_in_a_batch_of_what_is_fast(fakes):
+def test_seconds_are_measured_alone_and_in_a_batch_of_what_is_fast(fakes, monkeypatch):
+    class Sleepy(Walk):
+        def unit_forecast(self, curves, at):
+            time.sleep(0.005)  # once a call, so that in a batch a curve takes less, however busy the machine
+            return super().unit_forecast(curves, at)
+
+    monkeypatch.setattr(forecast_work, "load", lambda spec: Sleepy(0.03))
     with ThreadPoolExecutor(1) as pool:
-        measured = latencies(["calibrated"], pool)["calibrated"]
+        measured = latencies(["sleepy"], pool)["sleepy"]
     assert 0 < measured.in_batch < measured.alone < 0.1
 
 
