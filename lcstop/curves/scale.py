@@ -74,7 +74,8 @@ class MetricScale:
         above the incumbent than a forecast can resolve, so that winners are stopped. The initial level is the
         median of the curves' first finite values (the better of the two in the middle), so that a trial that
         diverged at once does not move it. The range is widened to include the first finite value of the
-        judged curve. Otherwise its start would look like the worst possible value if no other trial has moved.
+        judged curve. Otherwise its start would look like the worst possible value if no other trial has
+        moved.
 
         Args:
             direction: ``maximize`` or ``minimize``.
