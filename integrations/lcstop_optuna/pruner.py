@@ -37,7 +37,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     with probability at most ``1 - confidence``.
 
     All that a decision rests on comes from the study's storage, so that threads, processes and restarts
-    decide alike. If a forecast fails the trial goes on, and the cause is logged once.
+    decide alike. If what decides fails, the trial goes on, and the cause is logged once.
 
     Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults;
     ``docs/options.md`` says what each does.

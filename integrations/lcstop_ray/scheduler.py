@@ -37,8 +37,8 @@ class LCPFNScheduler(FIFOScheduler):
     ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
     with probability at most ``1 - confidence``. Trials are never paused.
 
-    After ``Tuner.restore`` the curves of the old trials are read from Ray's own records of them. If a
-    forecast fails the trial goes on, and the cause is logged once.
+    After ``Tuner.restore`` the curves of the old trials are read from Ray's own records of them. If what
+    decides fails, the trial goes on, and the cause is logged once.
 
     Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults;
     ``docs/options.md`` says what each does.
