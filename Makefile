@@ -5,13 +5,14 @@ READY := .venv/.ready
 DOCS_READY := .venv/.docs-ready
 EXAMPLES := .venv-examples
 NO_TORCH := .venv-no-torch
+MUTATION := .venv-mutation
 # Tests of what works without torch, but those that take minutes.
 WITHOUT_TORCH := tests/config tests/curves tests/pruning tests/ranking tests/surrogates tests/simulation \
 	tests/review tests/plots/test_report.py tests/commands tests/benchmark/test_run_benchmark.py \
 	tests/lcstop_optuna/test_pruner.py tests/lcstop_ray/test_scheduler.py tests/lcstop_ray/test_records.py \
 	tests/lcstop_ray/test_machine.py tests/lcstop_ray/test_lifecycle.py tests/project/test_adapters_agree.py
 
-.PHONY: demo demo-ray test test-no-torch examples check docs generate optunahub train clean
+.PHONY: demo demo-ray test test-no-torch mutation examples check docs generate optunahub train clean
 
 demo: $(READY)
 	$(BIN)/lcstop demo
@@ -34,6 +35,14 @@ test-no-torch: $(NO_TORCH)/.ready
 		assert 'site-packages' in lcstop.__file__, lcstop.__file__"
 	cd $(NO_TORCH)/checkout && ../bin/python -m pytest \
 		-m "not torch and not slow and not postgres and not examples" $(WITHOUT_TORCH)
+
+# A sample of mutants of what decides, see benchmarks/mutation/session.py: an hour or two. Goes on where it was
+# interrupted. Works in a copy, since it changes the modules while it runs. `make clean` forgets the results.
+mutation: $(MUTATION)/session.sqlite ## a sample of mutants of what decides (hours, resumable)
+	cp -r lcstop tests benchmarks pyproject.toml $(MUTATION)/checkout/
+	cd $(MUTATION)/checkout && PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=. \
+		../bin/cosmic-ray exec benchmarks/mutation/cosmic-ray.toml ../session.sqlite
+	cd $(MUTATION)/checkout && ../bin/python benchmarks/mutation/session.py figure ../session.sqlite
 
 # Every example of the table in examples/README.md, with what it saved.
 examples: $(EXAMPLES)/.ready
@@ -85,5 +94,14 @@ $(NO_TORCH)/.ready: pyproject.toml constraints.txt
 		".[optuna,ray,plot,mcmc]" grpcio hypothesis joblib pytest pytest-timeout
 	touch $(NO_TORCH)/.ready
 
+$(MUTATION)/session.sqlite: $(READY)
+	test -x $(MUTATION)/bin/python || $(PYTHON) -m venv $(MUTATION)
+	$(MUTATION)/bin/pip install --quiet --disable-pip-version-check cosmic-ray==8.7.0
+	mkdir -p $(MUTATION)/checkout
+	cp -r lcstop benchmarks $(MUTATION)/checkout/
+	cd $(MUTATION)/checkout && ../bin/cosmic-ray init benchmarks/mutation/cosmic-ray.toml ../all.sqlite
+	cd $(MUTATION)/checkout && ../bin/python benchmarks/mutation/session.py sample ../all.sqlite
+	mv $(MUTATION)/all.sqlite $@
+
 clean:
-	rm -rf .venv $(EXAMPLES) $(NO_TORCH) dist demo-output site
+	rm -rf .venv $(EXAMPLES) $(NO_TORCH) $(MUTATION) dist demo-output site
