@@ -4,18 +4,20 @@ from pathlib import Path
 
 import nox
 
-PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 ROOT = Path(__file__).parent
 
 OLDEST = [
-    "tests/config",
+    "tests/config/test_pruner.py",
+    "tests/config/test_yaml_file.py",
     "tests/pruning/test_core.py",
     "tests/ranking/test_reference.py",
     "tests/surrogates/test_reference.py",
     "tests/lcstop_optuna/test_pruner.py",
     "tests/lcstop_ray/test_scheduler.py",
     "tests/lcstop_ray/test_records.py",
-    "tests/commands",
+    "tests/commands/test_app.py",
+    "tests/commands/test_predict.py",
     "tests/plots/test_report.py",
 ]
 """Tests that hold with the oldest versions, too."""

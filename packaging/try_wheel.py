@@ -2,8 +2,9 @@
 
     python packaging/try_wheel.py dist/lcstop-*.whl [extra ...]
 
-Extras are tried in the order given, `none` is the wheel alone; by default none, optuna and ray. torch comes
-first and by its exact version, since it is most of the download and no other package should choose its build.
+Extras are tried in the order given, `none` is the wheel alone; by default none, optuna, ray and train. Where
+extra needs torch, it comes first and by its exact version, so that no other package chooses its build; the
+others must not bring it.
 """
 
 import re
@@ -16,6 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CURVE = "epoch,val_acc\n1,0.3\n2,0.5\n3,0.6\n"
+WITH_TORCH = ("train", "demo")
+EVALUATE = ["evaluate", "--on", "prior:10", "--curves", "1", "--against", "last_value", "--json"]
 PREDICT = ["predict", "curve.csv", "--horizon", "50", "--direction", "maximize", "--upper", "1", "--json"]
 
 
@@ -53,13 +56,16 @@ def try_extra(wheel: Path, extra: str, torch: str, folder: Path) -> dict[str, st
     python = environment / "bin" / "python"
     pip = [python, "-m", "pip", "install", "--quiet"]
     spec = str(wheel) if extra == "none" else f"{wheel}[{extra}]"
-    row = {"extra": extra, "torch, s": f"{seconds(*pip, torch, cwd=folder):.0f}"}
-    row["the rest, s"] = f"{seconds(*pip, spec, cwd=folder):.0f}"
+    spent = seconds(*pip, torch, cwd=folder) if extra in WITH_TORCH else 0.0
+    row = {"extra": extra, "install, s": f"{spent + seconds(*pip, spec, cwd=folder):.0f}"}
     row["packages"] = str(len(run(python, "-m", "pip", "list", "--format=freeze", cwd=folder).split()))
-    row["environment, MB"] = f"{size(environment):.0f}"
     packages = next(environment.glob("lib/*/site-packages"))
+    row["site-packages, MB"] = f"{size(packages):.0f}"
     row["of it torch, MB"] = f"{size(packages / 'torch'):.0f}"
-    module = "lcstop" if extra == "none" else f"lcstop_{extra}"
+    if (packages / "torch").exists() != (extra in WITH_TORCH):
+        sys.exit(f"the extra {extra} {'brings no' if extra in WITH_TORCH else 'brings'} torch")
+    engine = extra in ("optuna", "ray")
+    module = f"lcstop_{extra}" if engine else "lcstop"
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
     run(python, "-c", code, cwd=folder)  # the first import writes byte code
     row["import, s"] = f"{float(run(python, '-c', code, cwd=folder)):.2f} ({module})"
@@ -68,8 +74,10 @@ def try_extra(wheel: Path, extra: str, torch: str, folder: Path) -> dict[str, st
     schema = run(environment / "bin" / "lcstop", "config", "schema", cwd=folder)
     if schema != (ROOT / "configs" / "schema" / "pruner.json").read_text(encoding="utf-8"):
         sys.exit("the installed schema is not that of configs/schema")
-    if extra == "none":
-        row["tried, s"] = f"{seconds(environment / 'bin' / 'lcstop', *PREDICT, cwd=folder):.1f}"
+    if not engine:
+        words = EVALUATE if extra in WITH_TORCH else PREDICT
+        spent = seconds(environment / "bin" / "lcstop", *words, cwd=folder)
+        row["tried, s"] = f"{spent:.1f} (`lcstop {words[0]}`)"
         return row
     if extra == "optuna":
         run(*pip, "scikit-learn", cwd=folder)  # the example's own
@@ -95,4 +103,4 @@ def main(wheel: Path, extras: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), sys.argv[2:] or ["none", "optuna", "ray"])
+    main(Path(sys.argv[1]).resolve(), sys.argv[2:] or ["none", "optuna", "ray", "train"])

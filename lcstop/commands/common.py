@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +17,19 @@ errors = Console(stderr=True)
 """Where errors and progress go, so that stdout holds results alone."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")]
+
+
+@contextmanager
+def needs(extra: str, command: str) -> Iterator[None]:
+    """Around imports: a module that is not installed becomes one line that names the extra that brings it.
+
+    Raises:
+        ValueError: If a module is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{command} needs {error.name}: pip install 'lcstop[{extra}]'") from error
 
 
 def print_json(found: Any) -> None:

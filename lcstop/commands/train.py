@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lcstop.commands.common import Json, errors, print_json
+from lcstop.commands.common import Json, errors, needs, print_json
 
 if TYPE_CHECKING:
-    from lcstop.pretraining.evaluate import Score
+    from lcstop.pretraining.evaluate import LikelihoodRow
 
 
 def train(
@@ -25,8 +25,9 @@ def train(
 
     Example: lcstop train configs/train/lcpfn.yaml --out runs/lcpfn
     """
-    from lcstop.pretraining.config import TrainConfig
-    from lcstop.pretraining.run import run
+    with needs("train", "lcstop train"):
+        from lcstop.pretraining.config import TrainConfig
+        from lcstop.pretraining.train_lcpfn import run
 
     chosen = TrainConfig.from_yaml(file)
     columns = (
@@ -54,7 +55,7 @@ def _error(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _score_table(scores: list[Score]) -> Table:
+def _score_table(scores: list[LikelihoodRow]) -> Table:
     table = Table(title="Mean log-likelihood of the unseen points of fresh prior curves")
     for title in ("observed", "log-likelihood", "standard error"):
         table.add_column(title, justify="right")

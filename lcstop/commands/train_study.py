@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from lcstop.commands.common import Json, errors, print_json
+from lcstop.commands.common import Json, errors, needs, print_json
 
 
 def train_study(
@@ -22,7 +22,8 @@ def train_study(
 
     Example: lcstop train-study configs/train/study.yaml --out runs/study --jobs 2
     """
-    from lcstop.pretraining.study_run import StudyTrainConfig, run
+    with needs("train", "lcstop train-study"):
+        from lcstop.pretraining.train_study import StudyTrainConfig, run
 
     chosen = StudyTrainConfig.from_yaml(file)
     out.mkdir(parents=True, exist_ok=True)  # first, since it may fail

@@ -18,8 +18,14 @@ CUTOFFS = (10, 20, 40, 80)
 _CHUNK = 100
 
 
-class Score(BaseModel):
-    """Mean log-likelihood of the unseen points of a curve, over curves; one curve has no standard error."""
+class LikelihoodRow(BaseModel):
+    """A row of the table: mean log-likelihood of the unseen points of a curve, over curves.
+
+    Attributes:
+        cutoff: Observed points.
+        log_likelihood: Mean over curves, in nats.
+        standard_error: Of the mean; None for a single curve.
+    """
 
     cutoff: int
     log_likelihood: float
@@ -27,8 +33,8 @@ class Score(BaseModel):
 
 
 @torch.inference_mode()
-def evaluate_prior(network: LCPFNNetwork, n_curves: int, seed: int) -> list[Score]:
-    """Score ``network`` on fresh noisy curves of the published prior, of 100 points each.
+def evaluate_prior(network: LCPFNNetwork, n_curves: int, seed: int) -> list[LikelihoodRow]:
+    """LikelihoodRow ``network`` on fresh noisy curves of the published prior, of 100 points each.
 
     Args:
         network: On any device.
@@ -52,5 +58,5 @@ def evaluate_prior(network: LCPFNNetwork, n_curves: int, seed: int) -> list[Scor
     for cutoff, parts in scores.items():
         score = torch.cat(parts).double()
         error = score.std().item() / len(score) ** 0.5 if len(score) > 1 else None
-        table.append(Score(cutoff=cutoff, log_likelihood=score.mean().item(), standard_error=error))
+        table.append(LikelihoodRow(cutoff=cutoff, log_likelihood=score.mean().item(), standard_error=error))
     return table

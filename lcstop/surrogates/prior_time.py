@@ -53,10 +53,10 @@ def to_time(curves: Sequence[Curve], steps: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _spacing(curve: Curve) -> float:
-    """Median distance of two reports; by hand: numpy's median takes as long as a layer of the network."""
-    between = np.sort(curve.steps[1:] - curve.steps[:-1] if len(curve) > 1 else curve.steps)
-    n = len(between)
-    return float((between[(n - 1) // 2] + between[n // 2]) / 2) if n else 1.0
+    """Median distance of two reports; of one report its step, and of none 1."""
+    if not len(curve):
+        return 1.0
+    return float(np.median(np.diff(curve.steps) if len(curve) > 1 else curve.steps))
 
 
 def check_ahead(curves: Sequence[Curve], at: NDArray[np.float64]) -> None:

@@ -7,7 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from lcstop.commands.app import app
-from lcstop.pretraining import study_run
+from lcstop.pretraining import train_study
 from lcstop.pretraining.study_examples import (
     N_JUDGED,
     N_OTHERS,
@@ -15,7 +15,7 @@ from lcstop.pretraining.study_examples import (
     make_examples,
     stop_by_rank,
 )
-from lcstop.pretraining.study_run import StudyTrainConfig, run
+from lcstop.pretraining.train_study import StudyTrainConfig, run
 from lcstop.priors.broad import BroadConfig
 from lcstop.ranking.features import N_FEATURES
 from lcstop.ranking.numpy_network import StudyNetworkConfig
@@ -121,14 +121,15 @@ def test_the_loss_falls(made):
     *_, examples = made
     losses = []
     config = TINY.model_copy(update={"steps": 400, "learning_rate": 5e-3})
-    study_run._train(config, examples, lambda stage, _: losses.append(float(stage.split()[-1])))
+    train_study._train(config, examples, lambda stage, _: losses.append(float(stage.split()[-1])))
     assert losses[-1] < losses[0]
 
 
 def test_another_seed_is_another_network(made, tmp_path):
     *_, examples = made
     one, other = (
-        study_run._train(TINY.model_copy(update={"seed": seed}), examples, lambda *_: None) for seed in (0, 1)
+        train_study._train(TINY.model_copy(update={"seed": seed}), examples, lambda *_: None)
+        for seed in (0, 1)
     )
     assert not torch.equal(one.embed.weight, other.embed.weight)
 
@@ -137,7 +138,7 @@ def test_a_loss_that_is_no_number_stops_the_run(made):
     *_, examples = made
     spoilt = examples._replace(features=torch.full_like(examples.features, float("nan")))
     with pytest.raises(FloatingPointError, match="the loss is nan at step 0"):
-        study_run._train(TINY, spoilt, lambda *_: None)
+        train_study._train(TINY, spoilt, lambda *_: None)
 
 
 # --- the command ------------------------------------------------------------------------------------------

@@ -8,14 +8,14 @@ from typing import Any
 
 from lcstop._utils.provenance import commit, versions
 from lcstop.pretraining.config import TrainConfig
-from lcstop.pretraining.evaluate import Score, evaluate_prior
+from lcstop.pretraining.evaluate import LikelihoodRow, evaluate_prior
 from lcstop.pretraining.loop import Progress, train
 from lcstop.surrogates.torch_network import LCPFNNetwork
 
 _EVALUATION_SEED = 2**60  # plus the run's seed: far from the seeds of the training batches
 
 
-def run(config: TrainConfig, folder: Path, report: Callable[[Progress], None]) -> list[Score]:
+def run(config: TrainConfig, folder: Path, report: Callable[[Progress], None]) -> list[LikelihoodRow]:
     """Train (or go on training), evaluate, and write ``lcpfn.safetensors`` and ``lcpfn.json``.
 
     What is scored is what was written: the weights as loaded back from the file.
