@@ -69,7 +69,7 @@ def _explained(study: RecordedStudy, config: PrunerConfig, number: int) -> dict[
     Raises:
         ValueError: If the study has no such trial, or it has reported nothing.
     """
-    from lcstop.review.history import at_confidences, history, spared_as_dict
+    from lcstop.review.history import at_confidences, history, suppressed_stop_as_dict
 
     trial = study.trial(number)
     return {
@@ -80,7 +80,7 @@ def _explained(study: RecordedStudy, config: PrunerConfig, number: int) -> dict[
         "reason": trial.reason,
         "params": dict(trial.curve.params or {}),
         "attrs": dict(trial.attrs),
-        "spared": spared_as_dict(study, trial, config.target),
+        "spared": suppressed_stop_as_dict(study, trial, config.target),
         "audit": study.audit(config).as_dict(),
         "history": [row.as_dict() for row in history(config, study, trial)],
         "confidences": [row.as_dict() for row in at_confidences(config, study, trial)],

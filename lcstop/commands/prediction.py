@@ -164,7 +164,7 @@ def predict_curve(
     """
     model, finite = load_surrogate(surrogate), curve.finite()
     scale = _scale(finite, direction, lower, upper)
-    band = forecast_band(model, finite, scale, (lower, upper), most=math.ceil(curve.horizon))
+    band = forecast_band(model, finite, scale, (lower, upper), max_steps=math.ceil(curve.horizon))
     at = np.unique(np.linspace(0, len(band.steps) - 1, _ROWS).round().astype(np.intp))
     p_beat = None
     if incumbent is not None:

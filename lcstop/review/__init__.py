@@ -1,4 +1,4 @@
-"""Looks back on a study: why its trials were stopped, what that saved, and what else might have happened."""
+"""Review of a study: why its trials were stopped, what that saved, what other options would have done."""
 
 from lcstop.review.history import Judgement, history
 from lcstop.review.record import RecordedStudy, RecordedTrial

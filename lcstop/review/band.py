@@ -1,4 +1,4 @@
-"""Band: what a forecast says about the rest of a curve, at so many steps that it can be drawn."""
+"""Band: median and interval of a forecast at enough steps to draw them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from lcstop.surrogates import Surrogate
 Array = NDArray[np.float64]
 
 MAX_STEPS = 20
-"""Steps of a band: forecasts are smooth."""
+"""Maximum number of steps of a band. Forecasts are smooth, so more steps would not show in a figure."""
 
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """A forecast at the steps ``[n]`` after a cutoff: median and 90 % interval, in the metric's units.
+    """A forecast at ``n`` steps after a cutoff: median and 90 % interval, in the metric's units.
 
     Attributes:
-        level: Predicted probability that the trial ends at or below the value that it did end at, None where
-            that is not known.
+        steps: ``[n]``, increasing.
+        low: ``[n]``, 5 % quantile.
+        median: ``[n]``.
+        high: ``[n]``, 95 % quantile.
+        level: Predicted probability of a final value at or below the actual one; None if the actual one is
+            unknown.
     """
 
     steps: Array
@@ -42,18 +46,18 @@ def forecast_band(
     bounds: tuple[float | None, float | None] = (None, None),
     study: Sequence[Curve] = (),
     final: float | None = None,
-    most: int = MAX_STEPS,
+    max_steps: int = MAX_STEPS,
 ) -> Band:
-    """The forecast for ``curve`` from its cutoff up to its horizon, within the metric's bounds.
+    """The forecast for ``curve`` from its cutoff to its horizon, clipped to the metric's bounds.
 
     Args:
-        surrogate: What forecasts.
-        curve: What is known.
+        surrogate: The surrogate that makes the forecast.
+        curve: The reports up to the cutoff.
         scale: The scale of the decision that the band explains.
-        bounds: Least and greatest possible value of the metric.
-        study: The other trials' curves.
-        final: The value at which the trial ended, if it did.
-        most: Most steps of the band; every step if there are no more.
+        bounds: Lowest and highest possible value of the metric; None for no bound.
+        study: Curves of the other trials.
+        final: Actual final value of the trial; None if it has not ended.
+        max_steps: Maximum number of steps of the band. If fewer steps remain, the band has all of them.
 
     Raises:
         ValueError: If the curve has reached its horizon.
@@ -66,7 +70,7 @@ def forecast_band(
         >>> len(band.steps), bool((band.low < band.high).all())
         (17, True)
     """
-    steps = curve.future_steps(most)
+    steps = curve.future_steps(max_steps)
     forecast = surrogate.forecast([curve], steps.tolist(), scale, study)
     lower, upper = bounds
     ends = (-math.inf if lower is None else lower, math.inf if upper is None else upper)

@@ -1,4 +1,4 @@
-"""A small review to try figures on."""
+"""A small review for the examples of the figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lcstop.review.review import Review
 
 
 def example() -> Review:
-    """A made-up study of twelve trials that ran without ``lcstop``, looked back on.
+    """The review of a made-up study: twelve trials that ran without ``lcstop``.
 
     Example:
         >>> len(example().trials), example().live

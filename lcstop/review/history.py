@@ -1,4 +1,4 @@
-"""The decisions on one trial, report by report, and at other confidences."""
+"""The judgements of one trial, one per report, and its decisions at other confidences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.surrogates import Surrogate
 
 CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
-"""Confidences at which a trial is judged again."""
+"""Confidences of :func:`at_confidences`, beside the configured one."""
 
 
 @dataclass(frozen=True)
@@ -22,30 +22,31 @@ class Judgement:
     """One judgement of a trial.
 
     Attributes:
-        n: Number of reports that were known.
-        value: The last of them.
-        vote: Whether this judgement alone says stop, whatever the ones before it said.
-        decision: What is decided.
+        n: Number of reports up to this judgement.
+        value: Last reported value.
+        says_stop: Whether this judgement says stop. It ignores earlier judgements, that is ``patience``.
+        decision: The decision. It takes ``patience`` into account.
     """
 
     n: int
     value: float
-    vote: bool
+    says_stop: bool
     decision: Decision
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {"value": self.value, "vote": self.vote, **decision_as_dict(self.decision)}
+        """A dictionary for JSON."""
+        return {"value": self.value, "vote": self.says_stop, **decision_as_dict(self.decision)}
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """What another confidence would have done with a trial.
+    """The outcome of a trial at another confidence.
 
     Attributes:
-        confidence: The confidence.
-        decision: The decision that stops the trial, None if none does.
-        wrong: Whether the trial did beat the incumbent later, None if nothing stops it or that is not known.
+        confidence: The confidence, a probability.
+        decision: The decision that stops the trial; None if no decision stops it.
+        wrong: Whether the trial beat the incumbent after the stop; None if it is not stopped, or if this is
+            unknown.
     """
 
     confidence: float
@@ -53,7 +54,7 @@ class Alternative:
     wrong: bool | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """A dictionary for JSON."""
         stopped_at = self.decision.cutoff if self.decision else None
         return {"confidence": self.confidence, "stopped_at": stopped_at, "wrong": self.wrong}
 
@@ -61,7 +62,15 @@ class Alternative:
 def history(
     config: PrunerConfig, study: RecordedStudy, trial: RecordedTrial, surrogate: Surrogate | None = None
 ) -> list[Judgement]:
-    """Every judgement of a trial, from what was known at the time; one that says stop ends nothing here.
+    """Every judgement of a trial. Each one uses only reports made before it.
+
+    The history continues after a judgement that says stop.
+
+    Args:
+        config: The options.
+        study: The recorded study.
+        trial: One of its trials.
+        surrogate: Replaces the surrogate named by ``config``.
 
     Example:
         >>> from lcstop import PrunerConfig
@@ -73,40 +82,46 @@ def history(
         >>> [(row.decision.cutoff, row.decision.incumbent) for row in history(config, study, poor)]
         [(2.0, 0.9)]
     """
-    core = alone = PrunerCore(config, surrogate)
+    core = impatient = PrunerCore(config, surrogate)
     if config.patience > 1:
-        alone = PrunerCore(config.model_copy(update={"patience": 1}), surrogate)
+        impatient = PrunerCore(config.model_copy(update={"patience": 1}), surrogate)
     rows = []
     for n, curve in _due(core, trial):
         view = study.view(trial, n)
         decision = core.judge(curve, view)
-        vote = (decision if alone is core else alone.judge(curve, view)).would_stop
-        rows.append(Judgement(n, float(curve.values[-1]), vote, decision))
+        says_stop = (decision if impatient is core else impatient.judge(curve, view)).would_stop
+        rows.append(Judgement(n, float(curve.values[-1]), says_stop, decision))
     return rows
 
 
 def at_confidences(
     config: PrunerConfig, study: RecordedStudy, trial: RecordedTrial, surrogate: Surrogate | None = None
 ) -> list[Alternative]:
-    """When other confidences would have stopped a trial, all other trials being as they are.
+    """The stop of a trial at each confidence of :data:`CONFIDENCES` and at the configured one.
 
-    Neither an audit nor the shadow mode lets it go on here.
+    The other trials stay as recorded. Audit and shadow mode are off, so no stop is suppressed.
+
+    Args:
+        config: The options.
+        study: The recorded study.
+        trial: One of its trials.
+        surrogate: Replaces the surrogate named by ``config``.
     """
-    found = []
+    alternatives = []
     for confidence in sorted({*CONFIDENCES, config.confidence}):
         options = {"confidence": confidence, "audit": 0.0, "shadow": False}
         other = PrunerCore(config.model_copy(update=options), surrogate)
         decisions = (other.judge(curve, study.view(trial, n)) for n, curve in _due(other, trial))
         stop = next((decision for decision in decisions if decision.stop), None)
         wrong = was_wrong(study, trial, stop, config.target) if stop else None
-        found.append(Alternative(confidence, stop, wrong))
-    return found
+        alternatives.append(Alternative(confidence, stop, wrong))
+    return alternatives
 
 
 def was_wrong(study: RecordedStudy, trial: RecordedTrial, stop: Decision, target: Target) -> bool | None:
-    """Whether a trial that was stopped would have beaten the incumbent; None as long as nobody knows.
+    """Whether a stopped trial would have beaten the incumbent; None if the record does not tell.
 
-    A better value on record is known. That there is none is known of a trial that ended by itself.
+    A recorded better value after the stop means yes. No such value means no only if the trial ran to its end.
     """
     if stop.incumbent is None:
         return None
@@ -121,7 +136,7 @@ def was_wrong(study: RecordedStudy, trial: RecordedTrial, stop: Decision, target
 
 
 def decision_as_dict(decision: Decision) -> dict[str, Any]:
-    """What JSON and tables show of a decision."""
+    """A decision as a dictionary, for JSON and tables."""
     return {
         "step": decision.cutoff,
         "p_top": decision.p_top,
@@ -135,8 +150,10 @@ def decision_as_dict(decision: Decision) -> dict[str, Any]:
     }
 
 
-def spared_as_dict(study: RecordedStudy, trial: RecordedTrial, target: Target) -> dict[str, Any] | None:
-    """What JSON and tables show of a trial that would have been stopped and went on; None of any other."""
+def suppressed_stop_as_dict(
+    study: RecordedStudy, trial: RecordedTrial, target: Target
+) -> dict[str, Any] | None:
+    """The suppressed stop of a trial as a dictionary, for JSON and tables; None if it has none."""
     if trial.suppressed_stop is None:
         return None
     wrong = trial.audited.won(study.direction, target) if trial.audited else None

@@ -1,4 +1,4 @@
-"""RecordedStudy: what a framework has kept of a study, in a form that needs no framework."""
+"""RecordedStudy: a study read from the records of a framework. It does not depend on that framework."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
 State = Literal["finished", "stopped", "running", "failed"]
-"""``stopped`` by a pruner or scheduler, ``finished`` if it ran to its own end, ``failed`` with an error."""
+"""``stopped``: by a pruner or scheduler. ``finished``: ran to its own end. ``failed``: raised an error."""
 
 STATES: tuple[State, ...] = ("finished", "stopped", "running", "failed")
 
 
 @dataclass(frozen=True, eq=False)
 class RecordedTrial:
-    """One trial on record.
+    """One recorded trial.
 
     Attributes:
-        number: Its number in the study, from 0 in the order of the trials' starts.
-        curve: What it reported, with its hyperparameters.
-        state: What became of it.
-        start: When it started, in seconds of any clock.
-        end: When it ended or, if it is running, when it was looked at.
-        reason: Why ``lcstop`` stopped it; None if it did not.
-        attrs: What the user noted of it.
-        name: What the framework calls it, where that is more than the number.
-        whole: The curve that it has without a stop, where that is known.
-        decision: The decision that stopped it, where that is known; if not, it is made again.
-        suppressed_stop: That it would have been stopped and went on; None if it would not.
+        number: Number in the study, from 0, in the order of the starts.
+        curve: Reports and hyperparameters.
+        state: State at the time of reading.
+        start: Time of the start, in seconds of any clock.
+        end: Time of the end, in seconds of the same clock; of a running trial, the time of reading.
+        reason: Why ``lcstop`` stopped it; None if ``lcstop`` did not stop it.
+        attrs: Attributes that the user set.
+        name: Name in the framework; empty if the framework has only numbers.
+        whole: Curve without the stop; None if unknown.
+        decision: The decision that stopped it; None if it is not recorded. It is then made again.
+        suppressed_stop: Its first suppressed stop; None if no stop was suppressed.
     """
 
     number: int
@@ -55,42 +55,42 @@ class RecordedTrial:
 
     @property
     def label(self) -> str:
-        """What decisions call it."""
+        """Name of the trial in decisions."""
         return self.name or str(self.number)
 
     @property
     def audited(self) -> AuditedTrial | None:
-        """The trial as one that would have been stopped, if that is so and it has ended."""
+        """The trial with its suppressed stop; None if it has none, is still running or has failed."""
         if self.suppressed_stop is None or self.state not in ("finished", "stopped"):
             return None
         return AuditedTrial(self.curve, self.suppressed_stop, self.state == "finished")
 
     @property
     def seconds(self) -> float:
-        """How long it ran."""
+        """Running time in seconds."""
         return max(self.end - self.start, 0.0)
 
     def time(self, n: int) -> float:
-        """When it made report ``n``, counted from 1.
+        """Time of report ``n`` (from 1), in seconds of the clock of ``start``.
 
-        No framework keeps the times of reports, so they are taken to be evenly spread; the last one coincides
-        with the trial's end.
+        No framework records the times of reports. They are assumed to be evenly spaced, with the last one at
+        the end of the trial.
         """
         return self.start + self.seconds * min(n / max(len(self.curve), 1), 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class RecordedStudy:
-    """A study on record.
+    """A recorded study.
 
     Attributes:
-        name: What the user calls it.
-        engine: The framework's name, for people.
+        name: Name that the user gave it.
+        engine: Display name of the framework.
         metric: Name of the metric.
         step: Name of a step, such as ``epoch``.
         direction: ``maximize`` or ``minimize``.
-        trials: Those with at least one report, by number.
-        options: The options that ``lcstop`` ran with, where they are on record.
+        trials: Trials with at least one report, by number.
+        options: The options that ``lcstop`` ran with; None if they are not recorded.
 
     Raises:
         ValueError: If no trial has a finite value.
@@ -113,23 +113,23 @@ class RecordedStudy:
 
     def __post_init__(self) -> None:
         if all(trial.curve.finite_range is None for trial in self.trials):
-            raise ValueError(f"no trial of study {self.name!r} has reported a finite value on its way")
+            raise ValueError(f"no trial of study {self.name!r} has reported a finite value before its end")
 
     @property
     def horizon(self) -> float:
-        """Last step that a trial would reach; of trials of different lengths that of the longest."""
+        """Greatest horizon of the trials, a step."""
         return max(trial.curve.horizon for trial in self.trials)
 
     @property
     def epochs(self) -> float:
-        """Steps that were trained, of all trials together."""
+        """Total number of trained steps of all trials."""
         return sum(trial.curve.cutoff for trial in self.trials)
 
     def trial(self, number: int) -> RecordedTrial:
-        """The trial of that number.
+        """The trial with this number.
 
         Raises:
-            ValueError: If there is none, or it has reported nothing.
+            ValueError: If there is no such trial, or it has made no report.
         """
         if number not in self._by_number:
             raise ValueError(f"study {self.name!r} has no trial {number} with a report")
@@ -140,19 +140,19 @@ class RecordedStudy:
         return better(value, other, self.direction)
 
     def value_of(self, curve: Curve, target: Target) -> float | None:
-        """What counts of a curve: its best value or its last one; None without a finite one."""
+        """The value of a curve for a target: its best or its last value; None if it is not finite."""
         if target == "best":
             return curve.best(self.direction)
         last = float(curve.values[-1]) if len(curve) else math.nan
         return last if math.isfinite(last) else None
 
     def best(self, target: Target) -> float | None:
-        """The best value of the finished trials; None if there is none."""
+        """The best value of the finished trials for a target; None if no trial has finished."""
         finished = [trial.curve for trial in self.trials if trial.state == "finished"]
         return StudyView(self.direction, finished).incumbent(target)
 
     def view(self, judged: RecordedTrial, n: int) -> StudyView:
-        """The other trials as they were when ``judged`` made report ``n``; failed ones are left out."""
+        """The other trials at the time of report ``n`` of ``judged``, without failed ones."""
         now = (judged.time(n), judged.number)
         finished, unfinished, audited, n_stopped = list[Curve](), list[Curve](), list[AuditedTrial](), 0
         for other in self.trials:
@@ -168,9 +168,9 @@ class RecordedStudy:
         return StudyView(self.direction, finished, unfinished, judged.label, n_stopped, audited)
 
     def audit(self, config: PrunerConfig) -> Audit:
-        """What has come of the trials that would have been stopped and went on."""
-        audited = [one for trial in self.trials if (one := trial.audited)]
-        return PrunerCore(config).audit(StudyView(self.direction, audited=audited))
+        """The audit of the study: how many audited trials turned out to be wrong stops."""
+        trials = [trial.audited for trial in self.trials if trial.audited]
+        return PrunerCore(config).audit(StudyView(self.direction, audited=trials))
 
     @cached_property
     def _by_number(self) -> dict[int, RecordedTrial]:
@@ -178,7 +178,10 @@ class RecordedStudy:
 
 
 def longest(reports: Iterable[Mapping[int, float]] | Iterable[Mapping[float, float]]) -> float:
-    """The horizon of a study that names none: the last step of any trial, counted from 1; at least 1.
+    """The horizon of a study without a configured one: the last step of any trial, from 1; at least 1.
+
+    Args:
+        reports: The values of each trial by step.
 
     Example:
         >>> longest([{0: 0.1, 1: 0.2, 2: 0.3}, {0: 0.1}]), longest([{1: 0.1, 5: 0.2}])

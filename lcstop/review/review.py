@@ -1,4 +1,4 @@
-"""Review: a study with its stops, their forecasts and what they saved, for reports and figures."""
+"""Review: the stops of a study, their forecasts and their savings, for reports and figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from lcstop.review.whatif import what_if
 from lcstop.surrogates import Surrogate, load_surrogate
 
 _SNAPSHOTS = 5
-"""Moments at which a trial that went on is looked at; one that was stopped has fewer, the stop among them."""
+"""Maximum number of snapshots of a trial that was not stopped."""
+
+_SNAPSHOTS_OF_STOPPED = 3
+"""Maximum number of snapshots of a stopped trial; the last one is the stop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +33,9 @@ class Snapshot:
     """A trial at one of its judgements.
 
     Attributes:
-        n: Number of reports that were known.
-        decision: What was decided, or would have been.
-        band: The forecast of that moment; None if there was nothing to forecast from.
+        n: Number of reports up to the judgement.
+        decision: The decision, of the live study or of the replay.
+        band: The forecast at the judgement; None if there was too little data for one, or it failed.
     """
 
     n: int
@@ -45,11 +48,12 @@ class ReviewedTrial:
     """One trial of the review.
 
     Attributes:
-        record: The trial on record.
-        n: Reports that it made until it was, or would have been, stopped.
-        stop: The decision that stopped it; None if it went on to its own end.
-        wrong: Whether a stopped trial would have beaten the incumbent; None if it went on, or nobody knows.
-        snapshots: Moments on its way, oldest first; the stop is the last.
+        record: The recorded trial.
+        n: Number of reports up to the stop, or up to the end.
+        stop: The decision that stopped it, live or in the replay; None if it ran to its own end.
+        wrong: Whether a stopped trial would have beaten the incumbent; None if it was not stopped, or if this
+            is unknown.
+        snapshots: Some of its judgements, oldest first. If it was stopped, the last one is the stop.
     """
 
     record: RecordedTrial
@@ -60,19 +64,19 @@ class ReviewedTrial:
 
     @cached_property
     def curve(self) -> Curve:
-        """What it reported until its stop."""
+        """The reports up to the stop."""
         return self.record.curve.prefix(self.n)
 
     @cached_property
     def rest(self) -> Curve:
-        """What a stopped trial does without the stop, where that is known, from the stop on."""
+        """The known reports from the stop on, the one at the stop included."""
         whole = self.record.whole or self.record.curve
         after = whole.steps >= self.curve.cutoff
         return Curve(whole.steps[after], whole.values[after], whole.horizon)
 
     @property
     def saved(self) -> float:
-        """Steps that the stop saved."""
+        """Number of steps that the stop saved. Without known later reports, they end at the horizon."""
         if self.stop is None:
             return 0.0
         known = len(self.rest) > 1
@@ -81,14 +85,14 @@ class ReviewedTrial:
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """A study looked back on.
+    """The review of a study.
 
     Attributes:
-        study: The study on record.
-        config: The options that its trials are judged with.
-        live: Whether ``lcstop`` stopped trials in it. If not, the stops are those of a what-if replay, or
-            those that it would have made in shadow mode.
-        shadow: Whether it ran in shadow mode and stopped none.
+        study: The recorded study.
+        config: The options for judging its trials.
+        live: Whether ``lcstop`` stopped trials of it. If not, the stops are those of a what-if replay, or the
+            suppressed stops of the shadow mode.
+        shadow: Whether the study ran in shadow mode. All its stops were suppressed.
         trials: Its trials, by number.
 
     Example:
@@ -116,13 +120,13 @@ class Review:
         surrogate: Surrogate | None = None,
         report: Callable[[], None] = lambda: None,
     ) -> Review:
-        """AlignedStudy back on a study.
+        """Review a study.
 
         Args:
-            study: The study on record.
-            config: The options to judge its trials with.
-            surrogate: A surrogate to use instead of the one that ``config`` names.
-            report: Called when work on a trial is done.
+            study: The recorded study.
+            config: The options for judging its trials.
+            surrogate: Replaces the surrogate named by ``config``.
+            report: Called after each trial.
         """
         loaded = surrogate or load_surrogate(config.surrogate)
         live = any(trial.reason is not None or trial.whole is not None for trial in study.trials)
@@ -130,39 +134,39 @@ class Review:
             trial.suppressed_stop and trial.suppressed_stop.kind == "shadow" for trial in study.trials
         )
         if live or shadow:
-            trials = _as_it_was(study, config, loaded, report, shadow)
+            trials = _recorded_stops(study, config, loaded, report, shadow)
         else:
-            trials = _as_it_would_be(study, config, loaded, report)
+            trials = _replayed_stops(study, config, loaded, report)
         return cls(study, config, live, shadow, list(trials))
 
     @property
     def stopped(self) -> list[ReviewedTrial]:
-        """The trials that were, or would have been, stopped."""
+        """The stopped trials, live or in the replay."""
         return [trial for trial in self.trials if trial.stop]
 
     @property
     def wrong(self) -> list[ReviewedTrial]:
-        """The stopped trials that would have beaten the incumbent, as far as is known."""
+        """The stopped trials that are known to beat the incumbent without the stop."""
         return [trial for trial in self.stopped if trial.wrong]
 
     @property
     def epochs(self) -> float:
-        """Steps trained with the stops."""
+        """Number of steps trained with the stops."""
         return sum(trial.curve.cutoff for trial in self.trials)
 
     @property
     def epochs_whole(self) -> float:
-        """Steps trained without them."""
+        """Number of steps trained without the stops."""
         return self.epochs + sum(trial.saved for trial in self.trials)
 
     @property
     def seconds_saved(self) -> float:
-        """Time that the stops saved, if every step of a trial takes as long."""
+        """Seconds that the stops saved. The steps of a trial are assumed to take equally long."""
         return sum(t.record.seconds * t.saved / t.record.curve.cutoff for t in self.trials)
 
     @cached_property
     def winner(self) -> ReviewedTrial | None:
-        """The best trial that finished, with the stops."""
+        """The best trial that finished and was not stopped; None if there is none."""
         finished = [t for t in self.trials if t.record.state == "finished" and not t.stop]
         best, target = None, self.config.target
         for trial in finished:
@@ -173,25 +177,25 @@ class Review:
         return best
 
     def trial(self, number: int) -> ReviewedTrial:
-        """The trial of that number.
+        """The trial with this number.
 
         Raises:
-            ValueError: If there is none, or it has reported nothing.
+            ValueError: If there is no such trial, or it has made no report.
         """
         record = self.study.trial(number)
         return next(trial for trial in self.trials if trial.record is record)
 
 
-def _as_it_was(
+def _recorded_stops(
     study: RecordedStudy,
     config: PrunerConfig,
     surrogate: Surrogate,
     report: Callable[[], None],
     shadow: bool,
 ) -> Iterator[ReviewedTrial]:
-    """The trials of a study that ``lcstop`` watched; judged again, since only reasons are on record.
+    """The trials of a study that ran with ``lcstop``. They are judged again: only reasons are recorded.
 
-    In shadow mode a trial counts as stopped when it would have been.
+    In shadow mode a suppressed stop counts as a stop.
     """
     core = PrunerCore(config, surrogate)
     for trial in study.trials:
@@ -201,7 +205,7 @@ def _as_it_was(
             n, reason = int((trial.curve.steps <= suppressed_stop.step).sum()), suppressed_stop.reason
         due = [i for i in range(1, n + 1) if core.question(trial.curve.prefix(i))]
         snapshots = []
-        for i in _spread([*due, n] if was_stopped else due, was_stopped):
+        for i in _snapshot_times([*due, n] if was_stopped else due, was_stopped):
             view = study.view(trial, i)
             decision = core.judge(trial.curve.prefix(i), view)
             if i == n and trial.decision is not None:
@@ -218,24 +222,24 @@ def _as_it_was(
         report()
 
 
-def _as_it_would_be(
+def _replayed_stops(
     study: RecordedStudy, config: PrunerConfig, surrogate: Surrogate, report: Callable[[], None]
 ) -> Iterator[ReviewedTrial]:
-    """The trials of a study that ``lcstop`` did not watch, with the stops of a what-if replay."""
+    """The trials of a study that ran without ``lcstop``, with the stops of a what-if replay."""
     for run in what_if(study, config, surrogate, report).runs:
         snapshots = [
             _snapshot(run.trial, n, run.decisions[n], run.view, config, surrogate)
-            for n in _spread(list(run.decisions), bool(run.stop))
+            for n in _snapshot_times(list(run.decisions), bool(run.stop))
         ]
         yield ReviewedTrial(run.trial, run.n, run.stop, run.wrong, snapshots)
 
 
-def _spread(due: Sequence[int], was_stopped: bool) -> list[int]:
-    """Some of the moments, evenly, the last among them."""
+def _snapshot_times(due: Sequence[int], was_stopped: bool) -> list[int]:
+    """Numbers of reports of the snapshots: evenly spaced members of ``due``."""
     if not due:
         return []
-    n = min(len(due), 3 if was_stopped else _SNAPSHOTS)
-    # The last judgement of a trial that went on is at its end, where there is nothing left to forecast.
+    n = min(len(due), _SNAPSHOTS_OF_STOPPED if was_stopped else _SNAPSHOTS)
+    # Without a stop the last judgement is at the end of the trial, where no step is left to forecast.
     last = len(due) - 1 if was_stopped else max(len(due) - 2, 0)
     return sorted({due[round(i)] for i in np.linspace(0, last, n)})
 
@@ -260,17 +264,17 @@ def _snapshot(
             final = end if over and math.isfinite(end) else None
             band = forecast_band(surrogate, known, scale, (config.lower, config.upper), others, final)
     except Exception:
-        # As in a judgement: what a surrogate cannot forecast is shown without a forecast.
+        # A judgement also survives a surrogate that raises. The snapshot then has no band.
         return Snapshot(n, decision, None)
     finite = all(np.isfinite(values).all() for values in (band.low, band.median, band.high))
     return Snapshot(n, decision, band if finite else None)
 
 
 def options_of(study: RecordedStudy, given: Mapping[str, object]) -> PrunerConfig:
-    """The options to judge a study with: those on record, or the defaults, with ``given`` in their place.
+    """The options for judging a study: ``given`` first, then the recorded ones, then the defaults.
 
     Raises:
-        ValueError: If one is not allowed.
+        ValueError: If an option is not allowed.
 
     Example:
         >>> done = RecordedTrial(0, Curve([1, 2], [0.5, 0.9], 2), "finished", start=0, end=2)
@@ -278,6 +282,6 @@ def options_of(study: RecordedStudy, given: Mapping[str, object]) -> PrunerConfi
         >>> options_of(study, {"preset": "bold"})
         PrunerConfig(horizon=2.0, policy='study', preset='bold', ...)
     """
-    # Another version may have noted options that this one does not have.
-    noted = {name: x for name, x in (study.options or {}).items() if name in PrunerConfig.model_fields}
-    return PrunerConfig(**{**noted, **given, "horizon": study.horizon})
+    # Another version may have recorded options that this version does not have.
+    recorded = {name: x for name, x in (study.options or {}).items() if name in PrunerConfig.model_fields}
+    return PrunerConfig(**{**recorded, **given, "horizon": study.horizon})

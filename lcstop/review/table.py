@@ -1,4 +1,4 @@
-"""What ``lcstop explain`` and ``lcstop report`` print."""
+"""Tables that ``lcstop explain`` and ``lcstop report`` print."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lcstop.review.review import Review
 
 
 def show_trial(found: Mapping[str, Any], console: Console) -> None:
-    """Print what :func:`lcstop.review.command.explain_trial` has found."""
+    """Print the JSON of ``lcstop explain STUDY TRIAL``."""
     name = f" ({found['name']})" if found["name"] else ""
     console.print(Text(f"Trial {found['trial']}{name} of {found['study']}: {found['state']}", "bold"))
     if found["reason"]:
@@ -22,7 +22,7 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
     if found["spared"]:
         audited = found["spared"]
         console.print(Text(f"on record, step {audited['step']:g}: {audited['reason']}"))
-        console.print(f"it would have been a wrong stop: {_known(audited['wrong'])}")
+        console.print(f"it would have been a wrong stop: {_yes_no(audited['wrong'])}")
     for kind in ("params", "attrs"):
         if found[kind]:
             console.print(
@@ -47,17 +47,17 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
     columns = {title: cells for title, cells in columns.items() if any(cells)}
     for title in columns:
         table.add_column(title, justify="right")
-    table.add_column("vote")
+    table.add_column("judgement")
     table.add_column("decision", overflow="fold")
     for i, row in enumerate(rows):
         table.add_row(
             *(cells[i] for cells in columns.values()),
             "stop" if row["vote"] else "go on",
-            Text(_verdict(row)),
+            Text(_outcome(row)),
             style="bold" if row["stop"] else None,
         )
     console.print(table)
-    table = Table(title="At other confidences, all other trials being as they are", title_justify="left")
+    table = Table(title="At other confidences, with the other trials as recorded", title_justify="left")
     for title in ("confidence", "stopped at", "wrong"):
         table.add_column(title, justify="right")
     for row in found["confidences"]:
@@ -65,7 +65,7 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
         table.add_row(
             f"{row['confidence']:g}",
             "never" if step is None else f"step {step:g}",
-            "" if step is None else _known(row["wrong"]),
+            "" if step is None else _yes_no(row["wrong"]),
             style="bold" if row["confidence"] == found["config"]["confidence"] else None,
         )
     console.print(table)
@@ -73,28 +73,26 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
 
 
 def _show_audit(found: Mapping[str, Any], console: Console) -> None:
-    """The line on the audit of the study, where there was one."""
+    """Print the audit of the study, if it has audited trials."""
     audit = Audit(found["audit"]["audited"], found["audit"]["wrong"], found["config"]["confidence"])
     if audit.n:
         console.print(Text(f"in this study {audit}"))
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
-    """The decision; its reason only where the columns do not say it."""
+def _outcome(row: Mapping[str, Any]) -> str:
+    """The decision, with its reason unless the columns give it."""
     word = "stop" if row["stop"] else "go on"
     if row["spared"]:
         return f"{word}: {row['spared']}"
     if row["p_beat"] is None:
         return f"{word}: {row['reason']}"
-    return f"{word}: more votes are needed" if row["vote"] and not row["stop"] else word
+    return f"{word}: patience asks for another judgement" if row["vote"] and not row["stop"] else word
 
 
 def show_what_if(found: Mapping[str, Any], console: Console) -> None:
-    """Print what :meth:`lcstop.review.WhatIf.as_dict` says."""
+    """Print the result of :meth:`lcstop.review.WhatIf.as_dict`."""
     console.print(Text(f"What lcstop would have done with {found['study']}", "bold"))
-    console.print(
-        Text("its trials in the order of their numbers, each after the one before has ended", "dim")
-    )
+    console.print(Text("trials run in the order of their numbers, one after another", "dim"))
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -112,7 +110,7 @@ def show_what_if(found: Mapping[str, Any], console: Console) -> None:
     _show_audit(found, console)
     for title, rows in (
         ("Trials that would have been stopped", found["stops"]),
-        ("On record: trials that went on although they would have been stopped", found["spared"]),
+        ("On record: trials whose stop was suppressed", found["spared"]),
     ):
         if not rows:
             continue
@@ -124,7 +122,7 @@ def show_what_if(found: Mapping[str, Any], console: Console) -> None:
             table.add_row(
                 str(row["trial"]),
                 f"{row['step']:g}",
-                _known(row["wrong"]),
+                _yes_no(row["wrong"]),
                 Text(row["reason"]),
                 style="bold" if row["wrong"] else None,
             )
@@ -132,7 +130,7 @@ def show_what_if(found: Mapping[str, Any], console: Console) -> None:
 
 
 def summary(review: Review) -> dict[str, Any]:
-    """The headline of a report, ready for JSON."""
+    """The figures at the top of a report, as a dictionary for JSON."""
     share = 1 - review.epochs / review.epochs_whole if review.epochs_whole else 0.0
     winner = review.winner
     return {
@@ -156,7 +154,7 @@ def summary(review: Review) -> dict[str, Any]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people.
+    """A time in seconds as text, in one or two units.
 
     Example:
         >>> duration(0.4), duration(75), duration(5400), duration(200000)
@@ -170,7 +168,7 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // size)} {big} {int(seconds % size // part)} {small}"
 
 
-def _known(wrong: bool | None) -> str:
+def _yes_no(wrong: bool | None) -> str:
     return "not known" if wrong is None else "yes" if wrong else "no"
 
 

@@ -1,4 +1,4 @@
-"""What ``lcstop`` would have done with a study: a replay of its trials, one after another."""
+"""WhatIf: a replay of a recorded study with ``lcstop``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.due import Question
 from lcstop.pruning.study_view import StudyView
-from lcstop.review.history import decision_as_dict, spared_as_dict
+from lcstop.review.history import decision_as_dict, suppressed_stop_as_dict
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, Outcome, replay
@@ -26,16 +26,16 @@ from lcstop.surrogates import Surrogate
 
 @dataclass(frozen=True, eq=False)
 class ReplayedTrial:
-    """What happens to a trial in the replay.
+    """One trial of the replay.
 
     Attributes:
-        trial: The trial on record.
-        n: Reports that it makes.
-        stop: The decision that stops it before its end, None if none does.
-        wrong: Whether the rest of a stopped trial goes beyond the best value of any trial at that moment
-            (for the target ``final``: ends better than every finished one); None if nothing stops it, or if
-            its record ends too early to tell.
-        decisions: Every decision on it, after each number of reports at which one was due.
+        trial: The recorded trial.
+        n: Number of reports that it makes in the replay.
+        stop: The decision that stops it before its end; None if no decision does.
+        wrong: Whether the reports after the stop exceed the best value of any trial at the time of the stop
+            (target ``final``: whether its final value is better than that of every finished trial). None if
+            it is not stopped, or if its record ends too early to tell.
+        decisions: Every decision on it, by number of reports.
         view: The other trials while it ran.
     """
 
@@ -48,24 +48,24 @@ class ReplayedTrial:
 
     @property
     def saved(self) -> float:
-        """Steps on record that are not trained."""
+        """Number of recorded steps that the replay does not train."""
         return self.trial.curve.cutoff - self.trial.curve.prefix(self.n).cutoff
 
     @property
     def seconds_saved(self) -> float:
-        """The time that these took, every step alike."""
+        """Seconds saved. The steps of a trial are assumed to take equally long."""
         return self.trial.seconds * self.saved / self.trial.curve.cutoff
 
 
 @dataclass(frozen=True, eq=False)
 class WhatIf:
-    """What ``lcstop`` would have done with a study.
+    """The replay of a study with ``lcstop``.
 
     Attributes:
-        study: The study.
+        study: The recorded study.
         config: The options.
-        runs: Every trial, in the order of the numbers.
-        outcome: The same in the words of the replay benchmark; there an epoch is a report.
+        runs: Every trial, by number.
+        outcome: The outcome of the replay loop. It counts reports as epochs.
     """
 
     study: RecordedStudy
@@ -75,16 +75,16 @@ class WhatIf:
 
     @property
     def epochs(self) -> float:
-        """Steps that are trained."""
+        """Number of steps trained in the replay."""
         return self.study.epochs - sum(run.saved for run in self.runs)
 
     @property
     def stopped(self) -> list[ReplayedTrial]:
-        """The trials that are stopped before their last report on record."""
+        """The trials that are stopped before their last recorded report."""
         return [run for run in self.runs if run.stop]
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """A dictionary for JSON."""
         study, stopped, target = self.study, self.stopped, self.config.target
         kept = [run.trial.curve for run in self.runs if run.trial.state == "finished" and not run.stop]
         return {
@@ -103,7 +103,9 @@ class WhatIf:
             "best": StudyView(study.direction, kept).incumbent(target),
             "audit": study.audit(self.config).as_dict(),
             "spared": [
-                spared_as_dict(study, trial, target) for trial in study.trials if trial.suppressed_stop
+                suppressed_stop_as_dict(study, trial, target)
+                for trial in study.trials
+                if trial.suppressed_stop
             ],
             "config": self.config.model_dump(),
             "stops": [
@@ -120,17 +122,17 @@ def what_if(
     surrogate: Surrogate | None = None,
     report: Callable[[], None] = lambda: None,
 ) -> WhatIf:
-    """Replay a study: its trials in the order of their numbers, each after the one before has ended.
+    """Replay a study. Its trials run in the order of their numbers, one after another.
 
-    The replay is that of ``lcstop bench`` with one worker. A trial that another rule had stopped ends where
-    its record ends, and never holds the incumbent. Trials are audited as they would be live; the shadow mode
-    is left out, since nothing would be stopped in it.
+    The replay loop is that of ``lcstop bench`` with one worker. A trial that another rule stopped ends at its
+    last recorded report and never becomes the incumbent. Trials are audited as in a live study. Shadow mode
+    is off, because it would suppress every stop.
 
     Args:
-        study: What is replayed.
+        study: The recorded study.
         config: The options.
-        surrogate: A surrogate to use instead of the one that ``config`` names.
-        report: Called when a trial is over.
+        surrogate: Replaces the surrogate named by ``config``.
+        report: Called after each trial.
 
     Example:
         >>> trials = [
@@ -151,14 +153,14 @@ def what_if(
 
 
 class _TaskInRecordedOrder(Task):
-    """A task whose only order is that of its rows."""
+    """A task with a single order: that of its rows."""
 
     def order(self, number: int, seed: int = 0) -> NDArray[np.intp]:
         return np.arange(self.n_trials)
 
 
 def _task(study: RecordedStudy) -> Task:
-    """The study's reports, one column each; at which steps they were made is not the task's business."""
+    """The study as a task. Columns are reports; the policy knows their steps."""
     lengths = np.array([len(trial.curve) for trial in study.trials])
     values = np.full((len(lengths), lengths.max()), np.nan)
     for row, trial in zip(values, study.trials, strict=True):
@@ -167,7 +169,7 @@ def _task(study: RecordedStudy) -> Task:
 
 
 class _RecordingPolicy(CorePolicy):
-    """Our policy on a study on record; it keeps what it decides."""
+    """The policy of ``lcstop`` on a recorded study. It records its decisions."""
 
     def __init__(
         self, core: PrunerCore, replayed: ReplayStudy, study: RecordedStudy, report: Callable[[], None]
@@ -198,11 +200,11 @@ class _RecordingPolicy(CorePolicy):
         return decision
 
     def name(self, trial: int) -> str:
-        """See :class:`CorePolicy`; here it has one."""
+        """See :class:`CorePolicy`. Recorded trials have names."""
         return self._record.trials[trial].label
 
     def has_finished(self, trial: int) -> bool | None:
-        """See :class:`CorePolicy`; here it is on record."""
+        """See :class:`CorePolicy`. The state is recorded."""
         state = self._record.trials[trial].state
         return None if state == "failed" else state == "finished"
 
@@ -214,12 +216,12 @@ class _RecordingPolicy(CorePolicy):
         self._report()
 
     def _is_wrong(self, trial: int, n: int, recorded: RecordedTrial) -> bool | None:
-        """As the replay counts it, as far as it is known."""
-        task, known = self._study.task, recorded.state in ("finished", "failed")
+        """See :attr:`ReplayedTrial.wrong`."""
+        task, is_complete = self._study.task, recorded.state in ("finished", "failed")
         if self._study.target == "final":
-            return bool(task.final_gains[trial] > self._best_final) if known else None
+            return bool(task.final_gains[trial] > self._best_final) if is_complete else None
         beats = bool(task.later_best[trial, n] > self._best)
-        return beats if known or beats else None
+        return beats if is_complete or beats else None
 
     def _curve(self, trial: int) -> Curve:
         return self._record.trials[trial].curve.prefix(len(self._values[trial]))

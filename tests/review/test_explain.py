@@ -27,9 +27,9 @@ TASK = random_task(n_trials=N, n_steps=H, seed=3)
 
 
 def add_study(url: str, name: str, pruner: optuna.pruners.BasePruner) -> None:
-    """Run the task's first order as a live study."""
+    """Run the first order of the task as a live study."""
     storage = optuna.storages.RDBStorage(url)
-    # The same hyperparameters whatever the pruner.
+    # The hyperparameters must not depend on the pruner.
     sampler = optuna.samplers.RandomSampler(seed=0)
     study = optuna.create_study(
         storage=storage, study_name=name, direction="maximize", pruner=pruner, sampler=sampler
@@ -97,7 +97,7 @@ def test_a_what_if_replay_agrees_with_the_benchmark_and_with_a_live_study(url):
     assert {row["trial"]: (row["step"], row["reason"]) for row in found["stops"]} == stops
 
 
-def test_a_study_with_another_pruner_is_replayed_as_far_as_it_goes(url):
+def test_a_study_with_another_pruner_is_replayed_up_to_its_recorded_reports(url):
     found = figures("--storage", url, "--study", "median", "--confidence", "0.8")
     recorded = read_storage(url, "median")
     assert any(trial.state == "stopped" for trial in recorded.trials)
@@ -144,7 +144,7 @@ def test_a_trial_is_printed_for_people(url):
     assert "Trial 0 of live: finished" in text
     assert "note=a [bold]note[/bold]" in text
     assert "0 of 1 startup trials finished" in text
-    assert "P(top)" not in text  # no judgement has come so far
+    assert "P(top)" not in text  # no judgement compared ranks
     stopped = next(trial for trial in read_storage(url, "live").trials if trial.reason)
     assert "P(top)" in run("--storage", url, "--study", "live", "--trial", str(stopped.number))
     assert "At other confidences" in text

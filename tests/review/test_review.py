@@ -1,4 +1,4 @@
-"""Looking back on a study: what was known when, other confidences, the what-if replay, the review."""
+"""Reviews: the view at each report, other confidences, the what-if replay, the review of a whole study."""
 
 import math
 from dataclasses import replace
@@ -34,7 +34,7 @@ def flat(number, value, n=H, state="finished", **options) -> RecordedTrial:
 
 
 def config_of(**options) -> PrunerConfig:
-    """Definite forecasts of the surrogate in the tests decide."""
+    """Options under which the exact forecasts of the tests' surrogate decide."""
     given = {"horizon": H, "policy": "published", "lower": 0, "upper": 1, "audit": 0}
     return PrunerConfig(**{**given, **options})
 
@@ -97,13 +97,13 @@ def test_the_history_is_what_the_core_says_at_each_report(surrogate):
     assert [row.decision for row in rows] == [
         core.judge(poor.curve.prefix(n), study.view(poor, n)) for n in (3, 7, 11)
     ]
-    assert all(row.vote and row.decision.stop for row in rows)
+    assert all(row.says_stop and row.decision.stop for row in rows)
 
 
-def test_a_vote_is_a_judgement_alone(surrogate):
+def test_says_stop_ignores_patience(surrogate):
     poor = flat(1, 0.3)
     rows = history(config_of(patience=3), study_of([flat(0, 0.9), poor]), poor, surrogate)
-    assert [row.vote for row in rows[:3]] == [True] * 3
+    assert [row.says_stop for row in rows[:3]] == [True] * 3
     assert [row.decision.stop for row in rows[:4]] == [False, False, True, True]
 
 
@@ -128,7 +128,7 @@ def test_other_confidences_stop_later_or_never(surrogate):
         ([0.1, 0.2, 0.95, 0.3], "finished", "best", True),
         ([0.1, 0.2, 0.95, 0.3], "finished", "final", False),
         ([0.1, 0.2, 0.3, 0.95], "finished", "final", True),
-        ([0.95, 0.2, 0.3, 0.4], "finished", "best", False),  # what was before the stop does not count
+        ([0.95, 0.2, 0.3, 0.4], "finished", "best", False),  # values before the stop do not count
         ([0.1, 0.2, 0.3], "stopped", "best", None),
         ([0.1, 0.2, 0.95], "stopped", "best", True),
         ([0.1, 0.2, 0.95], "stopped", "final", None),
@@ -153,7 +153,7 @@ def test_a_whole_curve_tells_what_the_record_does_not():
 
 
 def as_recorded(task) -> RecordedStudy:
-    """The study that a task's first order is, without any stopping."""
+    """The first order of a task as a recorded study without stops."""
     trials = [
         RecordedTrial(
             number,
@@ -253,7 +253,7 @@ def test_a_snapshot_shows_the_forecast_of_its_moment(surrogate):
     assert shot.band.steps.tolist() == list(range(3, H + 1))
     assert shot.band.median[-1] == pytest.approx(shot.decision.median)
     assert (shot.band.low[-1], shot.band.high[-1]) == pytest.approx(shot.decision.interval)
-    assert shot.band.level == pytest.approx(0.5, abs=0.1)  # it did end where it was
+    assert shot.band.level == pytest.approx(0.5, abs=0.1)  # the final value equals the last one
 
 
 def test_what_cannot_be_forecast_is_shown_without_a_forecast(surrogate):
