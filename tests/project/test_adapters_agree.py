@@ -76,13 +76,13 @@ class RayRun:
 def recorded(adapter) -> list[Decision]:
     """Every decision of the adapter's core from now on."""
     decisions: list[Decision] = []
-    decide = adapter._core.decide
+    answer = adapter._core.answer
 
-    def record(trial, study) -> Decision:
-        decisions.append(decide(trial, study))
+    def record(question, study) -> Decision:
+        decisions.append(answer(question, study))
         return decisions[-1]
 
-    adapter._core.decide = record
+    adapter._core.answer = record
     return decisions
 
 
