@@ -30,6 +30,11 @@ def test_counting_from_0_and_from_1_is_the_same_curve():
     assert from_0.cutoff == from_0.horizon
 
 
+def test_nothing_has_been_trained_at_step_0_of_a_clock():
+    curve = Curve.from_reports({0.0: 0.1, 0.5: 0.2, 1.0: 0.3}, horizon=1)
+    assert (curve.steps.tolist(), curve.values.tolist()) == ([0.5, 1.0], [0.2, 0.3])
+
+
 def test_reports_after_the_horizon_are_left_out():
     assert Curve.from_reports({1: 0.1, 10: 0.2, 11: 0.9}, horizon=10).values.tolist() == [0.1, 0.2]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +54,7 @@ def _params(i: int, top: float, pace: float) -> dict[str, Any]:
 
 
 def changed(curve: Curve, values: Iterable[float]) -> Curve:
+    """The curve with other values."""
     return Curve(curve.steps, np.array([*values]), curve.horizon, curve.params)
 
 
@@ -99,6 +101,7 @@ def scenes() -> dict[str, Scene]:
             [rising(5 + i, 4 + i, 12 + 9 * i) for i in range(5)],
         ),
     )
+    found["converged early"] = _converged_early()
     found["late gains"] = _late()
     found["diverged"] = _diverged()
     found["ties"] = _ties()
@@ -119,6 +122,15 @@ def _irregular() -> Scene:
     unfinished = [clocked(5 + i, 4 + 2 * i) for i in range(6)]
     trials = [clocked(100 + i, 20, top) for i, top in enumerate((0.3, 0.6, 0.8))]
     return Scene(trials, StudyView("maximize", finished, unfinished), {"min_steps": 1, "interval_steps": 0.7})
+
+
+def _converged_early() -> Scene:
+    """The best trials ended of their own accord, long before others did."""
+    study = study_of(7, 6, 30, params=True)
+    finished = [c.prefix(6) if c.values.max() > 0.6 else c for c in study.finished]
+    best = max(range(7), key=lambda i: finished[i].values.max())
+    finished[best] = changed(finished[best].prefix(6), finished[best].values[:6] + 0.3)
+    return Scene(judged(30, 30, params=True), replace(study, finished=finished))
 
 
 def _late() -> Scene:

@@ -3,7 +3,7 @@
 import logging
 import math
 import pickle
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
+from lcstop.pruning.suppressed_stop import AuditedTrial
 from tests.conftest import NormalSurrogate
 from tests.pruning.test_core import GOOD, STUDY, H, core, curve
 from tests.ranking.study_trials import H as H_OF_STUDY
@@ -221,3 +222,32 @@ def test_long_horizons_and_constant_curves():
     assert math.isfinite(decision.p_beat)
     same = Curve([1, 2, 3], [0.3, 0.3, 0.3], H)
     assert not PrunerCore(PrunerConfig(horizon=H)).decide(same, StudyView("maximize", [same])).stop
+
+
+@pytest.mark.parametrize("policy", ["study", "published"])
+def test_warming_up_loads_what_decides_and_no_failure_escapes(policy, monkeypatch):
+    loaded = []
+    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", loaded.append)
+    monkeypatch.setattr("lcstop.pruning.core.Ranker", lambda: loaded.append("ranker"))
+    config = PrunerConfig(horizon=H, policy=policy)
+    PrunerCore(config).warm_up()
+    assert loaded == ["ranker"] * (policy == "study") + ["lcpfn"]
+
+    def fail(*args):
+        raise OSError("no weights")
+
+    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", fail)
+    monkeypatch.setattr("lcstop.pruning.core.Ranker", fail)
+    PrunerCore(config).warm_up()
+
+
+def test_what_decisions_share_cannot_be_changed():
+    """Otherwise the judgement of one trial could change that of another."""
+    decision = core(audit=1.0).judge(curve(0.1, 0.1, 0.1), replace(STUDY, judged="7", n_stopped=99))
+    shared = [
+        *(STUDY, GOOD, GOOD.finite_range, decision, decision.scale, decision.suppressed_stop, decision.audit),
+        *(core().question(curve(0.1, 0.1, 0.1)), AuditedTrial(GOOD, decision.suppressed_stop, True)),
+    ]
+    for one in shared:
+        with pytest.raises(FrozenInstanceError):
+            setattr(one, fields(one)[0].name, None)
