@@ -155,7 +155,9 @@ def test_the_holder_of_the_incumbent_is_never_judged():
 
 
 def test_nothing_to_stop_at_the_horizon():
-    assert not core().decide(curve(*[0.1] * H), STUDY).stop
+    for policy in ("study", "published"):
+        decision = core(policy=policy).judge(curve(*[0.1] * H), STUDY)
+        assert (decision.stop, decision.reason) == (False, "has reached the horizon")
 
 
 def test_diverged_trials_are_stopped_without_a_forecast():

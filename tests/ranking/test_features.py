@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lcstop import Curve
 from lcstop.ranking import gaussian_process as regression
-from lcstop.ranking.comparison import Context
+from lcstop.ranking.comparison import Context, normal_score
 from lcstop.ranking.features import N_FEATURES, TrialFeatures, features
 from lcstop.ranking.grid import AlignedStudy, align
 from lcstop.ranking.param_features import Configurations
@@ -120,6 +120,12 @@ def test_a_process_without_hyperparameters_is_that_of_unlike_ones():
         processes = regression.Regression(rank, standings)
         found = [processes.forecasts(near) for near in (unlike, None)]
         np.testing.assert_allclose(*found, atol=1e-12, rtol=0)
+
+
+def test_normal_scores_are_finite_and_symmetric():
+    low, middle, high = normal_score(np.array([0.0, 0.5, 1.0]))
+    assert low == pytest.approx(-high)
+    assert (middle, high) == pytest.approx((0, 3.719), abs=1e-3)  # the quantile of 0.9999
 
 
 def test_a_better_trial_has_better_ranks():

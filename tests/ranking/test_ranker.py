@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, StudyView
-from lcstop.pruning.due import MOMENTS
+from lcstop.pruning.due import MOMENTS, Moments
 from lcstop.pruning.thresholds import THRESHOLDS, Thresholds
 from lcstop.ranking.ranker import Ranker
 from lcstop.simulation.core_policy import CorePolicy
@@ -194,6 +194,14 @@ def test_the_first_judgement_is_not_before_the_schedule_nor_min_steps(preset, ho
         if c.question(sparse.prefix(n))
     ]
     assert found == sorted(set(found))
+
+
+@pytest.mark.parametrize(("first", "ratio"), [(0.02, 1.6), (0.03, 1.6), (0.05, 2), (0.1, 3), (0.01, 1.1)])
+def test_rounding_puts_no_judgement_off(first, ratio):
+    moments = Moments(first, ratio)
+    shares = [first * ratio**k for k in range(20)]
+    assert [moments.n_judgements(share) for share in shares] == [*range(1, 21)]
+    assert [moments.n_judgements(share * (1 - 1e-6)) for share in shares] == [*range(20)]
 
 
 def test_presets_are_ordered():
