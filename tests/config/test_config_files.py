@@ -118,6 +118,7 @@ def test_optuna_yaml_has_every_option_at_its_default():
     assert written == PrunerConfig(horizon=50).model_dump()
 
 
+@pytest.mark.torch  # the objective trains the demo's network
 @pytest.mark.parametrize("name", SEARCHES)
 def test_searches_are_valid_and_their_objective_takes_the_space(name):
     config = read_yaml(CONFIGS / name, SearchConfig)
