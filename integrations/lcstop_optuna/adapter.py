@@ -1,6 +1,6 @@
-"""What the commands of ``lcstop`` need of this adapter; each function imports what it returns.
+"""The entry point of this adapter in the group ``lcstop.adapters``; see :mod:`lcstop.commands.adapters`.
 
-This module is the entry point in the group ``lcstop.adapters``; see :mod:`lcstop.commands.adapters`.
+Each function imports what it returns, so that a command loads only what it uses.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
 
 def study_reader() -> Callable[..., RecordedStudy]:
-    """Reads a study from a storage."""
+    """The function that reads a study from a storage."""
     from lcstop_optuna.records import read_storage
 
     return read_storage
 
 
 def search_runner() -> Callable[..., SearchResult]:
-    """Runs a search file with Optuna."""
+    """The function that runs a search file with Optuna."""
     from lcstop_optuna.run_search import run_search
 
     return run_search
 
 
 def demo_runner() -> Callable[..., DemoResult]:
-    """Runs the demo with Optuna; needs torch and scikit-learn."""
+    """The function that runs the demo with Optuna. It needs torch and scikit-learn."""
     from lcstop_optuna.demo import run_demo
 
     return run_demo
 
 
 def rule_source() -> RuleSource:
-    """Optuna's own rules, for the benchmark."""
+    """Optuna's own pruners, for the benchmark."""
     from lcstop_optuna.replay import RULES
 
     return RULES

@@ -1,4 +1,4 @@
-"""converged: whether an objective of Optuna may return, since more training would hardly help."""
+"""converged: whether an objective may return early because its trial has converged."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from lcstop_optuna.pruner import LCPFNPruner
 
 
 def converged(trial: optuna.Trial | optuna.trial.FixedTrial, pruner: LCPFNPruner | None = None) -> bool:
-    """Whether a trial will hardly gain more than the pruner's ``min_gain`` from here to its horizon.
+    """Whether a trial is unlikely to gain more than the pruner's ``min_gain`` before its horizon.
 
-    The objective then returns, and the trial has finished: it is complete, may be the best, and teaches the
-    sampler. A pruned trial is one that will not win; a converged one, winner or not, is as good as it gets.
-    The reason is kept in the trial's user attribute ``lcstop_converged``. If a forecast fails the trial goes
-    on, and the cause is logged once.
+    The objective should then return its value. The trial counts as finished: it is complete, it may be the
+    best trial, and the sampler learns from it. The reason is stored in the trial's user attribute
+    ``lcstop_converged``. If a forecast fails, the trial goes on and the cause is logged once.
 
     Args:
         trial: The trial, after a report.
-        pruner: Whose options count; by default the study's own pruner.
+        pruner: The pruner whose options are used. Default: the study's pruner.
 
     Returns:
-        False where the pruner has no ``min_gain``, or the trial is not in a study.
+        True if the trial has converged. False if not, if the pruner has no ``min_gain``, and for a
+        ``FixedTrial``.
 
     Raises:
-        ValueError: If the study has another pruner and none is given, or more than one objective.
+        ValueError: If the study's pruner is not an :class:`LCPFNPruner` and ``pruner`` is not given, or if
+            the study has more than one objective.
 
     Example:
         >>> import optuna
@@ -46,10 +47,10 @@ def converged(trial: optuna.Trial | optuna.trial.FixedTrial, pruner: LCPFNPruner
     """
     if isinstance(trial, optuna.trial.FixedTrial):
         return False
-    judge = trial.study.pruner if pruner is None else pruner
-    if not isinstance(judge, LCPFNPruner):
+    used = trial.study.pruner if pruner is None else pruner
+    if not isinstance(used, LCPFNPruner):
         raise ValueError(
-            "converged needs the options of an LCPFNPruner, and the study's pruner is "
-            f"{type(judge).__name__}: pass converged(trial, LCPFNPruner(horizon=..., min_gain=...))"
+            f"converged needs an LCPFNPruner, but the study's pruner is {type(used).__name__}: "
+            "pass converged(trial, LCPFNPruner(horizon=..., min_gain=...))"
         )
-    return judge.converged(trial)
+    return used.converged(trial)

@@ -17,7 +17,7 @@ from lcstop_optuna.trials import to_curve, to_suppressed_stop
 
 
 class OtherTrials:
-    """The other trials of a study. A trial that has ended is read once.
+    """The other trials of a study. Trials that have ended are read only once.
 
     Args:
         horizon: As in :class:`lcstop.PrunerConfig`.
@@ -25,38 +25,39 @@ class OtherTrials:
 
     def __init__(self, horizon: float | str) -> None:
         self._horizon = horizon
-        self._known = _Snapshot(TrialTable())
+        self._snapshot = _Snapshot(TrialTable())
 
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
-        """Every trial but the one with this number. Failed trials gave no result and are left out."""
-        known = self._known  # before the trials are listed, since other threads may add to it
+        """Every trial of the study but trial ``number``. Failed trials have no result and are left out."""
+        # Before get_trials: a snapshot that another thread takes after it may hold more trials.
+        snapshot = self._snapshot
         trials = study.get_trials(deepcopy=False)
         n = len(trials)
-        at = bisect_left(trials, number, key=lambda trial: trial.number)
-        judged = at if at < n and trials[at].number == number else None
-        if not known.is_start_of(trials):
-            known = _Snapshot(TrialTable())
-        to_read = [*known.running, *range(known.n, n)]
-        table, running = known.table, list[int]()
-        if n > known.n or any(i != judged for i in to_read):
-            table = table.copy()  # other threads may use the old one
+        index = bisect_left(trials, number, key=lambda trial: trial.number)
+        judged = index if index < n and trials[index].number == number else None
+        if not snapshot.is_start_of(trials):
+            snapshot = _Snapshot(TrialTable())
+        to_read = [*snapshot.to_reread, *range(snapshot.n, n)]
+        table, to_reread = snapshot.table, list[int]()
+        if n > snapshot.n or any(i != judged for i in to_read):
+            table = table.copy()  # other threads may use the old table
             for i in to_read:
                 trial = trials[i]
                 if i != judged and trial.state != TrialState.WAITING:
                     self._set(table, i, trial)
                 if i == judged or not trial.state.is_finished():
-                    running.append(i)
-            again = {*running}
-            last = next(((i, trials[i]) for i in reversed(range(n)) if i not in again), None)
-            self._known = _Snapshot(table, n, running, last)
+                    to_reread.append(i)
+            unsettled = {*to_reread}
+            last = next(((i, trials[i]) for i in reversed(range(n)) if i not in unsettled), None)
+            self._snapshot = _Snapshot(table, n, to_reread, last)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return table.study_view("maximize" if maximize else "minimize", str(number), judged)
 
-    def _set(self, table: TrialTable, at: int, trial: FrozenTrial) -> None:
+    def _set(self, table: TrialTable, index: int, trial: FrozenTrial) -> None:
         state = _STATES.get(trial.state, "left out")
         try:
             curve = to_curve(trial, self._horizon) if state != "left out" else None
-        except ValueError:  # its length is unknown
+        except ValueError:  # the trial's horizon is unknown
             curve = None
         suppressed_stop = None if curve is None or state == "running" else to_suppressed_stop(trial)
         audited = (
@@ -64,7 +65,7 @@ class OtherTrials:
             if curve is not None and suppressed_stop
             else None
         )
-        table.set(at, state, curve, audited)
+        table.set(index, state, curve, audited)
 
 
 _STATES: dict[TrialState, State] = {
@@ -80,22 +81,22 @@ class _Snapshot(NamedTuple):
     Attributes:
         table: The trials.
         n: Number of trials.
-        running: Indices of trials to read again: they had not ended, or were judged.
-        last: The last trial that is not read again, and its index.
+        to_reread: Indices of the trials to read again: they had not ended, or were being judged.
+        last: Index of the last trial that is not read again, and that trial.
     """
 
     table: TrialTable
     n: int = 0
-    running: Sequence[int] = ()
+    to_reread: Sequence[int] = ()
     last: tuple[int, FrozenTrial] | None = None
 
     def is_start_of(self, trials: Sequence[FrozenTrial]) -> bool:
-        """Whether ``trials`` begin with the trials of this snapshot, and are not those of another study.
+        """Whether ``trials`` start with the trials of this snapshot. False for those of another study.
 
-        Optuna's storages return the same object each time for a trial that has ended. If another process has
-        added a trial before others, the last one has another index.
+        Only the last settled trial is compared. Optuna's storages return the same object each time for a
+        trial that has ended. If another process has inserted a trial, that object is at another index.
         """
         if len(trials) < self.n or self.last is None:
             return len(trials) >= self.n
-        at, trial = self.last
-        return trials[at] is trial
+        index, trial = self.last
+        return trials[index] is trial

@@ -29,18 +29,18 @@ logger = logging.getLogger("lcstop_optuna")
 
 
 class LCPFNPruner(optuna.pruners.BasePruner):
-    """Pruner that stops a trial once it will hardly end among the best of its study.
+    """Pruner that stops trials that are unlikely to end among the best of their study.
 
-    A network pre-trained on artificial studies compares the trial with the others. The trial is pruned
-    when it is too unlikely to end in the best tenth of the study's configurations; with
-    ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
-    with probability at most ``1 - confidence``.
+    ``policy="study"``, the default: a network pre-trained on artificial studies compares the trial with the
+    other trials. The trial is pruned when the probability that it ends in the best tenth of the study's
+    configurations is below a threshold. ``policy="published"``: LC-PFN forecasts the trial's own curve. The
+    trial is pruned when it beats the incumbent with probability at most ``1 - confidence``.
 
-    All that a decision rests on comes from the study's storage, so that threads, processes and restarts
-    decide alike. If what decides fails, the trial goes on, and the cause is logged once.
+    Decisions depend only on the study's storage, so they are the same in every thread and process and after
+    a restart. If a decision fails, the trial goes on and the cause is logged once.
 
-    Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults;
-    ``docs/options.md`` says what each does.
+    Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults, and
+    ``docs/options.md`` describes them.
 
     Example:
         >>> import optuna
@@ -63,12 +63,11 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         True
 
     Args:
-        horizon: Number of steps that a trial reports if nothing stops it; right for steps counted from 0
-            and from 1. Where trials are planned to be of different lengths, the name of the hyperparameter
-            or user attribute that holds the length of each.
+        horizon: Number of steps of a full trial, whether steps are counted from 0 or from 1. If trials have
+            different lengths: the name of the hyperparameter or user attribute that holds the length.
 
     Raises:
-        TypeError: If there is no option of that name.
+        TypeError: If a keyword is not an option.
         ValueError: If an option's value is not allowed.
     """
 
@@ -81,11 +80,11 @@ class LCPFNPruner(optuna.pruners.BasePruner):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> LCPFNPruner:
-        """A pruner with the options of a YAML file.
+        """Create a pruner with the options of a YAML file.
 
         Raises:
             OSError: If the file cannot be read.
-            ValueError: If a key or value in it is not allowed.
+            ValueError: If a key or value in the file is not allowed.
         """
         return cls(**PrunerConfig.from_yaml(path).model_dump())
 
@@ -95,7 +94,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         return self._core.config
 
     def prune(self, study: optuna.study.Study, trial: FrozenTrial) -> bool:
-        """Whether ``trial`` should be pruned at its last report; called by ``trial.should_prune()``.
+        """Whether to prune ``trial`` at its last report. ``trial.should_prune()`` calls this.
 
         Raises:
             ValueError: If the study has more than one objective.
@@ -107,20 +106,20 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             question = self._core.question(curve)
             if question is None:
                 return False
-            self._core.warm_up()  # once; its seconds are not those of a decision
+            self._core.warm_up()  # before the clock: loading the network is not part of a decision
             start = time.perf_counter()
             view = self._others.view(study, trial.number)
             decision = self._core.answer(question, view)
             self._core.error_log.warn_if_slow(time.perf_counter() - start)
         except Exception as error:
-            # The pruner is a guest in somebody's training: a storage that fails for us must not end it.
+            # An error in the pruner must not end the user's training.
             return self._core.fail_open(error, trial.last_step or 0).stop
         if decision.would_stop:
             self._record(study, trial, decision)
         return decision.stop
 
     def converged(self, trial: optuna.Trial) -> bool:
-        """See :func:`lcstop_optuna.converged`, which calls this."""
+        """Whether ``trial`` has converged. :func:`lcstop_optuna.converged` calls this."""
         study, storage = trial.study, trial.study._storage
         check_single_objective(study)
         try:
@@ -137,10 +136,14 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         return decision.stop
 
     def explain(self, study: optuna.study.Study, trial: FrozenTrial | optuna.Trial) -> Decision:
-        """What would be decided on a trial at its last report, from what the study holds now.
+        """The decision that this pruner would make on ``trial`` at its last report, with the study as it is.
+
+        Args:
+            study: A study with one objective.
+            trial: A trial of the study, in any state.
 
         Raises:
-            ValueError: If the study has more than one objective, or no trial of that number.
+            ValueError: If the study has more than one objective, or no trial with that number.
         """
         check_single_objective(study)
         trials = {t.number: t for t in study.get_trials(deepcopy=False)}
@@ -152,44 +155,49 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         return to_curve(trial, self.config.horizon)
 
     def _warn_past_horizon(self, trial: FrozenTrial, curve: Curve) -> None:
-        """Say once that steps and horizon do not count the same: trials past it are never stopped.
+        """Warn once if a trial has reported more than one step past its horizon.
 
-        One report past it is no mistake: a loop may step over it, and some report their last step twice.
+        Trials are never stopped there, so the horizon is probably in other units than the steps. A single
+        report past the horizon is normal: a loop may overshoot, or report its last step twice.
         """
         if not self._warned and len(trial.intermediate_values) > len(curve) + 1:
             self._warned = True
             logger.warning(
                 "trial %d reports step %d past horizon=%g, where no trial is stopped: "
-                "is horizon counted in the steps that are reported?",
+                "does horizon count the steps that are reported?",
                 trial.number,
                 trial.last_step,
                 curve.horizon,
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_others": OtherTrials(self.config.horizon)}  # curves are in the storage
+        # Without the cached trials, which can be read from the storage again.
+        return {**self.__dict__, "_others": OtherTrials(self.config.horizon)}
 
     def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
-        """Store why a trial is pruned or, once, that it would have been; little is written, and seldom."""
+        """Store the reason of a stop, or the first suppressed stop of a trial.
+
+        Also stores the options and the audit with the study, if they have changed.
+        """
         try:
             storage, suppressed = study._storage, decision.suppressed_stop
             if suppressed is None:
                 logger.info("trial %d pruned at step %d: %s", trial.number, trial.last_step, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
             elif to_suppressed_stop(storage.get_trial(trial._trial_id)):
-                return  # what counts is when it would have been pruned first
+                return  # only the first suppressed stop counts
             else:
                 logger.info(
                     "trial %d not pruned at step %d: %s", trial.number, trial.last_step, decision.reason
                 )
                 content = {"trial": trial.number, **suppressed.to_json()}
                 storage.set_trial_user_attr(trial._trial_id, AUDIT_ATTR, content)
-            known = storage.get_study_user_attrs(study._study_id)
+            stored = storage.get_study_user_attrs(study._study_id)
             new: dict[str, Any] = {CONFIG_ATTR: self.config.model_dump()}
             if decision.audit is not None and decision.audit.n:
                 new[AUDIT_ATTR] = decision.audit.as_dict()
             for name, content in new.items():
-                if known.get(name) != content:
+                if stored.get(name) != content:
                     storage.set_study_user_attr(study._study_id, name, content)
         except Exception as error:
             self._core.error_log.warn_once("the decision on trial %d was not stored", error, trial.number)

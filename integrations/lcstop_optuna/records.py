@@ -1,4 +1,4 @@
-"""Records: a study in Optuna's storage as ``lcstop`` looks back on it."""
+"""Reads a study from Optuna's storage, for ``explain`` and ``report``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lcstop_optuna.trials import (
     to_suppressed_stop,
 )
 
-_OURS = (REASON_ATTR, CONVERGED_ATTR, AUDIT_ATTR)
+_LCSTOP_ATTRS = (REASON_ATTR, CONVERGED_ATTR, AUDIT_ATTR)
 
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
@@ -33,15 +33,15 @@ _STATES: dict[TrialState, State] = {
 
 
 def read_storage(storage: str, name: str | None = None, horizon: float | str | None = None) -> RecordedStudy:
-    """A study in a storage, which is only read: nothing is created or upgraded there.
+    """Read a study from a storage. Nothing is created or upgraded there.
 
     Args:
         storage: The storage's URL, such as ``sqlite:///study.db``.
-        name: The study's name; may be left out where the storage holds one study.
+        name: The study's name. May be left out if the storage holds one study.
         horizon: See :func:`read_study`.
 
     Raises:
-        ValueError: If the storage cannot be used, has no such study, or :func:`read_study` says so.
+        ValueError: If the storage cannot be used, has no such study, or :func:`read_study` raises it.
     """
     with _opened(storage) as opened:
         names = [study.study_name for study in opened.get_all_studies()]
@@ -54,15 +54,16 @@ def read_storage(storage: str, name: str | None = None, horizon: float | str | N
 
 
 def read_study(study: optuna.Study, horizon: float | str | None = None) -> RecordedStudy:
-    """A study, whatever pruner it ran with.
+    """Convert a study that ran with any pruner.
 
-    A finished trial that has reported nothing is known at the horizon only, by its result. Other trials
-    without a report are left out, and those without a length where ``horizon`` is the name of one.
+    A finished trial without reports has one point: its result, at the horizon. Other trials without reports
+    are left out. If ``horizon`` is a name, so are trials without a horizon under that name.
 
     Args:
         study: A study with one objective.
-        horizon: Last step that a trial would reach, or the name under which each trial holds it; by default
-            the one that ``LCPFNPruner`` has noted in the study, or else the longest trial's last step.
+        horizon: Last step of a full trial, or the name of the hyperparameter or user attribute that holds
+            it. Default: the horizon that ``LCPFNPruner`` has stored in the study; without one, the last step
+            of the longest trial.
 
     Raises:
         ValueError: If the study has more than one objective, or no trial has reported a finite value.
@@ -79,8 +80,8 @@ def read_study(study: optuna.Study, horizon: float | str | None = None) -> Recor
     trials = [t for t in study.get_trials(deepcopy=False) if t.state in _STATES]
     options = study.user_attrs.get(CONFIG_ATTR)
     if horizon is None:
-        noted = (options or {}).get("horizon")
-        horizon = noted or longest(trial.intermediate_values for trial in trials)
+        stored = (options or {}).get("horizon")
+        horizon = stored or longest(trial.intermediate_values for trial in trials)
     now = time.time()
     return RecordedStudy(
         study.study_name,
@@ -97,10 +98,10 @@ def _recorded(trial: FrozenTrial, horizon: float | str, now: float) -> RecordedT
     try:
         curve = to_curve(trial, horizon)
     except ValueError:
-        return None  # nobody knows how long it was to be
+        return None  # the trial's horizon is unknown
     if trial.datetime_start is None or not len(curve):
         return None
-    attrs = {name: value for name, value in trial.user_attrs.items() if name not in _OURS}
+    attrs = {name: value for name, value in trial.user_attrs.items() if name not in _LCSTOP_ATTRS}
     reason = trial.user_attrs.get(REASON_ATTR) if trial.state == TrialState.PRUNED else None
     return RecordedTrial(
         trial.number,
@@ -118,12 +119,12 @@ def _recorded(trial: FrozenTrial, horizon: float | str, now: float) -> RecordedT
 def _opened(url: str) -> Iterator[optuna.storages.RDBStorage]:
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not path.is_file():
-        raise ValueError(f"there is no file {path}")  # SQLite would make one
+        raise ValueError(f"there is no file {path}")  # SQLite would create it
     try:
         storage = optuna.storages.RDBStorage(url, skip_table_creation=True)
         storage.get_all_studies()
     except Exception as error:
-        # Whatever a database and its driver raise, the URL is what the user can change.
+        # Drivers raise many types of errors. The user can only change the URL.
         first = str(error).strip().partition("\n")[0]
         raise ValueError(f"cannot use the storage {url}: {first}") from error
     try:

@@ -1,8 +1,8 @@
 """Optuna's own pruners in a replay: the real classes, on a real study whose storage is a list.
 
-Left out: ``WilcoxonPruner``, which compares the same problem instances between trials and takes its reports
-for samples, not for a curve; ``ThresholdPruner``, whose bounds a user has to know in the metric's units
-before the study. ``PatientPruner`` is there alone and around the median rule.
+Two pruners are left out. ``WilcoxonPruner`` treats reports as samples of problem instances, not as a curve.
+``ThresholdPruner`` needs bounds in the metric's units, which a user would have to choose before the study.
+``PatientPruner`` is included alone and around the median rule.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ SETTINGS = (
 
 
 def build(setting: Setting, study: ReplayStudy) -> Policy:
-    """A policy for one replay.
+    """The policy of one replay.
 
     Raises:
         ValueError: If the rule or one of its options is unknown.
@@ -73,11 +73,11 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return OptunaPolicy(_pruner(setting, study.task.horizon), study)
     except (TypeError, KeyError) as error:
-        raise ValueError(f"{setting.name!r} is no setting of an Optuna pruner: {error}") from error
+        raise ValueError(f"{setting.name!r} is not a setting of an Optuna pruner: {error}") from error
 
 
 def fingerprint(setting: Setting) -> str:
-    """What decisions depend on."""
+    """Identifies the decisions of a setting: its name and the version of Optuna."""
     return f"{setting.name} {optuna.__version__}"
 
 
@@ -105,7 +105,7 @@ def _pruner(setting: Setting, horizon: int) -> BasePruner:
 
 
 class OptunaPolicy(InOrder):
-    """A pruner in a study, asked as ``Trial.should_prune`` asks it; steps are reported from 1 on."""
+    """A pruner in a study. It is called as ``Trial.should_prune`` calls it. Steps are counted from 1."""
 
     def __init__(self, pruner: BasePruner, study: ReplayStudy) -> None:
         super().__init__(study.task.n_trials)
@@ -136,7 +136,7 @@ class OptunaPolicy(InOrder):
         return Action.STOP
 
     def end(self, trial: int) -> None:
-        """As when an objective returns its last value: NaN is a failure."""
+        """End a trial as if its objective had returned the last value. NaN fails it, as in Optuna."""
         frozen = self._storage.trials[trial]
         if frozen.state == TrialState.RUNNING:
             value = frozen.intermediate_values[max(frozen.intermediate_values)]
@@ -144,10 +144,10 @@ class OptunaPolicy(InOrder):
 
 
 class ListStorage:
-    """What pruners read of a storage, without what makes one slow: locks, checks and copies.
+    """The part of a storage that pruners use, without its locks, checks and copies, which are slow.
 
-    A pruner may keep a list of trials while it sets an attribute of one of them; as in Optuna's storages
-    the list then holds the trial as it was.
+    A pruner may keep a list of trials while it sets an attribute of one of them. As in Optuna's storages,
+    the list then still holds the trial without the new attribute.
     """
 
     def __init__(self, direction: StudyDirection) -> None:
@@ -156,7 +156,7 @@ class ListStorage:
         self._direction = direction
 
     def start(self, number: int) -> None:
-        """Add a running trial; numbers come in order."""
+        """Add a running trial. Numbers must come in order."""
         self.trials.append(
             FrozenTrial(
                 number=number,
@@ -193,7 +193,7 @@ class ListStorage:
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """As Optuna's storages; only the pruners of this module call it, and none changes a list."""
+        """As Optuna's storages, but the list is not copied: no pruner of this module changes it."""
         if states == (TrialState.COMPLETE,):
             return self._complete
         if states is None:

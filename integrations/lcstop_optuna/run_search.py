@@ -1,4 +1,4 @@
-"""``lcstop run`` with Optuna: a study that goes on where it was left, from one configuration."""
+"""``lcstop run`` with Optuna: runs a search file, and resumes it when it is run again."""
 
 from __future__ import annotations
 
@@ -25,19 +25,22 @@ from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
 
 SEARCH_ATTR = "lcstop_search"
-"""User attribute of the study that holds the configuration that it was begun with, as JSON."""
+"""User attribute of the study that holds its search configuration, as JSON."""
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
-_HEARTBEAT, _GRACE = 10, 60
-"""Seconds between signs of life of a trial, and without one until another process counts it as failed."""
+_HEARTBEAT_SECONDS = 10
+"""Interval at which a running trial updates its heartbeat in the storage."""
+
+_GRACE_SECONDS = 60
+"""Time without a heartbeat after which other processes count a trial as failed."""
 
 
 def run_search(config: SearchConfig, console: Console) -> SearchResult:
-    """Run the trials that the study lacks; several processes may do so at a time.
+    """Run the missing trials of the study. Several processes may run the same search at once.
 
-    A trial in which the objective raises counts as none: the search goes on with others, unless not one
-    trial has succeeded before, where the objective itself must be wrong.
+    A trial in which the objective raises does not count, and the search goes on. It ends if no trial has
+    succeeded before, because the objective itself is then probably wrong.
 
     Args:
         config: The search.
@@ -45,7 +48,8 @@ def run_search(config: SearchConfig, console: Console) -> SearchResult:
 
     Raises:
         ObjectiveError: If the objective fails in the first trial of the study.
-        ValueError: If the objective or the storage cannot be used, or the study was begun otherwise.
+        ValueError: If the objective or the storage cannot be used, or the study was started with another
+            configuration.
     """
     start = time.perf_counter()
     objective = config.load_objective()
@@ -60,7 +64,7 @@ def run_search(config: SearchConfig, console: Console) -> SearchResult:
 
 
 class _Search:
-    """The objective of Optuna, and what happens in one run."""
+    """One run: the objective for Optuna, its progress display, and its failures."""
 
     def __init__(self, config: SearchConfig, objective: Objective, study: optuna.Study) -> None:
         self._config, self._objective, self._study = config, objective, study
@@ -75,16 +79,16 @@ class _Search:
         before = self.ended
         self._epochs = sum(len(trial.intermediate_values) for trial in before)
         self._task = progress.add_task(
-            self._config.study, total=self._config.n_trials, completed=len(before), **self._shown(before)
+            self._config.study, total=self._config.n_trials, completed=len(before), **self._columns(before)
         )
-        enough = optuna.study.MaxTrialsCallback(self._config.n_trials, states=_ENDED)
+        max_trials = optuna.study.MaxTrialsCallback(self._config.n_trials, states=_ENDED)
         self._study.optimize(
-            self._run_trial, n_trials, catch=(Exception,), callbacks=[enough, self._after_trial]
+            self._run_trial, n_trials, catch=(Exception,), callbacks=[max_trials, self._after_trial]
         )
         if self._failures and not self.ended:
             number, error = self._failures[0]
             raise ObjectiveError(
-                f"the objective failed in the first trial, {number}: {_brief(error)}"
+                f"the objective failed in the first trial, {number}: {_in_one_line(error)}"
             ) from error
 
     def _run_trial(self, trial: optuna.Trial) -> float:
@@ -100,13 +104,13 @@ class _Search:
                 if converged(trial):
                     break
             if not values:
-                raise ValueError(f"{config.objective} has yielded nothing")
+                raise ValueError(f"{config.objective} has yielded no value")
         except optuna.TrialPruned:
             raise
         except Exception as error:
             self._failures.append((trial.number, error))
             self._console.print(
-                f"trial {trial.number} failed: {_brief(error)}",
+                f"trial {trial.number} failed: {_in_one_line(error)}",
                 style="red",
                 highlight=False,
                 markup=False,
@@ -115,7 +119,7 @@ class _Search:
             raise
         value = config.value(values)
         if not math.isfinite(value):
-            raise optuna.TrialPruned  # it has diverged, which is no failure of the objective
+            raise optuna.TrialPruned  # the trial has diverged; the objective has not failed
         return value
 
     def _after_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
@@ -123,9 +127,9 @@ class _Search:
         if not ended and trial.state == TrialState.FAIL:
             study.stop()
         self._epochs = sum(len(trial.intermediate_values) for trial in ended)
-        self._progress.update(self._task, completed=len(ended), **self._shown(ended))
+        self._progress.update(self._task, completed=len(ended), **self._columns(ended))
 
-    def _shown(self, ended: list[FrozenTrial]) -> dict[str, Any]:
+    def _columns(self, ended: list[FrozenTrial]) -> dict[str, Any]:
         best = self._best(ended)
         return {
             "best": math.nan if best is None else best.value,
@@ -167,16 +171,16 @@ def _suggest(trial: optuna.Trial, name: str, space: Parameter) -> Any:
 
 
 def _open(config: SearchConfig) -> optuna.Study:
-    """The study, new or as it was left, if it was begun with this configuration."""
+    """Create or resume the study; raise ``ValueError`` if it was started with another configuration."""
     study = _create(config, LCPFNPruner(**config.pruner.model_dump()))
     stored = study.user_attrs.get(SEARCH_ATTR)
     if stored is None and study.get_trials(deepcopy=False):
-        raise ValueError(f"study: {config.study!r} is in the storage and was not begun by `lcstop run`")
-    changes = [] if stored is None else config.changes(json.loads(stored), but="n_trials")
+        raise ValueError(f"study: {config.study!r} is in the storage and was not started by `lcstop run`")
+    changes = [] if stored is None else config.changes(json.loads(stored), ignore="n_trials")
     if changes:
         raise ValueError(
-            f"study {config.study!r} was begun otherwise: {'; '.join(changes)}; "
-            "go on with that configuration, or give the new search another name"
+            f"study {config.study!r} was started with another configuration: {'; '.join(changes)}. "
+            "Use that configuration, or give the new search another name"
         )
     study.set_user_attr(SEARCH_ATTR, config.model_dump_json())
     study.sampler = _sampler(config, len(study.get_trials(deepcopy=False)))
@@ -184,16 +188,16 @@ def _open(config: SearchConfig) -> optuna.Study:
 
 
 def _create(config: SearchConfig, pruner: LCPFNPruner, attempts: int = 3) -> optuna.Study:
-    """The study of that name in the storage, made if it is not there."""
+    """The study of that name in the storage. It is created if it does not exist."""
     try:
         database = make_url(config.storage)
         if database.drivername.startswith("sqlite") and database.database:
             Path(database.database).parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
-            # Heartbeats are Optuna's own way to tell a trial that runs from one whose process was killed.
+            # Heartbeats are experimental in Optuna. They mark the trials of a killed process as failed.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             storage = optuna.storages.RDBStorage(
-                config.storage, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE
+                config.storage, heartbeat_interval=_HEARTBEAT_SECONDS, grace_period=_GRACE_SECONDS
             )
         return optuna.create_study(
             storage=storage,
@@ -203,17 +207,17 @@ def _create(config: SearchConfig, pruner: LCPFNPruner, attempts: int = 3) -> opt
             load_if_exists=True,
         )
     except Exception as error:
-        # Of processes that start together, all but one find tables that are only half made.
+        # If several processes start at once, one creates the tables and the others may find half of them.
         if attempts > 1 and isinstance(error, (DatabaseError, optuna.exceptions.StorageInternalError)):
             time.sleep(1)
             return _create(config, pruner, attempts - 1)
-        # Whatever a database and its driver raise, the URL is what the user can change.
+        # Drivers raise many types of errors. The user can only change the URL.
         cause = str(error).partition("\n")[0]
         raise ValueError(f"storage: cannot use {config.storage!r}: {cause}") from error
 
 
 def _sampler(config: SearchConfig, n_trials: int) -> optuna.samplers.BaseSampler:
-    """A sampler that, when a search goes on, does not draw the trials from its beginning again."""
+    """The sampler. A resumed search has another seed, so that it does not repeat its first trials."""
     seed = config.seed
     if seed is not None and n_trials:
         seed = int(np.random.SeedSequence([seed, n_trials]).generate_state(1)[0])
@@ -222,8 +226,8 @@ def _sampler(config: SearchConfig, n_trials: int) -> optuna.samplers.BaseSampler
     return optuna.samplers.TPESampler(seed=seed)
 
 
-def _brief(error: Exception) -> str:
-    """An exception with the place where it was raised, in one line."""
+def _in_one_line(error: Exception) -> str:
+    """Type and message of an exception, and the line of code that raised it."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     words = " ".join(str(error).split())
     return f"{type(error).__name__}: {words} ({place.filename}:{place.lineno})"
@@ -231,7 +235,7 @@ def _brief(error: Exception) -> str:
 
 @contextmanager
 def _quiet_optuna() -> Iterator[None]:
-    """No lines of Optuna between those of the progress display."""
+    """Silence Optuna's log, which would break up the progress display."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:

@@ -1,4 +1,4 @@
-"""One Optuna trial: its curve, and the attributes that ``lcstop`` writes."""
+"""The curve of an Optuna trial, and the user attributes that ``lcstop`` writes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,31 @@ from lcstop.config.pruner import horizon_of
 from lcstop.pruning.suppressed_stop import SuppressedStop
 
 REASON_ATTR = "lcstop_reason"
-"""User attribute of a stopped trial that holds the reason; ``trials_dataframe()`` shows it."""
+"""User attribute of a stopped trial: the reason. ``study.trials_dataframe()`` shows it."""
 
 CONVERGED_ATTR = "lcstop_converged"
-"""User attribute of a trial that had converged, with the reason; such a trial has finished."""
+"""User attribute of a converged trial: the reason. Such a trial counts as finished."""
 
 CONFIG_ATTR = "lcstop_config"
-"""User attribute of a study that holds the options with which the pruner last stopped a trial in it."""
+"""User attribute of a study: the pruner's options at the last stop or suppressed stop."""
 
 AUDIT_ATTR = "lcstop_audit"
-"""User attribute of a trial that would have been stopped and went on: when, why, and what it had to beat.
+"""User attribute of a trial whose stop was suppressed: the step, the reason, and the value to beat.
 
-The one of the same name of a study says what has come of these trials, as of the last stop.
+The user attribute of a study with the same name holds the outcome of its audited trials, as of the last stop
+or suppressed stop.
 """
 
 
 def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
-    """What a trial has reported. A trial that was added with its result alone has one point, at the horizon.
+    """The reports of a trial as a curve. A complete trial without reports has one point, at the horizon.
+
+    Args:
+        trial: The trial.
+        horizon: As in :class:`lcstop.PrunerConfig`.
 
     Raises:
-        ValueError: If ``horizon`` is a name, and the trial has no length under it.
+        ValueError: If ``horizon`` is a name, and the trial has no valid horizon under that name.
     """
     horizon = horizon_of(horizon, trial.params, trial.user_attrs)
     if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
@@ -38,9 +43,10 @@ def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
 
 
 def to_suppressed_stop(trial: FrozenTrial) -> SuppressedStop | None:
-    """The suppressed stop on record of a trial, None if there is none.
+    """The suppressed stop that is stored with a trial; None if there is none.
 
-    A retried trial inherits the attributes of the first try. A record of another trial's number is ignored.
+    A retried trial inherits the attributes of the first try, so a record with another trial's number is
+    ignored.
     """
     content = trial.user_attrs.get(AUDIT_ATTR)
     if not isinstance(content, dict) or content.get("trial") != trial.number:
@@ -49,10 +55,10 @@ def to_suppressed_stop(trial: FrozenTrial) -> SuppressedStop | None:
 
 
 def check_single_objective(study: optuna.study.Study) -> None:
-    """Refuse a study that the pruner cannot judge.
+    """Check that a study has one objective.
 
     Raises:
-        ValueError: If it has more than one objective.
+        ValueError: If it has more than one.
     """
     if len(study.directions) > 1:
         raise ValueError(

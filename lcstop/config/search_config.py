@@ -249,12 +249,12 @@ class SearchConfig(BaseModel):
         best = Curve(range(1, len(values) + 1), values, max(len(values), 1)).best(self.direction)
         return math.nan if best is None else best
 
-    def changes(self, stored: Mapping[str, Any], but: str | None = None) -> list[str]:
+    def changes(self, stored: Mapping[str, Any], ignore: str | None = None) -> list[str]:
         """What is different in the configuration that a search was begun with, one entry a key.
 
         Args:
             stored: The stored configuration.
-            but: A key that may be different.
+            ignore: A key whose value may differ.
 
         Example:
             >>> config = SearchConfig(
@@ -271,7 +271,7 @@ class SearchConfig(BaseModel):
         return [
             f"{key} was {old.get(key)!r}, is {new.get(key)!r}"
             for key in dict.fromkeys([*old, *new])
-            if key != but and old.get(key) != new.get(key)
+            if key != ignore and old.get(key) != new.get(key)
         ]
 
 

@@ -137,7 +137,8 @@ def test_another_configuration_is_refused_but_more_trials_are_not(tmp_path, run)
     assert run(write(tmp_path, n_trials=2))[0] == 0
     code, _, err = run(write(tmp_path, n_trials=2, pruner={"horizon": 15, "lower": 0, "confidence": 0.9}))
     assert code == 2
-    assert "begun otherwise: pruner.confidence was 0.95, is 0.9; pruner.upper was 1.0, is None; " in err
+    assert "started with another configuration: pruner.confidence was 0.95, is 0.9; " in err
+    assert "; pruner.upper was 1.0, is None. " in err
     assert run(write(tmp_path, n_trials=4))[0] == 0
     assert len(load(tmp_path).trials) == 4
 
@@ -150,7 +151,7 @@ def test_a_study_of_somebody_else_is_left_alone(tmp_path, run):
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 1)
     code, _, err = run(path)
     assert code == 2
-    assert "was not begun by `lcstop run`" in err
+    assert "was not started by `lcstop run`" in err
     assert len(load(tmp_path).trials) == 1
 
 

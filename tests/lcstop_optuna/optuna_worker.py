@@ -1,10 +1,12 @@
-"""One worker process: ``python optuna_worker.py STORAGE SEED N_TRIALS``, and what tests of storages share.
+"""One worker process: ``python optuna_worker.py STORAGE SEED N_TRIALS``. Tests of storages also import this.
 
-A storage is an Optuna URL, ``journal:PATH`` or ``grpc:PORT``. With ``UNTIL`` in the environment the worker
-goes on until so many trials of the study have ended, whoever ran them, and tries again what fails in Optuna's
-own calls, as a user does whose database is restarted now and then; ``should_prune`` is never tried again.
-``BEGIN`` names a file that it waits for before its first trial, ``LOG`` one for every decision, and
-``KILL_AT=TRIAL:EPOCH`` ends the process there.
+A storage is an Optuna URL, ``journal:PATH`` or ``grpc:PORT``. Environment variables:
+
+- ``UNTIL``: run until N_TRIALS trials of the study have ended, those of other workers included. Failed calls
+  of Optuna are retried, since the test restarts the database. ``should_prune`` is never retried.
+- ``BEGIN``: file to wait for before the first trial.
+- ``LOG``: file for a line per decision.
+- ``KILL_AT=TRIAL:EPOCH``: where the process kills itself.
 """
 
 import json
@@ -60,7 +62,7 @@ def open_study(url: str, seed: int = 0) -> optuna.Study:
 
 
 EPOCH = 0.01
-"""Seconds of an epoch: what is over at once is over before anything happens to it."""
+"""Seconds of an epoch. Trials must last long enough for the test to interrupt them."""
 
 
 def objective(trial: optuna.Trial) -> float:
@@ -78,7 +80,7 @@ def objective(trial: optuna.Trial) -> float:
 
 
 def persist(call: Callable[[], T], seconds: float = 120.0) -> T:
-    """What ``call`` returns once the storage is there again."""
+    """The result of ``call``, which is retried while the storage is down."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -96,7 +98,7 @@ def run_until(study: optuna.Study, n: int, log: TextIO) -> None:
             value, state = objective(trial), TrialState.COMPLETE
         except optuna.TrialPruned:
             value, state = None, TrialState.PRUNED
-        # Told twice if the answer to the first time was lost; the second is then passed over.
+        # A call whose answer was lost is repeated, and the trial has already finished then.
         tell = partial(study.tell, trial, value, state, skip_if_finished=True)
         persist(tell)
         write(log, {"ended": trial.number})
@@ -108,7 +110,7 @@ def write(log: TextIO, row: dict) -> None:
 
 
 def log_decisions(pruner: LCPFNPruner, file: TextIO) -> None:
-    """A line for each decision: what it saw, by configuration and number of reports, and what it was."""
+    """Log each decision with its input: every curve by its configuration and number of reports."""
     decide = pruner._core.decide
 
     def key(curve: Curve) -> tuple[float | None, int]:
@@ -136,7 +138,7 @@ def main() -> None:
     study = persist(lambda: open_study(url, seed))
     with Path(os.environ.get("LOG", os.devnull)).open("w", encoding="utf-8") as log:
         log_decisions(study.pruner, log)
-        study.pruner._core.warm_up()  # or the first to have loaded all is through before the others begin
+        study.pruner._core.warm_up()  # all workers must start their trials at the same time
         write(log, {"ready": os.getpid()})
         while "BEGIN" in os.environ and not Path(os.environ["BEGIN"]).exists():
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Servers of storages that tests start and stop: PostgreSQL, and Optuna's gRPC proxy."""
+"""Storage servers that tests start and stop: PostgreSQL, and Optuna's gRPC proxy."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 def wait_for(port: int, server: subprocess.Popen, seconds: float = 120.0) -> None:
-    """Until somebody listens on the port."""
+    """Wait until the server listens on the port."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -38,7 +38,7 @@ def wait_for(port: int, server: subprocess.Popen, seconds: float = 120.0) -> Non
 
 
 class Postgres:
-    """Debian's server in a folder of its own, run by ``nobody`` where the tests are run by root."""
+    """A PostgreSQL server in a temporary folder. It runs as ``nobody`` if the tests run as root."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -70,7 +70,7 @@ class Postgres:
         wait_for(self.port, self._server)
 
     def crash(self) -> None:
-        """As when the machine is switched off: connections are cut, and the log is replayed at the start."""
+        """Stop at once, as in a power failure. The server replays its log at the next start."""
         self._server.send_signal(signal.SIGQUIT)
         self._server.wait()
 
@@ -80,7 +80,7 @@ class Postgres:
 
 
 class GrpcProxy:
-    """A process of ``run_grpc_proxy_server`` before a database."""
+    """A process that runs ``run_grpc_proxy_server`` in front of a database."""
 
     def __init__(self, database: str) -> None:
         self.port = free_port()

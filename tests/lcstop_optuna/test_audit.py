@@ -1,4 +1,4 @@
-"""The audit and the shadow mode in Optuna's studies, and what explain and report say of them."""
+"""The audit and the shadow mode in Optuna studies, and their figures in ``explain`` and ``report``."""
 
 import json
 import logging
@@ -23,12 +23,12 @@ H = 6
 GOOD = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9]
 POOR = [0.1] * H
 LATE = [0.1, 0.1, 0.1, 0.1, 0.1, 0.95]
-FALLEN = [0.1, 0.1, 0.1, 0.1, 0.85, 0.3]  # was better than the poor ones, and than nothing else
+FALLEN = [0.1, 0.1, 0.1, 0.1, 0.85, 0.3]  # better than POOR only
 
 
 @pytest.fixture
 def make(surrogate):
-    """A pruner whose forecasts are definite: every trial ends where it is now."""
+    """Makes pruners that forecast the last value with certainty."""
 
     def make(**options) -> LCPFNPruner:
         pruner = LCPFNPruner(**{"horizon": H, "policy": "published", "lower": 0, "upper": 1, **options})
@@ -45,7 +45,7 @@ def study_of(pruner, storage=None) -> optuna.Study:
 
 
 def run(study: optuna.Study, *curves: list[float]) -> list[TrialState]:
-    """What becomes of trials that report ``curves``."""
+    """Run a trial for each of ``curves``; their final states."""
     waiting = iter(curves)
 
     def objective(trial: optuna.Trial) -> float:
@@ -78,7 +78,7 @@ def test_audited_trials_run_to_their_end_and_are_counted(make, caplog):
     assert [suppressed_stop.to_beat for suppressed_stop in suppressed_stops[11:]] == [0.9, 0.9, 0.95, 0.95]
     assert suppressed_stops[11].reason.endswith("; audited, so it goes on")
     assert not any(REASON_ATTR in trial.user_attrs for trial in study.trials[11:])
-    # As of the last stop, which was decided when three of them had ended.
+    # As of the last suppressed stop, when three of them had ended.
     assert study.user_attrs[AUDIT_ATTR]["audited"] == 3
     assert study.user_attrs[AUDIT_ATTR]["wrong"] == 1
     assert study.user_attrs[AUDIT_ATTR]["low"] < 1 / 3 < study.user_attrs[AUDIT_ATTR]["high"]
@@ -112,7 +112,7 @@ def test_who_is_audited_is_the_same_after_a_restart(make):
 
 
 def winner(number: int) -> optuna.trial.FrozenTrial:
-    """A trial that was audited and has won."""
+    """An audited trial that has become the best."""
     suppressed_stop = {"trial": number, **SuppressedStop(2.0, 0.5, "audit", "poor").to_json()}
     return create_trial(
         value=0.9, intermediate_values=dict(enumerate(GOOD)), user_attrs={AUDIT_ATTR: suppressed_stop}
@@ -138,7 +138,7 @@ def test_all_workers_become_more_careful_with_the_record(make):
 
 def test_a_retried_trial_does_not_count_for_the_one_before(make):
     study = study_of(make())
-    study.add_trial(winner(number=7))  # whose attributes come from trial 7
+    study.add_trial(winner(number=7))  # its attributes are those of trial 7
     assert study.pruner._core.audit(study.pruner._others.view(study, 99)).n == 0
 
 
@@ -207,7 +207,7 @@ def test_the_review_shows_what_shadow_mode_would_have_stopped(shadow, surrogate)
 
 @pytest.fixture(scope="module", params=["audit", "shadow"])
 def recorded(request, tmp_path_factory) -> tuple[str, str]:
-    """The kind, and the storage, of a study judged by the last value."""
+    """Kind and storage URL of a study with the ``last_value`` surrogate."""
     url = f"sqlite:///{(tmp_path_factory.mktemp('audit') / 'study.db').as_posix()}"
     storage = optuna.storages.RDBStorage(url)
     options = {"audit": 1.0} if request.param == "audit" else {"shadow": True}
@@ -259,7 +259,7 @@ def test_explain_and_report_tell_of_the_audit(recorded, tmp_path):
 
 
 def test_a_live_audit_is_repeated_by_the_what_if_replay(make, surrogate):
-    """Whoever was audited live is audited in the replay of the same options."""
+    """A replay with the same options audits the same trials as the live study."""
     curves = [GOOD, *[[0.1 + i / 100] * H for i in range(40)]]
     live, whole = study_of(make(audit=0.3)), study_of(optuna.pruners.NopPruner())
     run(live, *curves)

@@ -1,4 +1,4 @@
-"""LCPFNPruner under a state machine: whatever users and crashes do to a study, its promises hold."""
+"""LCPFNPruner under a state machine of user actions and crashes; invariants are checked after each."""
 
 import math
 import pickle
@@ -18,11 +18,11 @@ OTHERS = (TrialState.COMPLETE,), (TrialState.RUNNING, TrialState.PRUNED)
 
 steps = st.one_of(st.integers(0, hostile.H + 3), st.sampled_from([10**6, 2**53, 2**53 + 1, 2**63]))
 picks = st.integers(0, 5)
-"""Which of the running trials; a new one where there are not so many."""
+"""Index of a running trial; a new trial is started if the index is too high."""
 
 
 class Machine(RuleBasedStateMachine):
-    """One study; ``self.trials`` are those that run in it."""
+    """One study. ``self.trials`` are its running trials."""
 
     n_steps = n_asked = n_stopped = 0
 
@@ -45,11 +45,11 @@ class Machine(RuleBasedStateMachine):
         type(self).n_steps += 1
         super().check_invariants(*args, **kwargs)
 
-    # --- what a user does -------------------------------------------------------------------------------
+    # --- user actions -----------------------------------------------------------------------------------
 
     @rule(pick=picks, level=hostile.levels, n=hostile.lengths, first=st.integers(0, 1), tell=st.booleans())
     def train(self, pick, level, n, first, tell):
-        """An ordinary stretch of training, and the end of the trial if it is told to stop."""
+        """Report an ordinary curve; with ``tell``, end the trial when it should be pruned."""
         trial = self._trial(pick)
         for step, value in self._ordinary(level, n, first).items():
             self._report(trial, value, step)
@@ -59,7 +59,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pick=picks, level=hostile.levels, n=hostile.lengths, first=st.integers(0, 1))
     def train_to_the_end(self, pick, level, n, first):
-        """What was never asked about."""
+        """A trial that never calls ``should_prune``."""
         trial = self._trial(pick)
         for step, value in self._ordinary(level, n, first).items():
             self._report(trial, value, step)
@@ -89,7 +89,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pick=picks, state=st.sampled_from([TrialState.FAIL, TrialState.PRUNED]), again=st.booleans())
     def give_up(self, pick, state, again):
-        """A trial fails or ends itself, and is perhaps tried again with what it had reported."""
+        """A trial fails or prunes itself; with ``again``, it is retried with its reports."""
         trial = self._trial(pick)
         self._tell(trial, state)
         old = self.study.trials[trial.number]
@@ -104,11 +104,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pickled=st.booleans())
     def restart(self, pickled):
-        """Another process goes on with the study."""
+        """Another process resumes the study."""
         old = self.study.pruner
         self.study.pruner = pickle.loads(pickle.dumps(old)) if pickled else LCPFNPruner(**self.options)  # noqa: S301
 
-    # --- what must hold ---------------------------------------------------------------------------------
+    # --- invariants -------------------------------------------------------------------------------------
 
     def _should_prune(self, trial, check=True):
         cls, pruner = type(self), self.study.pruner
@@ -157,7 +157,7 @@ class Machine(RuleBasedStateMachine):
 
     def _tell(self, trial, state, value=None):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna says that NaN is no result
+            warnings.simplefilter("ignore")  # Optuna warns that NaN is not a valid value
             self.study.tell(trial, value, state if value is None else None)
         self.trials.remove(trial)
 

@@ -1,4 +1,4 @@
-"""What the pruner remembers of other trials is what a pruner sees that remembers nothing."""
+"""``OtherTrials`` gives the same view as one without a cache."""
 
 import numpy as np
 import optuna
@@ -23,7 +23,7 @@ def new_study() -> optuna.Study:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_happens_between_two_looks(seed):
-    """Several trials at a time of two studies, judged, ended, failed and explained in any order."""
+    """Concurrent trials of two studies are judged, ended, failed and explained in random order."""
     rng, others = np.random.default_rng(seed), OtherTrials(20)
     studies = [new_study() for _ in range(2)]
     running: list[list[optuna.Trial]] = [[], []]
@@ -48,7 +48,7 @@ def test_whatever_happens_between_two_looks(seed):
 
 @pytest.mark.parametrize("last", [0.5, 0.6])
 def test_two_studies_of_equal_trials_that_hold_arrays(last):
-    """To compare them would raise, since two arrays are neither equal nor unequal."""
+    """Trials with arrays in their attributes cannot be compared by ``==``, which would raise."""
     one, other = new_study(), new_study()
     for _ in range(3):
         trial = one.ask()
@@ -65,7 +65,7 @@ def test_two_studies_of_equal_trials_that_hold_arrays(last):
 
 @pytest.mark.parametrize("copied", [False, True])
 def test_a_study_that_takes_over_the_number_of_a_deleted_one(tmp_path, copied):
-    """SQLite gives the number of the last study to the next one, and so do its trials."""
+    """SQLite reuses the ids of a deleted study and of its trials."""
     url, others, ids, trials = f"sqlite:///{tmp_path / 'study.db'}", OtherTrials(20), set(), []
     storage = optuna.storages.get_storage(url)
     for last in (0.5, 0.6):
@@ -86,7 +86,7 @@ def test_a_study_that_takes_over_the_number_of_a_deleted_one(tmp_path, copied):
 
 @pytest.mark.parametrize("state", [TrialState.COMPLETE, TrialState.RUNNING])
 def test_a_trial_that_is_listed_after_later_ones(state, monkeypatch):
-    """As a database may that is being written to; the trials after it are then at other positions."""
+    """A database that is being written to may list a trial late, which shifts the trials after it."""
     study, others, number = new_study(), OtherTrials(20), 2
     for _ in range(5):
         trial = study.ask()

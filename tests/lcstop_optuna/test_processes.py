@@ -1,4 +1,4 @@
-"""LCPFNPruner with several processes on one storage, and after a kill in the middle."""
+"""LCPFNPruner with several processes on one storage, one of which is killed."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def decisions(study: optuna.Study) -> list[tuple[float, int, TrialState]]:
 
 
 def test_killed_and_resumed_decides_like_an_undisturbed_run(url, tmp_path):
-    """Trial 4 of one worker dies with SIGKILL; the resumed run takes up the same trials after it."""
+    """A worker is killed in trial 4. The resumed run starts the same trials as an undisturbed one."""
     undisturbed = open_study(f"sqlite:///{tmp_path}/undisturbed.db")
     first = start(url, 1, 10, KILL_AT="4:1")
     assert first.wait(timeout=200) == -signal.SIGKILL
@@ -42,7 +42,7 @@ def test_killed_and_resumed_decides_like_an_undisturbed_run(url, tmp_path):
     assert start(url, 2, 8).wait(timeout=200) == 0
     resumed = decisions(open_study(url))
     assert len(resumed) == 13
-    # The undisturbed run gets the same configurations, and a trial that has reported once and still runs.
+    # The undisturbed run gets the same configurations, and a running trial with one report.
     for top, _, _ in resumed:
         undisturbed.enqueue_trial({"top": top})
     undisturbed.optimize(objective, n_trials=4)

@@ -42,7 +42,7 @@ def study_with(pruner=None, n: int = 0, direction: str = "maximize", storage=Non
 
 
 def published(**options) -> LCPFNPruner:
-    """Judges a trial at each of its reports, by its own curve."""
+    """A pruner that judges a trial at every report, by its own curve."""
     return LCPFNPruner(**{"horizon": H, "policy": "published", "lower": 0, "upper": 1, **options})
 
 
@@ -108,7 +108,7 @@ def test_explain_repeats_the_decision():
     assert decision.stop
     assert trial.should_prune() is True
     assert study.trials[trial.number].user_attrs[REASON_ATTR] == decision.reason
-    stranger = create_trial(value=1.0)  # -1 is the number of a trial that no study has
+    stranger = create_trial(value=1.0)  # a trial outside a study has the number -1
     with pytest.raises(ValueError, match="has no trial -1"):
         pruner.explain(study, stranger)
 

@@ -18,7 +18,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class Recorder:
-    """Passes a policy on, and remembers what it said."""
+    """Wraps a policy and records its actions."""
 
     def __init__(self, policy):
         self.policy, self.dropped, self.said = policy, policy.dropped, []
@@ -31,7 +31,7 @@ class Recorder:
 
 
 class RealStudy(InOrder):
-    """A pruner in a study as Optuna makes it, by its public interface."""
+    """A pruner in a real Optuna study, through the public interface."""
 
     def __init__(self, pruner, study):
         super().__init__(study.task.n_trials)
@@ -119,5 +119,5 @@ def test_steps_are_shares_of_the_horizon_and_judgements_about_40():
 )
 def test_an_unknown_rule_or_option_says_so(setting):
     task = random_task()
-    with pytest.raises(ValueError, match="is no setting of an Optuna pruner"):
+    with pytest.raises(ValueError, match="is not a setting of an Optuna pruner"):
         build(setting, ReplayStudy(task, task.order(0).tolist(), "best", "study"))

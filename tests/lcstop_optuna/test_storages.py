@@ -1,4 +1,4 @@
-"""Several workers on one storage, some of which are killed, while the storage fails: nothing is lost."""
+"""Several workers on one storage. A worker is killed and the storage fails; no data may be lost."""
 
 import json
 import os
@@ -30,7 +30,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class Workers:
-    """Processes that run trials of one study, each with a log of its decisions."""
+    """Processes that run trials of one study. Each has a log of its decisions."""
 
     def __init__(self, url: str, n_trials: int, folder: Path) -> None:
         self.url, self.n_trials, self.folder = url, n_trials, folder
@@ -46,26 +46,26 @@ class Workers:
         self.running.append(subprocess.Popen(command, env=os.environ | environment))  # noqa: S603
 
     def begin(self) -> None:
-        """Let them begin once all are there: one alone may be through before the next has started."""
+        """Start the trials once all workers are ready; else the first could finish them all."""
         while sum("ready" in row for row in self.rows()) < len(self.running):
             assert all(worker.poll() is None for worker in self.running)
             time.sleep(0.05)
         (self.folder / "begin").touch()
 
     def kill(self) -> None:
-        """One of them, wherever it is."""
+        """Kill the first worker."""
         worker = self.running.pop(0)
         worker.kill()
         assert worker.wait() == -signal.SIGKILL
 
     def rows(self) -> list[dict]:
-        """Of all logs; a line that a killed worker has not finished is none."""
+        """The rows of all logs, without a last line that a killed worker has not completed."""
         texts = [log.read_text() for log in self.logs if log.exists()]
         return [json.loads(line) for text in texts for line in text.split("\n")[:-1]]
 
 
 def run(url: str, n_workers: int, n_trials: int, folder: Path, fault: Callable[[], None]) -> None:
-    """The trials of a study by several workers; one is killed and replaced, and then the storage fails."""
+    """Run a study with several workers. One is killed and replaced, and then the storage fails."""
     workers = Workers(url, n_trials, folder)
     for _ in range(n_workers):
         workers.start()
@@ -86,24 +86,24 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
     trials = study.get_trials()
     by_top = {trial.params["top"]: trial for trial in trials if trial.params}
 
-    # No trial is lost, nor any of its reports, and none is there twice.
+    # No trial and no report is lost or duplicated.
     assert [trial.number for trial in trials] == list(range(len(trials)))
     states = Counter(trial.state for trial in trials)
     assert n_trials <= states[TrialState.COMPLETE] + states[TrialState.PRUNED] < n_trials + n_workers
-    # What the killed worker was at, and what a database began just as it failed.
+    # The killed worker's trial, and trials that were created just as the database failed.
     assert states[TrialState.RUNNING] <= 1 + n_workers
     for trial in trials:
         n = len(trial.intermediate_values)
         assert trial.intermediate_values == {i: value_at(trial.params["top"], i) for i in range(n)}
         assert n == H or trial.state != TrialState.COMPLETE
 
-    # A reason is lost where the database failed between a decision and its note, which the worker says.
+    # A reason is lost, with a warning, if the database fails between a decision and its record.
     pruned = {trial.params["top"]: trial for trial in trials if trial.state == TrialState.PRUNED}
     n_without = sum(REASON_ATTR not in trial.user_attrs for trial in pruned.values())
     assert n_without <= n_workers
     assert len(pruned) > n_trials / 4
 
-    # No decision is made twice, and each that stops is the last on its trial.
+    # No decision is made twice, and a stop is the last decision on its trial.
     made = Counter(tuple(seen["trial"]) for seen in decisions)
     assert set(made.values()) == {1}
     stopped = {top: n for top, n in made if any(s["stop"] for s in decisions if s["trial"] == [top, n])}
@@ -112,7 +112,7 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
     ended_at = {top: len(trial.intermediate_values) for top, trial in pruned.items()}
     assert {top: n for top, n in stopped.items() if top not in killed} == ended_at
 
-    # Another process decides alike from the same data.
+    # Another process makes the same decisions from the same data.
     core, curves = PrunerCore(study.pruner.config), {}
 
     def curve(top: float, n: int) -> Curve:
@@ -121,7 +121,7 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
             curves[top, n] = Curve.from_reports(reports, H, {"top": top})
         return curves[top, n]
 
-    # PostgreSQL may show Optuna the reports of a trial that has just begun, and not yet its parameters.
+    # With PostgreSQL, Optuna may read the reports of a new trial before its parameters.
     nameless = [seen for seen in decisions if None in dict(seen["unfinished"])]
     assert len(nameless) < len(decisions) / 10
     for seen in decisions:
@@ -135,7 +135,7 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
 
 
 def lock(path: Path, seconds: float) -> None:
-    """Nobody else can use the database for a while."""
+    """Lock the database exclusively for some seconds."""
     with sqlite3.connect(path, timeout=60) as database:
         database.execute("BEGIN EXCLUSIVE")
         time.sleep(seconds)
@@ -192,7 +192,7 @@ def test_postgres(n_workers, n_trials, through, tmp_path):
 
 
 def statements(n_trials: int, path: Path) -> tuple[list[str], list[str]]:
-    """Calls of the storage, and tables read or written, in the decision that stops a trial."""
+    """Calls of the storage and SQL statements of the decision that stops a trial."""
     study = open_study(f"sqlite:///{path}")
     for i in range(n_trials):
         top = 0.5 + 0.4 * i / n_trials
@@ -240,6 +240,6 @@ def counted(calls: list[str], name: str, method: Callable) -> Callable:
 
 def test_calls_and_statements_of_a_decision_do_not_grow_with_the_study(tmp_path):
     few, some = (statements(n, tmp_path / f"{n}.db") for n in (5, 100))
-    # One read decides; what follows puts the reason and the options on record.
+    # One call reads for the decision. The others store the reason and the options.
     assert some[0] == ["get_all_trials", "set_trial_user_attr", "get_study_user_attrs", "set_study_user_attr"]
     assert some == few

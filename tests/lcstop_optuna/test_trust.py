@@ -1,4 +1,4 @@
-"""What may go wrong in a real Optuna study of one process: units, storages, values, divergence."""
+"""Faults in a real Optuna study of one process: wrong units, failing storages, bad values, divergence."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
     ("steps", "warned"), [(range(H), False), (range(1, H + 2), False), (range(21, 253, 21), True)]
 )
 def test_a_horizon_in_another_unit_than_the_steps_is_told_once(caplog, steps, warned):
-    """As the Trainer of transformers reports optimizer steps, to a horizon in epochs."""
+    """The Trainer of transformers reports optimizer steps; the horizon is in epochs here."""
     study = study_with(n=1)
     with caplog.at_level(logging.WARNING, "lcstop_optuna"):
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The demo: one search of a network for handwritten digits, with pruning and without."""
+"""The demo: the same search for a network for handwritten digits, with and without pruning."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ __all__ = ["run_demo"]
 def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, console: Console) -> DemoResult:
     """Search hyperparameters with pruning, train the same configurations without, and compare.
 
-    A trial counts for its best epoch: in the objective, in the figures, and for the pruner
-    (``target="best"``). Both sides run the same objective on the same storage; only the pruner differs.
+    The value of a trial is its best epoch: in the objective, in the figures, and for the pruner
+    (``target="best"``). Both searches use the same objective and storage. Only the pruner differs.
 
     Args:
-        storage: Optuna storage URL, where two new studies stay; a temporary SQLite file if None.
-        out: Folder for ``curves.png`` and ``report.html``, created if missing.
+        storage: Optuna storage URL, where the two new studies are kept. None: a temporary SQLite file.
+        out: Folder for ``curves.png`` and ``report.html``. It is created if missing.
         n_trials: Number of trials.
-        n_epochs: Epochs of a whole trial, at least 2.
+        n_epochs: Epochs of a full trial, at least 2.
         console: Where progress is shown.
 
     Raises:
         OSError: If ``out`` cannot be written.
         ValueError: If ``n_epochs`` is too small, or the storage URL is not allowed.
     """
-    out.mkdir(parents=True, exist_ok=True)  # first, since it may fail
-    pruner = LCPFNPruner(horizon=n_epochs, audit=0)  # whoever would have won is known without one
-    load_data()  # neither side's time pays for it
+    out.mkdir(parents=True, exist_ok=True)  # fails before the search, not after it
+    pruner = LCPFNPruner(horizon=n_epochs, audit=0)  # the search without pruning shows what stops have cost
+    load_data()  # before either search is timed
     name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with _quiet_optuna(), _one_thread(), _opened(storage) as place:
         sampler = optuna.samplers.TPESampler(seed=0)
@@ -88,13 +88,13 @@ def _study(
             sampler=sampler,
         )
     except Exception as error:
-        # Whatever a database and its driver raise, the URL is what the user can change.
+        # Drivers raise many types of errors. The user can only change the URL.
         raise ValueError(f"cannot use the storage {place}: {error}") from error
 
 
 @contextlib.contextmanager
 def _opened(storage: str | None) -> Iterator[str | optuna.storages.BaseStorage]:
-    """The user's storage, or an SQLite file that is gone afterwards, whatever happens."""
+    """The user's storage, or a temporary SQLite file that is deleted in any case."""
     if storage is not None:
         yield storage
         return
@@ -109,7 +109,7 @@ def _opened(storage: str | None) -> Iterator[str | optuna.storages.BaseStorage]:
 
 @contextlib.contextmanager
 def _quiet_optuna() -> Iterator[None]:
-    """No line for every trial, which the progress display shows, and none for the one that Ctrl-C ends."""
+    """Silence Optuna's log of each trial: the progress display shows the same."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -120,7 +120,7 @@ def _quiet_optuna() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """One thread for torch: these matrices are so small that sharing them out costs more than it gains."""
+    """Limit torch to one thread, which is fastest for these small matrices."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""One side of the demo: an Optuna study of networks for handwritten digits, timed."""
+"""One search of the demo: an Optuna study of networks for handwritten digits, timed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lcstop.demo.digits import DigitsConfig, train
 
 
 class TimedSearch:
-    """The objective, and what the study does not store: how long it took.
+    """Runs a study and measures its time.
 
     Args:
         study: An Optuna study of this demo, empty or with enqueued trials.
-        n_trials: Trials to run.
-        n_epochs: Epochs of a whole trial.
+        n_trials: Number of trials to run.
+        n_epochs: Epochs of a full trial.
 
     Attributes:
         seconds: Wall time of :meth:`run`.
-        decision_seconds: Time of the pruner at each report.
+        decision_seconds: Seconds that the pruner took at each report.
     """
 
     def __init__(self, study: optuna.Study, n_trials: int, n_epochs: int) -> None:
@@ -37,7 +37,7 @@ class TimedSearch:
         return self.study.get_trials(deepcopy=False)
 
     def run(self, progress: Progress, title: str) -> None:
-        """Run every trial, with a line in ``progress``."""
+        """Run every trial, shown as the line ``title`` of ``progress``."""
         self._progress, self._epochs = progress, 0
         self._task = progress.add_task(title, total=self.n_trials, best=0.0, epochs=0, saved=0)
         start = time.perf_counter()
@@ -45,7 +45,7 @@ class TimedSearch:
         self.seconds = time.perf_counter() - start
 
     def _objective(self, trial: optuna.Trial) -> float:
-        """The best validation accuracy on the way, which is what the pruner's ``target="best"`` means."""
+        """The best validation accuracy of all epochs, because the pruner has ``target="best"``."""
         best = 0.0
         for epoch, accuracy in enumerate(train(suggest(trial), self.n_epochs), start=1):
             trial.report(accuracy, epoch)
@@ -65,7 +65,7 @@ class TimedSearch:
 
 
 def suggest(trial: optuna.Trial) -> DigitsConfig:
-    """Hyperparameters from ranges that leave room on both sides of what usually works."""
+    """Suggest hyperparameters. The ranges extend beyond the values that usually work."""
     return DigitsConfig(
         learning_rate=trial.suggest_float("learning_rate", 1e-5, 1e-1, log=True),
         width=trial.suggest_int("width", 16, 256, log=True),
