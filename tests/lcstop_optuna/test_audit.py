@@ -237,7 +237,7 @@ def test_explain_and_report_tell_of_the_audit(recorded, tmp_path):
     )  # of those that were stopped the end is unknown
     text = call("explain", "--storage", url)
     assert f"1 of {n} audited trials would have been wrongly stopped" in text
-    assert "trials that went on although they would have been stopped" in text
+    assert "trials whose stop was suppressed" in text
 
     trial = json.loads(call("explain", "--storage", url, "--trial", "13", "--json"))
     assert (trial["spared"]["kind"], trial["spared"]["wrong"]) == (kind, True)
