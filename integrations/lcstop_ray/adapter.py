@@ -1,6 +1,6 @@
-"""What the commands of ``lcstop`` need of this adapter; each function imports what it returns.
+"""The entry point of this adapter in the group ``lcstop.adapters``; see :mod:`lcstop.commands.adapters`.
 
-This module is the entry point in the group ``lcstop.adapters``; see :mod:`lcstop.commands.adapters`.
+Each function imports what it returns, so that a command loads only what it uses.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
 
 
 def study_reader() -> Callable[..., RecordedStudy]:
-    """Reads a study from a results folder."""
+    """The function that reads a study from a results folder."""
     from lcstop_ray.folder import read_folder
 
     return read_folder
 
 
 def search_runner() -> Callable[..., SearchResult]:
-    """Runs a search file with Ray Tune."""
+    """The function that runs a search file with Ray Tune."""
     from lcstop_ray.run_search import run_search
 
     return run_search
 
 
 def demo_runner() -> Callable[..., DemoResult]:
-    """Runs the demo with Ray Tune; needs torch and scikit-learn."""
+    """The function that runs the demo with Ray Tune. It needs torch and scikit-learn."""
     from lcstop_ray.demo import run_demo
 
     return run_demo
 
 
 def rule_source() -> RuleSource:
-    """Ray Tune's own rules, for the benchmark."""
+    """Ray Tune's own schedulers, for the benchmark."""
     from lcstop_ray.replay import RULES
 
     return RULES
 
 
 def executor() -> Callable[..., Iterator[tuple[Any, Any]]]:
-    """Spreads work over a Ray cluster."""
+    """The function that spreads work over a Ray cluster."""
     from lcstop_ray.cluster import run_all
 
     return run_all

@@ -11,27 +11,31 @@ import ray
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_AHEAD = 2
-"""Items handed out at a time for each core, so that none waits for the driver."""
+_ITEMS_PER_CORE = 2
+"""Items submitted at a time for each core. With more than one, no core waits for the driver."""
 
 
 def run_all(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
-    """Apply ``function`` to each item, on one core each; each item with its result as it is finished.
+    """Apply ``function`` to each item, on one core each. Yields ``(item, result)`` in order of completion.
 
-    Joins the cluster that ``RAY_ADDRESS`` names, or starts one on this computer, unless Ray runs already.
-    Work that is lost with a computer is done again.
+    Uses the Ray that is running in this process, or else the cluster at ``RAY_ADDRESS``, or else a new one on
+    this computer. Tasks that are lost with a computer are run again.
+
+    Args:
+        function: A function of one item that Ray can pickle.
+        items: The items. They are consumed as cores become free.
 
     Raises:
-        OSError: If a task is lost for good.
+        OSError: If the process of a task died and Ray gave up on the task.
     """
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
-    remote = ray.remote(num_cpus=1)(function)  # with one core Ray gives one thread
+    remote = ray.remote(num_cpus=1)(function)  # Ray sets OMP_NUM_THREADS to the number of cores
     rest, running = iter(items), dict[Any, Item]()
     while True:
         cores = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]
-        room = _AHEAD * int(cores) - len(running)
-        for item in islice(rest, max(0, room)):
+        n_free = _ITEMS_PER_CORE * int(cores) - len(running)
+        for item in islice(rest, max(0, n_free)):
             running[remote.remote(item)] = item
         if not running:
             return
@@ -39,4 +43,4 @@ def run_all(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
         try:
             yield running.pop(done), ray.get(done)
         except ray.exceptions.WorkerCrashedError as error:
-            raise OSError("a process died; the same command again goes on from what is finished") from error
+            raise OSError("a worker process died; run the same command again to resume") from error

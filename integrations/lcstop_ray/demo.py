@@ -1,4 +1,4 @@
-"""The demo: one search of a network for handwritten digits with Ray Tune, with pruning and without."""
+"""The demo with Ray Tune: the same search for a network for handwritten digits, with and without pruning."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ SPACE = {
 
 
 class DigitsTrainable(tune.Trainable):
-    """One epoch a step; an actor goes on to the next configuration, which saves starting a process."""
+    """Trains one epoch per step. Actors are reused, which saves the start of a process per trial."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Begin a training."""
+        """Start the training of a configuration."""
         torch.set_num_threads(1)  # one CPU a trial
         self._curve = train(DigitsConfig(**{name: config[name] for name in SPACE}), config["n_epochs"])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin another training in the same process."""
+        """Start the training of another configuration in the same process."""
         self.setup(new_config)
         return True
 
@@ -58,10 +58,10 @@ class DigitsTrainable(tune.Trainable):
 
 
 class TimedScheduler(LCPFNScheduler):
-    """Notes how long each result takes."""
+    """A scheduler that measures the time of each result."""
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """See the base class."""
+        """See :meth:`LCPFNScheduler.on_trial_result`."""
         start = time.perf_counter()
         decision = super().on_trial_result(tune_controller, trial, result)
         self.result_seconds.append(time.perf_counter() - start)
@@ -73,7 +73,7 @@ class TimedScheduler(LCPFNScheduler):
 
 
 class DemoProgress(tune.Callback):
-    """Moves a line of the progress display along."""
+    """Updates one line of the progress display."""
 
     def __init__(self, progress: Progress, title: str, n_trials: int, n_epochs: int) -> None:
         self._progress, self._n_epochs = progress, n_epochs
@@ -82,48 +82,47 @@ class DemoProgress(tune.Callback):
         self._task = progress.add_task(title, total=n_trials, best=0.0, epochs=0, saved=0)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {}  # Ray stores its callbacks to restore a search; a display cannot be stored
+        return {}  # Ray pickles callbacks, and a progress display cannot be pickled
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
-        """One more epoch."""
+        """Count an epoch."""
         self._epochs += 1
         self._best = max(self._best, result["accuracy"])
         self._progress.update(self._task, epochs=self._epochs, best=self._best)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """One more trial, whether it was stopped or not."""
+        """Count a trial that was stopped or has finished."""
         self._planned += self._n_epochs - trial.last_result["training_iteration"]
         self._progress.update(self._task, advance=1, saved=self._planned)
 
 
 def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, console: Console) -> DemoResult:
-    """Search hyperparameters at random with pruning, then the same configurations without, and compare.
+    """Run a random search with pruning, then the same configurations without, and compare.
 
     Args:
-        storage: Folder for Ray's results; a temporary one if None.
-        out: Folder for ``curves.png`` and ``report.html``, created if missing.
+        storage: Folder for Ray's results. None: a temporary folder.
+        out: Folder for ``curves.png`` and ``report.html``. It is created if missing.
         n_trials: Number of trials.
-        n_epochs: Epochs of a whole trial.
+        n_epochs: Epochs of a full trial.
         console: Where progress is shown.
 
     Raises:
         OSError: If ``out`` or ``storage`` cannot be written.
         ValueError: If a trial failed before its first epoch.
     """
-    out.mkdir(parents=True, exist_ok=True)  # first, since it may fail
+    out.mkdir(parents=True, exist_ok=True)  # fails before the search, not after it
     name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     names = (name, f"{name}-without-pruning")
-    config = PrunerConfig(horizon=n_epochs, audit=0)  # whoever would have won is known without one
+    # No audit: the search without pruning shows what stops have cost.
+    config = PrunerConfig(horizon=n_epochs, audit=0)
     scheduler = TimedScheduler(**config.model_dump())
     with _folder(storage) as folder, _cluster(), search_progress(console) as progress:
         seconds = []
         for title, study, chosen in zip(("pruned", "whole"), names, (scheduler, None), strict=True):
-            shown = DemoProgress(progress, title, n_trials, n_epochs)
+            callback = DemoProgress(progress, title, n_trials, n_epochs)
             start = time.perf_counter()
-            with contextlib.redirect_stdout(
-                io.StringIO()
-            ):  # Ray prints a header however quiet it is told to be
-                _tuner(chosen, shown, folder, study, n_trials, n_epochs).fit()
+            with contextlib.redirect_stdout(io.StringIO()):  # Ray prints a header even with verbose=0
+                _tuner(chosen, callback, folder, study, n_trials, n_epochs).fit()
             seconds.append(time.perf_counter() - start)
         pruned, whole = (
             read_folder(Path(folder, study), "accuracy", "max", horizon=n_epochs) for study in names
@@ -144,7 +143,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
 
 def _tuner(
     scheduler: TrialScheduler | None,
-    shown: DemoProgress,
+    callback: DemoProgress,
     folder: str,
     name: str,
     n_trials: int,
@@ -166,7 +165,7 @@ def _tuner(
             storage_path=folder,
             stop={"training_iteration": n_epochs},
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            callbacks=[shown],
+            callbacks=[callback],
             verbose=0,
         ),
     )
@@ -183,7 +182,7 @@ def _folder(storage: str | None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _cluster() -> Iterator[None]:
-    """The Ray that this process is connected to, or one of two CPUs that is gone afterwards."""
+    """Use the running Ray, or start a local cluster of two CPUs and shut it down at the end."""
     if ray.is_initialized():
         yield
         return

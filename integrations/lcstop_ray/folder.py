@@ -1,4 +1,4 @@
-"""Folder: a search's results on disk as ``lcstop`` looks back on it; no pickle in it is opened."""
+"""Reads a search from Ray's results folder, for ``explain`` and ``report``. No pickle is opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lcstop_ray.records import (
     RESULTS_FILE,
     STOPPED_FILE,
     TABLE_FILE,
-    points_of,
+    parse_points,
 )
 from lcstop_ray.search_state import DIRECTIONS
 
@@ -38,51 +38,57 @@ def read_folder(
     time_attr: str = "training_iteration",
     horizon: float | str | None = None,
 ) -> RecordedStudy:
-    """A search from its results folder, whatever scheduler it ran with.
+    """Read a search that ran with any scheduler from its results folder.
 
-    What Ray keeps of a trial does not say whether a scheduler stopped it. ``LCPFNScheduler`` notes that
-    itself; in a search without such a note, a trial that ended before the horizon is taken for stopped.
+    Ray does not record whether a scheduler stopped a trial. ``LCPFNScheduler`` writes a file for each trial
+    that it stops. If a search has no such file, every trial that ended before the horizon counts as stopped.
 
     Args:
-        folder: Where Ray has put the search, with a folder for each trial in it.
-        metric: The result to look at; by default the one that the search was told to optimise.
-        mode: ``min`` or ``max``.
-        time_attr: The result that counts the steps.
-        horizon: Last step that a trial would reach, or the key of its configuration that holds it; by default
-            the one that ``LCPFNScheduler`` has noted, or else the longest trial's last step.
+        folder: Results folder of the search. It holds a folder for each trial.
+        metric: Name of the result to read. Default: the metric that the search optimised.
+        mode: ``min`` or ``max``. It is required.
+        time_attr: Name of the result that counts the steps.
+        horizon: Last step of a full trial, or the key of its configuration that holds it. Default: the
+            horizon that ``LCPFNScheduler`` has stored; without one, the last step of the longest trial.
 
     Raises:
         OSError: If a file cannot be read.
-        ValueError: If ``mode`` is not given, the metric is not known, or no trial has reported a finite
-            value of it.
+        ValueError: If ``mode`` is not given, the metric is unknown, or no trial has reported a finite value
+            of it.
     """
     if mode not in DIRECTIONS:
         raise ValueError(f"mode must be min or max for a Ray results folder, got {mode}")
-    state = _state(folder)
-    metric = metric or state.metric
+    experiment = _read_experiment(folder)
+    metric = metric or experiment.metric
     if metric is None:
         raise ValueError(f"the metric is not on record in {folder}: name it with --metric")
-    found = [trial for path in _places(folder) if (trial := _read(path, state, time_attr, metric))]
-    found.sort(key=lambda trial: trial.name)  # Ray's names end with the number of the trial
-    if not found:
+    all_files = [
+        files
+        for path in _trial_folders(folder)
+        if (files := _read_trial(path, experiment, time_attr, metric))
+    ]
+    all_files.sort(key=lambda files: files.name)  # trial ids end with the number of the trial
+    if not all_files:
         raise ValueError(f"no trial in {folder} has reported {metric!r} at a {time_attr!r}")
-    notes = [note for trial in found for note in (trial.stop, trial.convergence, trial.audit) if note]
-    options = next((note["config"] for note in notes if "config" in note), None)
+    records = [
+        record for files in all_files for record in (files.stop, files.convergence, files.audit) if record
+    ]
+    options = next((record["config"] for record in records if "config" in record), None)
     if horizon is None:
-        horizon = (options or {}).get("horizon") or longest(dict(trial.points) for trial in found)
+        horizon = (options or {}).get("horizon") or longest(dict(files.points) for files in all_files)
     trials = list[RecordedTrial]()
-    for trial in found:
-        with contextlib.suppress(ValueError):  # nobody knows how long it was to be
-            length = horizon_of(horizon, trial.config)
-            trials.append(_recorded(len(trials), trial, length, bool(notes)))
+    for files in all_files:
+        with contextlib.suppress(ValueError):  # the trial's horizon is unknown
+            trial_horizon = horizon_of(horizon, files.config)
+            trials.append(_recorded(len(trials), files, trial_horizon, bool(records)))
     return RecordedStudy(
         folder.resolve().name, "Ray Tune", metric, time_attr, DIRECTIONS[mode], trials, options
     )
 
 
 @dataclass(frozen=True)
-class _SearchState:
-    """What Ray keeps of the whole search: the metric, and every trial by its folder's name."""
+class _Experiment:
+    """Ray's state of the whole search: the metric, and the state of each trial by the name of its folder."""
 
     metric: str | None
     trials: Mapping[str, Mapping[str, Any]]
@@ -90,7 +96,18 @@ class _SearchState:
 
 @dataclass(frozen=True)
 class _TrialFiles:
-    """A trial's files."""
+    """The content of a trial's files.
+
+    Attributes:
+        name: The trial's id.
+        status: Status in Ray.
+        failed: Whether there is a file of an error.
+        params: Hyperparameters that were searched.
+        config: All of the trial's configuration, flattened.
+        points: Reported ``(step, value)`` pairs.
+        stop, convergence, audit: Content of the files that ``LCPFNScheduler`` writes; empty without one.
+        start, end: Times of the first and the last report, seconds since 1970.
+    """
 
     name: str
     status: str
@@ -105,18 +122,18 @@ class _TrialFiles:
     end: float
 
 
-def _state(folder: Path) -> _SearchState:
-    """From the latest ``experiment_state``; without one, what the trials' own files say is all there is."""
+def _read_experiment(folder: Path) -> _Experiment:
+    """The latest ``experiment_state`` file; empty without one."""
     files = sorted(folder.glob("experiment_state-*.json"))
     content = _json(files[-1]) if files else {}
     trials = {}
     for packed in content.get("trial_data", ()):
         trial = _loads(packed[0]) or {}
         trials[str(trial.get("relative_logdir"))] = trial
-    return _SearchState(content.get("runner_data", {}).get("_metric"), trials)
+    return _Experiment(content.get("runner_data", {}).get("_metric"), trials)
 
 
-def _places(folder: Path) -> Iterator[Path]:
+def _trial_folders(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
     for path in sorted(folder.iterdir()):
@@ -124,21 +141,21 @@ def _places(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _read(path: Path, state: _SearchState, time_attr: str, metric: str) -> _TrialFiles | None:
+def _read_trial(path: Path, experiment: _Experiment, time_attr: str, metric: str) -> _TrialFiles | None:
     results, table = (_text(path / name) for name in (RESULTS_FILE, TABLE_FILE))
-    points = points_of(results, table, time_attr, metric)
+    points = parse_points(results, table, time_attr, metric)
     if not points:
         return None
     rows = [row for line in results.splitlines() if isinstance(row := _loads(line), dict)]
     last = rows[-1] if rows else {}
-    known = state.trials.get(path.name, {})
+    state = experiment.trials.get(path.name, {})
     params = flatten_dict(_json(path / "params.json"))
-    searched = known.get("evaluated_params") or params
+    searched = state.get("evaluated_params") or params
     times = [time for row in rows if (time := row.get("timestamp")) is not None]
     first = rows[0].get("time_this_iter_s") or 0.0 if rows else 0.0
     return _TrialFiles(
-        str(known.get("trial_id") or last.get("trial_id") or path.name),
-        str(known.get("status") or (Trial.TERMINATED if last.get("done") else Trial.RUNNING)),
+        str(state.get("trial_id") or last.get("trial_id") or path.name),
+        str(state.get("status") or (Trial.TERMINATED if last.get("done") else Trial.RUNNING)),
         any((path / name).exists() for name in _FAILED_FILES),
         {name: value for name, value in params.items() if name in searched},
         params,
@@ -151,31 +168,32 @@ def _read(path: Path, state: _SearchState, time_attr: str, metric: str) -> _Tria
     )
 
 
-def _recorded(number: int, found: _TrialFiles, horizon: float, noted: bool) -> RecordedTrial:
-    history = History(horizon, found.params)
-    history.extend(found.points)
-    state = _STATES.get(found.status, "running")
+def _recorded(number: int, files: _TrialFiles, horizon: float, has_records: bool) -> RecordedTrial:
+    """The trial. ``has_records``: whether ``LCPFNScheduler`` has written files in any trial's folder."""
+    history = History(horizon, files.params)
+    history.extend(files.points)
+    state = _STATES.get(files.status, "running")
     reason = None
-    if found.failed and state != "finished":
+    if files.failed and state != "finished":
         state = "failed"
-    elif state == "finished" and found.stop.get("step") == history.last_step:
-        state, reason = "stopped", str(found.stop.get("reason"))
-    elif state == "finished" and not noted and history.curve.cutoff < horizon:
+    elif state == "finished" and files.stop.get("step") == history.last_step:
+        state, reason = "stopped", str(files.stop.get("reason"))
+    elif state == "finished" and not has_records and history.curve.cutoff < horizon:
         state = "stopped"
     return RecordedTrial(
         number,
         history.curve,
         state,
-        found.start,
-        max(found.end, found.start),
+        files.start,
+        max(files.end, files.start),
         reason,
-        name=found.name,
-        suppressed_stop=SuppressedStop.from_json(found.audit),
+        name=files.name,
+        suppressed_stop=SuppressedStop.from_json(files.audit),
     )
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """A file's mapping; empty if there is none, or it is damaged."""
+    """The mapping in a JSON file; empty if the file is missing or damaged."""
     content = _loads(_text(path))
     return content if isinstance(content, dict) else {}
 

@@ -1,4 +1,4 @@
-"""History: what the scheduler remembers of one trial."""
+"""History: the reports of one trial and its state, as the scheduler keeps them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from lcstop import Curve
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
 State = Literal["running", "finished", "stopped", "converged", "failed"]
-"""``stopped`` by the scheduler, or ended by it as ``converged``, which counts as finished; ``finished`` by
-anything else, ``failed`` with an error."""
+"""``stopped`` and ``converged``: ended by the scheduler. ``failed``: ended with an error. ``finished``: ended
+otherwise. Converged trials count as finished."""
 
 
 class History:
-    """The reports of one trial and the state it is in.
+    """The reports of one trial and its state.
 
-    Training that starts again, from scratch or from a checkpoint, reports steps that it had reported
-    before: a report replaces every point from its step on.
+    A trial that restarts, from scratch or from a checkpoint, reports earlier steps again. A report therefore
+    replaces every point from its step on.
 
     Args:
-        horizon: Last step that the trial would reach.
-        params: Hyperparameters; kept as JSON gives them back, so that after a restored search new trials
-            are compared with old ones as before.
+        horizon: Last step of the full trial.
+        params: Hyperparameters. They are converted to JSON types, so that they are the same before and after
+            a search is restored.
 
     Example:
         >>> history = History(horizon=50)
@@ -47,18 +47,18 @@ class History:
         self._audited: AuditedTrial | None = None
 
     def report(self, step: float, value: float) -> None:
-        """Add a point, in place of all from ``step`` on."""
+        """Add a point. It replaces all points from ``step`` on."""
         self._cut(bisect_left(self._steps, step))
         self._steps.append(step)
         self._values.append(value)
 
     def extend(self, points: Iterable[tuple[float, float]]) -> None:
-        """Report each ``(step, value)`` in turn."""
+        """Add each ``(step, value)`` in turn."""
         for step, value in points:
             self.report(step, value)
 
     def keep_until(self, step: float) -> None:
-        """Forget every point after ``step``."""
+        """Remove every point after ``step``."""
         self._cut(bisect_right(self._steps, step))
 
     @property
@@ -73,7 +73,7 @@ class History:
 
     @property
     def curve(self) -> Curve:
-        """The reports as a curve, built once for every report."""
+        """The reports as a curve. It is cached until the next report."""
         if self._curve is None:
             reports = dict(zip(self._steps, self._values, strict=True))
             self._curve = Curve.from_reports(reports, self.horizon, self.params)
@@ -81,17 +81,17 @@ class History:
 
     @property
     def audited(self) -> AuditedTrial | None:
-        """The trial as one that would have been stopped, if it has ended and that is so; built once."""
+        """The trial as an audited trial; None if no stop was suppressed or it runs. It is cached."""
         if self.suppressed_stop is None or self.state not in ("finished", "stopped"):
             return None
         finished = self.state == "finished"
-        known = self._audited
-        if known is None or known.curve is not self.curve or known.finished != finished:
-            known = self._audited = AuditedTrial(self.curve, self.suppressed_stop, finished)
-        return known
+        cached = self._audited
+        if cached is None or cached.curve is not self.curve or cached.finished != finished:
+            cached = self._audited = AuditedTrial(self.curve, self.suppressed_stop, finished)
+        return cached
 
     def to_json(self) -> dict[str, Any]:
-        """For :meth:`from_json`."""
+        """All of the history, as :meth:`from_json` takes it."""
         return {
             "state": self.state,
             "horizon": self.horizon,
@@ -102,7 +102,7 @@ class History:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> History:
-        """The history that :meth:`to_json` was called on."""
+        """The history that :meth:`to_json` has written."""
         history = cls(content["horizon"], content["params"])
         history.extend(content["points"])
         history.state = content["state"]
@@ -116,11 +116,11 @@ class History:
 
 def _as_json(value: Any) -> Any:
     try:
-        return json.loads(json.dumps(value, default=_known_to_json))
-    except (TypeError, ValueError, RecursionError):  # keys that are no text, or a value that holds itself
+        return json.loads(json.dumps(value, default=_json_default))
+    except (TypeError, ValueError, RecursionError):  # keys that are not strings, or a value that holds itself
         return str(value)
 
 
-def _known_to_json(value: Any) -> Any:
-    """Scalars of numpy as Python's, what else JSON does not know by its text."""
+def _json_default(value: Any) -> Any:
+    """numpy scalars as Python's, other types that JSON does not have as text."""
     return value.item() if isinstance(value, np.generic) else str(value)

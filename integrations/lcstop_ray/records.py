@@ -1,7 +1,7 @@
-"""Records: what Ray Tune keeps of a trial on disk, from which a restored search is known again.
+"""Files of a trial on disk: what Ray Tune writes, and what ``LCPFNScheduler`` adds.
 
-Ray never saves a scheduler while a search runs. After ``Tuner.restore`` a scheduler without memory is told
-of every old trial, and finds here what the trial had reported and whether the scheduler had stopped it.
+Ray never saves a scheduler while a search runs. After ``Tuner.restore`` it adds every old trial to a new
+scheduler. This module reads what such a trial had reported, and whether the scheduler had stopped it.
 """
 
 from __future__ import annotations
@@ -22,57 +22,66 @@ from lcstop.pruning.error_log import ErrorLog
 from lcstop.pruning.suppressed_stop import SuppressedStop
 
 RESULTS_FILE, TABLE_FILE = "result.json", "progress.csv"
-"""Files in the directory of a trial that hold what it reported."""
+"""Ray's files of the reports, in the directory of a trial."""
 
 _TENSOR = re.compile(r"tensor\(([^,()]+)(?:,.*)?\)")
 
 STOPPED_FILE = "lcstop_stopped.json"
-"""File in the directory of a stopped trial: the step at which it was stopped, the reason, and the options.
+"""File in the directory of a stopped trial: the step, the reason, and the options.
 
-In the results a trial that was stopped looks like one that reached its own end: both are ``done``. Ray
-copies the directory to the storage together with ``result.json``, so one is never there without the other.
+Ray marks stopped and finished trials alike, as ``done``. It copies the directory to the storage together
+with ``result.json``, so either both files are there or neither.
 """
-
-AUDIT_FILE = "lcstop_audit.json"
-"""File in the directory of a trial that would have been stopped and went on: when, why, the value to beat."""
-
 
 CONVERGED_FILE = "lcstop_converged.json"
 """The same for a trial that the scheduler has ended because it had converged."""
 
+AUDIT_FILE = "lcstop_audit.json"
+"""File in the directory of a trial whose stop was suppressed: the step, the reason, the value to beat."""
+
 
 def read_points(
-    trial: Trial, time_attr: str, metric: str, best_known: str, error_log: ErrorLog
+    trial: Trial, time_attr: str, metric: str, statistic: str, error_log: ErrorLog
 ) -> list[tuple[float, float]]:
     """Every ``(step, value)`` on record for a trial of an earlier run, in the order of the reports.
 
-    ``result.json`` is preferred to ``progress.csv``. Where neither is written (Ray's loggers can be switched
-    off) one value is known from ``metric_analysis``, the ``min``, ``max`` or ``last`` as ``best_known`` says,
-    and is taken for the value at the last step.
+    ``result.json`` is preferred to ``progress.csv``. If there is neither, because Ray's loggers are switched
+    off, one value from the trial's ``metric_analysis`` is used as the value at the last step.
+
+    Args:
+        trial: The trial.
+        time_attr: Name of the result that counts the steps.
+        metric: Name of the result to read.
+        statistic: Which value of ``metric_analysis`` to use: ``min``, ``max`` or ``last``.
+        error_log: Takes the errors of files that cannot be read.
     """
     if not trial.relative_logdir:  # a new trial has no directory yet
         return []
     results, table = (_read(trial, name, error_log) for name in (RESULTS_FILE, TABLE_FILE))
-    points = points_of(results, table, time_attr, metric) or _points(
-        [_best_row(trial, time_attr, metric, best_known)], time_attr, metric
+    points = parse_points(results, table, time_attr, metric) or _points(
+        [_analysis_row(trial, time_attr, metric, statistic)], time_attr, metric
     )
     if trial.status == Trial.TERMINATED:
-        # The driver may have died after Ray had stored the trial's state, and before the last lines.
+        # If the driver died, Ray may have stored the trial's state but not the last lines of the files.
         last = _points([flatten_dict(trial.last_result)], time_attr, metric)
         points += [point for point in last if not points or point[0] > points[-1][0]]
     return points
 
 
-def points_of(results: str, table: str, time_attr: str, metric: str) -> list[tuple[float, float]]:
-    """Every ``(step, value)`` in the text of ``result.json`` or, if it has none, of ``progress.csv``."""
+def parse_points(results: str, table: str, time_attr: str, metric: str) -> list[tuple[float, float]]:
+    """Every ``(step, value)`` in the text of ``result.json`` or, if it has none, of ``progress.csv``.
+
+    Args:
+        results: Text of ``result.json``.
+        table: Text of ``progress.csv``.
+        time_attr: Name of the result that counts the steps.
+        metric: Name of the result to read.
+    """
     return _points(_json_rows(results), time_attr, metric) or _points(_csv_rows(table), time_attr, metric)
 
 
 def restart_step(trial: Trial, time_attr: str) -> float:
-    """Step from which a trial that starts again goes on: that of its checkpoint, -inf without one.
-
-    Infinite if the checkpoint does not say, in which case nothing is known to be lost.
-    """
+    """Step of the checkpoint from which a trial restarts; -inf without one, inf if its step is unknown."""
     checkpoint = trial.latest_checkpoint_result
     if checkpoint is None:
         return -math.inf
@@ -88,24 +97,33 @@ def write_ended(
     error_log: ErrorLog,
     name: str = STOPPED_FILE,
 ) -> None:
-    """Put on record that the scheduler has ended a trial; if that fails, it ends all the same."""
+    """Record that the scheduler has ended a trial. If that fails, the cause is logged once.
+
+    Args:
+        trial: The trial.
+        step: Step of its last result.
+        reason: One line for people.
+        options: The scheduler's options.
+        error_log: Takes the error if the file cannot be written.
+        name: :data:`STOPPED_FILE` or :data:`CONVERGED_FILE`.
+    """
     _write(trial, name, {"step": step, "reason": reason, "config": options}, error_log)
 
 
 def write_suppressed_stop(
     trial: Trial, stop: SuppressedStop, options: Mapping[str, Any], error_log: ErrorLog
 ) -> None:
-    """Put on record that the scheduler would have stopped a trial."""
+    """Record the suppressed stop of a trial. If that fails, the cause is logged once."""
     _write(trial, AUDIT_FILE, {**stop.to_json(), "config": options}, error_log)
 
 
 def read_suppressed_stop(trial: Trial, error_log: ErrorLog) -> SuppressedStop | None:
-    """What :func:`write_suppressed_stop` has put on record, None if there is nothing."""
+    """The suppressed stop on record of a trial; None if there is none."""
     if not trial.relative_logdir:
         return None
     try:
         return SuppressedStop.from_json(json.loads(_read(trial, AUDIT_FILE, error_log)))
-    except ValueError:  # no file, or a damaged one
+    except ValueError:  # the file is missing or damaged
         return None
 
 
@@ -116,11 +134,11 @@ def _write(trial: Trial, name: str, content: Mapping[str, Any], error_log: Error
         text = json.dumps(content, indent=2) + "\n"
         Path(trial.storage.trial_driver_staging_path, name).write_text(text, encoding="utf-8")
     except Exception as error:
-        error_log.warn_once("the decision on trial %s is not on record", error, trial.trial_id)
+        error_log.warn_once("the decision on trial %s was not stored", error, trial.trial_id)
 
 
 def read_stopped(trial: Trial, error_log: ErrorLog) -> float | None:
-    """Step at which the scheduler has stopped a trial, None if it has not."""
+    """Step at which the scheduler has stopped a trial; None if it has not."""
     text = _read(trial, STOPPED_FILE, error_log)
     if not text:
         return None
@@ -144,36 +162,36 @@ def _json_rows(text: str) -> Iterator[Mapping[str, Any]]:
     for line in text.splitlines():
         try:
             yield flatten_dict(json.loads(line))
-        except (ValueError, AttributeError):  # cut off when the driver died
+        except (ValueError, AttributeError):  # an incomplete line, if the driver died
             continue
 
 
 def _csv_rows(text: str) -> Iterator[Mapping[str, Any]]:
     try:
         for row in csv.DictReader(io.StringIO(text)):
-            yield {key: _parsed(text) for key, text in row.items()}
-    except csv.Error:  # a field beyond what the reader takes; the rows before it count
+            yield {key: _parse_field(text) for key, text in row.items()}
+    except csv.Error:  # a field is too long for the reader; the rows before it are kept
         return
 
 
-def _parsed(text: Any) -> Any:
-    """A field of a CSV file as a number where it is one."""
+def _parse_field(text: Any) -> Any:
+    """A field of a CSV file: a number if possible, else the text."""
     try:
         return float(text)
     except (TypeError, ValueError):
         return text
 
 
-def _best_row(trial: Trial, time_attr: str, metric: str, best_known: str) -> Mapping[str, Any]:
+def _analysis_row(trial: Trial, time_attr: str, metric: str, statistic: str) -> Mapping[str, Any]:
     analysis = trial.metric_analysis
     return {
         time_attr: analysis.get(time_attr, {}).get("last"),
-        metric: analysis.get(metric, {}).get(best_known),
+        metric: analysis.get(metric, {}).get(statistic),
     }
 
 
 def _read(trial: Trial, name: str, error_log: ErrorLog) -> str:
-    """A file of the trial in the storage, where Ray finds the trial's state as well; "" without one."""
+    """Text of a file of the trial in the storage; "" if there is none or it cannot be read."""
     storage = trial.storage
     if storage is None:
         return ""
@@ -182,16 +200,16 @@ def _read(trial: Trial, name: str, error_log: ErrorLog) -> str:
             content: bytes = stream.readall()
     except FileNotFoundError:
         return ""
-    except Exception as error:  # a remote file system raises what it likes
+    except Exception as error:  # remote file systems raise many types of errors
         error_log.warn_once("%s of trial %s was not read", error, name, trial.trial_id)
         return ""
     return content.decode("utf-8", errors="replace")
 
 
 def _number(value: Any) -> float | None:
-    """A recorded value as a number, where it was one when it was reported.
+    """A recorded value as a float; None if a number was not reported.
 
-    On record numpy's NaN is the text "null", and a scalar of torch is the text that torch prints of it.
+    Ray writes numpy's NaN as the text "null", and a scalar of torch as torch prints it.
     """
     if value == "null":
         return math.nan

@@ -1,12 +1,12 @@
-"""Ray Tune's own schedulers in a replay: the real classes, between a light controller and light trials.
+"""Ray Tune's own schedulers in a replay: the real classes, with a light controller and light trials.
 
-The controller does what Ray's does with them: it announces up to 16 trials ahead, as Tune does for a random
-search, lets the scheduler choose what a free worker runs, and tells it of every result and every end. One
-thing is simpler: what the scheduler chooses runs at once, where Ray's queue of actors may delay it.
+The controller calls a scheduler as Ray's does. It adds up to 16 pending trials, as Tune does for a random
+search, lets the scheduler choose the trial for a free worker, and passes every result and every end. One
+thing is simpler: the chosen trial runs at once, while Ray's queue of actors may delay it.
 
-Left out: schedulers that change a trial instead of stopping it (population based training, resources), the
-pair of HyperBand and BOHB, which draws new configurations and so cannot be replayed, and several brackets of
-ASHA, which it draws from numpy's global random state.
+Left out are schedulers that change a trial instead of stopping it (population based training, resources),
+BOHB, which draws new configurations and so cannot be replayed, and ASHA with several brackets, which it
+draws from numpy's global random state.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from lcstop.simulation.task import ReplayStudy
 _STEPS = ("grace_period", "max_t", "min_time_slice")
 """Options that count steps."""
 
-_AHEAD = 16
-"""Trials that Tune announces before they can run, at least, whatever the size of the cluster."""
+_MAX_PENDING = 16
+"""Pending trials that Tune adds before they can run, at least, for a cluster of any size."""
 
 _ACTIONS = {
     TrialScheduler.CONTINUE: Action.GO,
@@ -50,14 +50,14 @@ SETTINGS = (
     ),
     Setting("ray", "hyperband", default=True),
     *(Setting("ray", "hyperband", {"reduction_factor": factor}) for factor in (2, 4)),
-    # Its grace period is 60 by default, which is meant for seconds; in epochs a user has to choose one.
+    # The default grace period is 60, for a time in seconds. In epochs, users must choose one.
     Setting("ray", "median", {"grace_period": "10%"}, default=True),
     Setting("ray", "median", {"grace_period": "25%"}),
 )
 
 
 def build(setting: Setting, study: ReplayStudy) -> Policy:
-    """A policy for one replay; ``max_t`` is the horizon, as any user has to set it.
+    """The policy of one replay. ``max_t`` is the horizon.
 
     Raises:
         ValueError: If the rule or one of its options is unknown.
@@ -73,17 +73,17 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
     }
     if setting.rule != "median":
         options.setdefault("max_t", horizon)
-    # It tells of every bracket that is too small for a task; the search goes on without it.
+    # HyperBand logs a line for every bracket that does not fit the task.
     logging.getLogger("ray.tune.schedulers.hyperband").setLevel(logging.WARNING)
     try:
         scheduler = kinds[setting.rule](time_attr="training_iteration", metric="metric", mode=mode, **options)
     except (TypeError, KeyError, AssertionError) as error:
-        raise ValueError(f"{setting.name!r} is no setting of a Ray scheduler: {error}") from error
+        raise ValueError(f"{setting.name!r} is not a setting of a Ray scheduler: {error}") from error
     return RayPolicy(scheduler, study.task.n_trials)
 
 
 def fingerprint(setting: Setting) -> str:
-    """What decisions depend on."""
+    """Identifies the decisions of a setting: its name and the version of Ray."""
     return f"{setting.name} {ray.__version__}"
 
 
@@ -91,24 +91,24 @@ RULES = RuleSource("ray", SETTINGS, build, fingerprint)
 
 
 class RayPolicy:
-    """A scheduler between a controller and trials that only look like Ray's to it."""
+    """A scheduler with a controller and trials that stand in for Ray's."""
 
     def __init__(self, scheduler: TrialScheduler, n_trials: int) -> None:
         self.dropped: list[int] = []
         self._scheduler = scheduler
-        self._announced = iter([LightTrial(number) for number in range(n_trials)])
+        self._new_trials = iter([LightTrial(number) for number in range(n_trials)])
         self._trials: dict[int, LightTrial] = {}
         self._results: dict[int, dict[str, Any]] = {}
 
     def next(self) -> int | None:
         """See :class:`lcstop.simulation.loop.Policy`."""
-        waiting = sum(trial.status == Trial.PENDING for trial in self._trials.values())
-        for trial in itertools.islice(self._announced, _AHEAD - waiting):
+        n_pending = sum(trial.status == Trial.PENDING for trial in self._trials.values())
+        for trial in itertools.islice(self._new_trials, _MAX_PENDING - n_pending):
             self._trials[trial.number] = trial
             self._scheduler.on_trial_add(self, trial)  # type: ignore[arg-type]
         chosen: Any = self._scheduler.choose_trial_to_run(self)  # type: ignore[arg-type]
         if chosen is None:
-            # Ray starts every pending trial for which there is room, chosen or not.
+            # Ray starts every pending trial for which there are resources, chosen or not.
             chosen = next((t for t in self._trials.values() if t.status == Trial.PENDING), None)
         if chosen is None:
             return None
@@ -142,18 +142,18 @@ class RayPolicy:
         del self._trials[trial.number]
         self._results.pop(trial.number, None)
 
-    # What schedulers ask of Ray's controller.
+    # The methods of Ray's controller that schedulers call.
 
     def get_trials(self) -> list[LightTrial]:
-        """The trials that are not over, in the order in which they were announced."""
+        """The trials that have not ended, in the order in which they were added."""
         return list(self._trials.values())
 
     def get_live_trials(self) -> list[LightTrial]:
-        """The same: schedulers only look for trials that could run."""
+        """The same trials: schedulers only look for those that can run."""
         return self.get_trials()
 
     def stop_trial(self, trial: Any) -> None:
-        """Stop a trial that waits."""
+        """Stop a paused or pending trial."""
         if trial.number in self._trials:
             self._scheduler.on_trial_remove(self, trial)  # type: ignore[arg-type]
             self.dropped.append(trial.number)
@@ -161,7 +161,7 @@ class RayPolicy:
 
 
 class LightTrial:
-    """What schedulers read of a trial; a real one takes a hundred times as long to make."""
+    """The attributes of a trial that schedulers read. Real trials take a hundred times as long to create."""
 
     __slots__ = ("is_saving", "number", "status", "trial_id")
 

@@ -1,4 +1,4 @@
-"""Results: the step and the value in what a trial reports."""
+"""Step and value of a result that a trial reports."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from typing import Any
 
 
 class UnusableResultError(ValueError):
-    """A result without a step or a value; the message holds no value, so that few messages differ."""
+    """A result without a usable step or value. The message never contains the value, so that few differ."""
 
 
 def to_point(result: Mapping[str, Any], time_attr: str, metric: str) -> tuple[float, float]:
-    """Step and value of a result, whatever kind of number they are; the value may be NaN or infinite.
+    """Step and value of a result as floats. The value may be NaN or infinite.
+
+    Args:
+        result: The result, with numbers of Python, numpy, torch or another library.
+        time_attr: Key of the step.
+        metric: Key of the value.
 
     Raises:
-        UnusableResultError: If either is missing or not a number, or the step is not finite or below 0.
+        UnusableResultError: If either is missing or not a number, or the step is negative or not finite.
 
     Example:
         >>> to_point({"training_iteration": 3, "loss": float("inf")}, "training_iteration", "loss")
@@ -23,7 +28,7 @@ def to_point(result: Mapping[str, Any], time_attr: str, metric: str) -> tuple[fl
     """
     step, value = (_number(result, key) for key in (time_attr, metric))
     if not 0 <= step < math.inf:
-        raise UnusableResultError(f"{time_attr!r} is not a finite number from 0 on")
+        raise UnusableResultError(f"{time_attr!r} is not a finite number of at least 0")
     return step, value
 
 
@@ -33,7 +38,7 @@ def _number(result: Mapping[str, Any], key: str) -> float:
     value = result[key]
     if not isinstance(value, str):
         try:
-            return float(value)  # scalars of numpy and torch as well
-        except Exception as error:  # what an array library raises here is its own choice
+            return float(value)  # also for scalars of numpy and torch
+        except Exception as error:  # array libraries raise different errors
             raise UnusableResultError(f"{key!r} is a {type(value).__name__}") from error
     raise UnusableResultError(f"{key!r} is a str")

@@ -1,4 +1,4 @@
-"""``lcstop run`` with Ray Tune: a search that goes on where it was left, from one configuration."""
+"""``lcstop run`` with Ray Tune: runs a search file, and resumes it when it is run again."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ from lcstop_ray.scheduler import LCPFNScheduler
 from lcstop_ray.search_state import DIRECTIONS
 
 CONFIG_FILE = "lcstop_search.json"
-"""File in the folder of the search that holds the configuration that it was begun with."""
+"""File in the results folder that holds the search configuration, as JSON."""
 
 _MODES = {direction: mode for mode, direction in DIRECTIONS.items()}
 
 
 def run_search(config: SearchConfig, console: Console) -> SearchResult:
-    """Run the search, or what an earlier run has left of it.
+    """Run the search, or resume it.
 
-    A trial in which the objective raises ends; the others go on, and the same search tries it again. Joins
-    the cluster that ``RAY_ADDRESS`` names, or starts one on this computer, unless Ray runs already.
+    If the objective raises, its trial ends and the others go on. When the search is resumed, that trial is
+    retried. Uses the Ray that is already running in this process, or else the cluster at ``RAY_ADDRESS``, or
+    else a new one on this computer.
 
     Args:
         config: The search.
@@ -44,47 +45,49 @@ def run_search(config: SearchConfig, console: Console) -> SearchResult:
 
     Raises:
         ObjectiveError: If the objective has failed in every trial.
-        ValueError: If the objective or the storage cannot be used, or the search was begun otherwise.
+        ValueError: If the objective or the storage cannot be used, or the search was started with another
+            configuration.
     """
     start = time.perf_counter()
     config.load_objective()
     folder = Path(config.storage).absolute() / config.study
-    known = _check_folder(config, folder)
-    # As with Optuna, an objective finds files from the directory in which the command was given.
+    resume = _can_resume(config, folder)
+    # Trials run in the directory of the command, as with Optuna, so that relative paths work.
     os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
-    # Else Ray takes Ctrl-C for itself, and returns what there is as if that were all.
+    # Otherwise Ray catches Ctrl-C and returns the results so far as if the search were complete.
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     with _cluster(), search_progress(console) as progress:
-        shown = _SearchProgress(progress, config)
-        # Ray prints a header however quiet it is told to be.
+        callback = _SearchProgress(progress, config)
+        # Ray prints a header even with verbose=0.
         with contextlib.redirect_stdout(io.StringIO()):
-            tuner = _restored(config, folder, shown) if known else _new(config, folder, shown)
-            if not known:
+            new_tuner = _restored_tuner if resume else _new_tuner
+            tuner = new_tuner(config, folder, callback)
+            if not resume:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / CONFIG_FILE).write_text(config.model_dump_json(), encoding="utf-8")
             grid = tuner.fit()
     return _result(config, folder, grid, console, time.perf_counter() - start)
 
 
-def _check_folder(config: SearchConfig, folder: Path) -> bool:
-    """Whether an earlier run can go on."""
+def _can_resume(config: SearchConfig, folder: Path) -> bool:
+    """Whether there is an earlier run to resume; raise ``ValueError`` if the folder cannot be used."""
     if "://" in config.storage:
         raise ValueError(f"storage: must be a folder for engine: ray, got {config.storage!r}")
     stored = folder / CONFIG_FILE
     if not stored.exists():
         if folder.exists() and any(folder.iterdir()):
-            raise ValueError(f"study: {folder} is there, and was not begun by `lcstop run`")
+            raise ValueError(f"study: {folder} exists and was not started by `lcstop run`")
         return False
     changes = config.changes(json.loads(stored.read_text(encoding="utf-8")))
     if changes:
         raise ValueError(
-            f"study {config.study!r} was begun otherwise: {'; '.join(changes)}; "
-            "go on with that configuration, or give the new search another name"
+            f"study {config.study!r} was started with another configuration: {'; '.join(changes)}. "
+            "Use that configuration, or give the new search another name"
         )
     return tune.Tuner.can_restore(str(folder))
 
 
-def _new(config: SearchConfig, folder: Path, shown: _SearchProgress) -> tune.Tuner:
+def _new_tuner(config: SearchConfig, folder: Path, callback: _SearchProgress) -> tune.Tuner:
     return tune.Tuner(
         _trainable(config),
         param_space={name: _domain(space) for name, space in config.space.items()},
@@ -96,30 +99,30 @@ def _new(config: SearchConfig, folder: Path, shown: _SearchProgress) -> tune.Tun
             search_alg=_searcher(config),
         ),
         run_config=tune.RunConfig(
-            name=folder.name, storage_path=str(folder.parent), callbacks=[shown], verbose=0
+            name=folder.name, storage_path=str(folder.parent), callbacks=[callback], verbose=0
         ),
     )
 
 
-def _restored(config: SearchConfig, folder: Path, shown: _SearchProgress) -> tune.Tuner:
+def _restored_tuner(config: SearchConfig, folder: Path, callback: _SearchProgress) -> tune.Tuner:
     try:
         tuner = tune.Tuner.restore(
             str(folder), _trainable(config), resume_unfinished=True, restart_errored=True
         )
     except (ImportError, AttributeError) as error:
-        # Ray has pickled the search: it names modules as they were called then.
+        # Ray pickles the search with the names of its modules, which other versions may not have.
         raise ValueError(
-            f"study {config.study!r} was begun by another version of lcstop: {error}; "
-            "go on with that version, or give the new search another name"
+            f"study {config.study!r} was started by another version of lcstop: {error}; "
+            "use that version, or give the new search another name"
         ) from error
     run_config = tuner._local_tuner.get_run_config() if tuner._local_tuner else None
     if run_config is not None:
-        run_config.callbacks = [shown]  # what Ray has stored is not on this screen
+        run_config.callbacks = [callback]  # the restored callback has no display
     return tuner
 
 
 def _trainable(config: SearchConfig) -> Any:
-    """What Ray runs: the curve of one trial, a report for every step."""
+    """The trainable of the search. It reports every value that the objective yields."""
 
     def run(params: dict[str, Any]) -> None:
         for value in config.curve(config.load_objective(), params):
@@ -132,7 +135,7 @@ def _domain(space: Parameter) -> Any:
     if space.choices is not None:
         return tune.choice(list(space.choices))
     low, high = space.bounds
-    if space.type == "int":  # Ray leaves the upper end out
+    if space.type == "int":  # Ray excludes the upper bound
         return (tune.lograndint if space.log else tune.randint)(int(low), int(high) + 1)
     return (tune.loguniform if space.log else tune.uniform)(low, high)
 
@@ -143,14 +146,14 @@ def _searcher(config: SearchConfig) -> BasicVariantGenerator | Searcher:
     try:
         from ray.tune.search.optuna import OptunaSearch
 
-        logging.getLogger("optuna").setLevel(logging.WARNING)  # no line on its study in memory
+        logging.getLogger("optuna").setLevel(logging.WARNING)  # hides the line on its in-memory study
         return OptunaSearch(seed=config.seed)
     except (ImportError, AssertionError) as error:
         raise ValueError('sampler: tpe needs optuna, also on Ray: pip install "lcstop[optuna]"') from error
 
 
 class _SearchProgress(tune.Callback):
-    """Moves the progress display along."""
+    """Updates the progress display."""
 
     def __init__(self, progress: Progress, config: SearchConfig) -> None:
         self._progress, self._config = progress, config
@@ -161,26 +164,26 @@ class _SearchProgress(tune.Callback):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {}  # Ray stores its callbacks to restore a search; a display cannot be stored
+        return {}  # Ray pickles callbacks, and a progress display cannot be pickled
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
-        """One more step."""
+        """Count a step."""
         better = max if self._config.direction == "maximize" else min
         value = result.get(self._config.metric, math.nan)
         self._best = value if math.isnan(self._best) else better(self._best, value)
         self._update(trials, ended=None)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """One more trial, whether it was stopped or not."""
+        """Count a trial that was stopped or has finished."""
         self._update(trials, ended=trial)
 
     def _update(self, trials: Any, ended: Any) -> None:
-        """``ended`` is a trial that has just ended, which Ray has not marked yet."""
+        """Update every column. ``ended``: a trial that has just ended, which Ray has not marked yet."""
         steps = {t: t.last_result.get("training_iteration", 0) for t in trials if t.last_result}
-        over = [trial for trial in steps if trial is ended or trial.is_finished()]
-        saved = sum(self._config.n_steps(trial.config) - steps[trial] for trial in over)
+        all_ended = [trial for trial in steps if trial is ended or trial.is_finished()]
+        saved = sum(self._config.n_steps(trial.config) - steps[trial] for trial in all_ended)
         self._progress.update(
-            self._task, completed=len(over), epochs=sum(steps.values()), best=self._best, saved=saved
+            self._task, completed=len(all_ended), epochs=sum(steps.values()), best=self._best, saved=saved
         )
 
 
@@ -192,7 +195,7 @@ def _result(
     failed = [result for result in results if result.error is not None]
     for result in failed:
         console.print(
-            f"a trial failed: {_brief(result.error)} (trace: {Path(result.path, 'error.txt')})",
+            f"a trial failed: {_last_line(result.error)} (trace: {Path(result.path, 'error.txt')})",
             style="red", highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
     if not ended:
@@ -205,7 +208,7 @@ def _result(
         for values, result, stop in zip(curves, ended, stopped, strict=True)
         if not stop and math.isfinite(config.value(values))
     ]
-    best, winner = max(finished, key=lambda pair: sign * pair[0], default=(None, None))
+    best, best_result = max(finished, key=lambda pair: sign * pair[0], default=(None, None))
     return SearchResult(
         study=config.study,
         storage=str(folder),
@@ -217,8 +220,8 @@ def _result(
         steps_unpruned=sum(config.n_steps(result.config or {}) for result in ended),
         seconds=seconds,
         best=best,
-        best_trial=None if winner is None else (winner.metrics or {}).get("trial_id"),
-        best_params={} if winner is None else winner.config or {},
+        best_trial=None if best_result is None else (best_result.metrics or {}).get("trial_id"),
+        best_params={} if best_result is None else best_result.config or {},
     )
 
 
@@ -227,22 +230,22 @@ def _values(result: tune.Result, metric: str) -> list[float]:
     return [] if rows is None or metric not in rows else [float(value) for value in rows[metric]]
 
 
-def _brief(error: Exception | None) -> str:
-    """The last line of what Ray tells of an exception in another process."""
+def _last_line(error: Exception | None) -> str:
+    """The last line of the traceback that Ray passes on from another process."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else "without a message"
 
 
 @contextlib.contextmanager
 def _cluster() -> Iterator[None]:
-    """The Ray that this process is connected to, or one that is gone afterwards."""
+    """Use the running Ray, or connect to or start one and disconnect at the end."""
     if ray.is_initialized():
         yield
         return
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     logger = logging.getLogger("ray.tune")
     before = logger.level
-    logger.setLevel(logging.CRITICAL)  # the traces of trials that fail are in their folders
+    logger.setLevel(logging.CRITICAL)  # tracebacks of failed trials are in their folders
     try:
         yield
     finally:

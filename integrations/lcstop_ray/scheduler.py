@@ -30,18 +30,19 @@ logger = logging.getLogger("lcstop_ray")
 
 
 class LCPFNScheduler(FIFOScheduler):
-    """Scheduler that stops a trial once it will hardly end among the best of its study.
+    """Scheduler that stops trials that are unlikely to end among the best of their study.
 
-    A network pre-trained on artificial studies compares the trial with the others. The trial is stopped
-    when it is too unlikely to end in the best tenth of the study's configurations; with
-    ``policy="published"``, when LC-PFN's forecast of its own curve beats the incumbent
-    with probability at most ``1 - confidence``. Trials are never paused.
+    ``policy="study"``, the default: a network pre-trained on artificial studies compares the trial with the
+    other trials. The trial is stopped when the probability that it ends in the best tenth of the study's
+    configurations is below a threshold. ``policy="published"``: LC-PFN forecasts the trial's own curve. The
+    trial is stopped when it beats the incumbent with probability at most ``1 - confidence``. Trials are never
+    paused.
 
-    After ``Tuner.restore`` the curves of the old trials are read from Ray's own records of them. If what
-    decides fails, the trial goes on, and the cause is logged once.
+    After ``Tuner.restore`` the curves of the old trials are read from Ray's own files. If a decision fails,
+    the trial goes on and the cause is logged once.
 
-    Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults;
-    ``docs/options.md`` says what each does.
+    Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults, and
+    ``docs/options.md`` describes them.
 
     Example:
         >>> from ray.tune.experiment import Trial
@@ -60,15 +61,15 @@ class LCPFNScheduler(FIFOScheduler):
         (20, True)
 
     Args:
-        time_attr: Result that counts the steps of a trial, and never goes back while it trains.
-        metric: Result to optimise; may be given to ``tune.TuneConfig`` instead, as may ``mode``.
-        mode: ``min`` or ``max``.
-        horizon: ``time_attr`` at the end of a trial that nothing stops; by default that of
-            ``tune.RunConfig(stop={time_attr: ...})``. Where trials are planned to be of different lengths,
-            the key of ``trial.config`` that holds the length of each, with ``/`` between nested keys.
+        time_attr: Name of the result that counts the steps of a trial. It must not decrease in training.
+        metric: Name of the result to optimise. Default: the metric of ``tune.TuneConfig``.
+        mode: ``min`` or ``max``. Default: the mode of ``tune.TuneConfig``.
+        horizon: ``time_attr`` at the end of a full trial. Default: the value in
+            ``tune.RunConfig(stop={time_attr: ...})``. If trials have different lengths: the key of
+            ``trial.config`` that holds the length, with ``/`` between nested keys.
 
     Raises:
-        TypeError: If there is no option of that name.
+        TypeError: If a keyword is not an option.
         ValueError: If an option's value is not allowed.
     """
 
@@ -82,7 +83,7 @@ class LCPFNScheduler(FIFOScheduler):
         **options: Unpack[PrunerOptions],
     ) -> None:
         _check_mode(mode)
-        # Until the horizon is known, one that passes every check stands in for it.
+        # Until the horizon is known, the largest float takes its place: no option is too large for it.
         config = PrunerConfig(horizon=sys.float_info.max if horizon is None else horizon, **options)
         super().__init__()  # type: ignore[no-untyped-call]
         self._time_attr = time_attr
@@ -102,37 +103,42 @@ class LCPFNScheduler(FIFOScheduler):
         metric: str | None = None,
         mode: str | None = None,
     ) -> LCPFNScheduler:
-        """A scheduler with the options of a YAML file, the same that the Optuna pruner reads.
+        """Create a scheduler with the options of a YAML file. ``LCPFNPruner`` reads the same files.
 
         Raises:
             OSError: If the file cannot be read.
-            ValueError: If a key or value in it is not allowed, or ``mode`` is not.
+            ValueError: If a key or value in the file, or ``mode``, is not allowed.
         """
         return cls(time_attr, metric, mode, **PrunerConfig.from_yaml(path).model_dump())
 
     @property
     def config(self) -> PrunerConfig | None:
-        """The validated options; None while the horizon is not known."""
+        """The validated options; None while the horizon is unknown."""
         return self._core.config if self._core else None
 
     @property
     def stops(self) -> Mapping[str, Decision]:
-        """The decision on each trial that this object has stopped, or ended as converged, by trial id."""
+        """Decisions that have ended a trial, as stopped or as converged, by trial id."""
         return MappingProxyType({} if self._search is None else self._search.stops)
 
     @property
     def audit(self) -> Audit | None:
-        """What has come of the trials that would have been stopped and went on; None before any trial."""
+        """Outcome of the audited trials; None before the first trial is added."""
         return None if self._search is None else self._search.audit()
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """Take what the constructor left open from ``tune.TuneConfig`` and the stop rule.
+        """Set what the constructor was not given. Ray calls this before a search.
+
+        Args:
+            metric: Metric of ``tune.TuneConfig``.
+            mode: Mode of ``tune.TuneConfig``.
+            spec: Further properties of the search. The horizon is read from ``stop``.
 
         Returns:
-            False if ``metric`` or ``mode`` is given here and was given before.
+            False if ``metric`` or ``mode`` is given here and in the constructor.
 
         Raises:
-            ValueError: If ``mode`` or a horizon taken from the stop rule is not allowed.
+            ValueError: If ``mode`` or the horizon in ``stop`` is not allowed.
         """
         if (self._metric and metric) or (self._mode and mode):
             return False
@@ -140,43 +146,47 @@ class LCPFNScheduler(FIFOScheduler):
         self._metric = metric or self._metric
         self._mode = mode or self._mode
         if self._metric is None and self._mode:
-            self._metric = DEFAULT_METRIC  # the anonymous metric
+            self._metric = DEFAULT_METRIC  # Ray's name for a metric that is reported without one
         stop = spec.get("stop")
         if self._core is None and isinstance(stop, Mapping) and self._time_attr in stop:
             self._core = PrunerCore(PrunerConfig(horizon=stop[self._time_attr], **self._options))
         if self._core is not None:
-            self._core.warm_up()  # inside a judgement, Ray would call the scheduler slow
+            self._core.warm_up()  # at the first result, Ray would warn of a slow scheduler
         return True
 
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
-        """Take in a new trial, one that is tried again, or one of an earlier run.
+        """Add a trial: a new one, a retried one, or one of an earlier run.
 
         Raises:
-            ValueError: If the metric, the mode or the horizon is not known.
+            ValueError: If the metric, the mode or the horizon is unknown.
         """
         search = self._search_state()
         try:
             search.add(trial)
         except Exception as error:
-            # Without its past a trial counts as a new one; that must not end the search.
+            # The trial then counts as a new one. An error here would end the search.
             search.core.error_log.warn_once("the records of trial %s were not read", error, trial.trial_id)
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
-        """Leave out a trial that failed; if Ray tries it again, it adds it again."""
+        """Leave out a trial that has failed. If Ray retries it, it adds it again."""
         self._search_state().fail(trial)
 
     def on_trial_remove(self, tune_controller: TuneController, trial: Trial) -> None:
-        """Leave out a trial that Ray gives up before it has ended."""
+        """Leave out a trial that Ray has removed before its end."""
         self._search_state().fail(trial)
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
-        """Record a result; ``STOP`` or ``CONTINUE``."""
+        """Record a result and decide on it.
+
+        Returns:
+            ``STOP`` or ``CONTINUE``.
+        """
         start = time.perf_counter()
         search = self._search_state()
         try:
             stop = search.judge(trial, result)
         except Exception as error:
-            # The scheduler is a guest in Ray's event loop, where an exception would end every trial.
+            # This runs in Ray's event loop, where an exception would end every trial.
             stop = search.core.fail_open(error, 0).stop
         seconds = time.perf_counter() - start
         search.core.error_log.warn_if_slow(seconds)
@@ -187,9 +197,9 @@ class LCPFNScheduler(FIFOScheduler):
     def on_trial_complete(
         self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]
     ) -> None:
-        """Record the last result of a trial, which Ray may hand over here alone.
+        """Record the last result of a trial that has ended. Ray may pass that result only here.
 
-        Ray calls this for trials that the scheduler has stopped, too; those have not finished.
+        Ray also calls this for trials that the scheduler has stopped. They do not count as finished.
         """
         search = self._search_state()
         try:
@@ -198,7 +208,7 @@ class LCPFNScheduler(FIFOScheduler):
             search.core.fail_open(error, 0)
 
     def debug_string(self) -> str:
-        """One line for Ray's progress report."""
+        """One line on the search, for Ray's progress report."""
         milliseconds = 1e3 * self._seconds / max(1, self._n_results)
         try:
             search = str(self._search or "no trials")
@@ -207,11 +217,11 @@ class LCPFNScheduler(FIFOScheduler):
         return f"Using LCPFNScheduler: {search}, {milliseconds:.2f} ms per result"
 
     def save(self, checkpoint_path: str) -> None:
-        """Write all that decisions rest on to a JSON file; Ray itself never asks for it.
+        """Write the state of the search to a JSON file. Ray itself never calls this.
 
         Raises:
             OSError: If the file cannot be written.
-            ValueError: If the metric, the mode or the horizon is not known.
+            ValueError: If the metric, the mode or the horizon is unknown.
         """
         search = self._search_state()
         state = {
@@ -224,7 +234,7 @@ class LCPFNScheduler(FIFOScheduler):
         Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, checkpoint_path: str) -> None:
-        """Read what :meth:`save` has written, in place of everything that this scheduler holds.
+        """Replace the state of this scheduler, options included, by one that :meth:`save` has written.
 
         Raises:
             OSError: If the file cannot be read.
@@ -254,7 +264,7 @@ class LCPFNScheduler(FIFOScheduler):
             )
         if self._core is None:
             raise ValueError(
-                f"LCPFNScheduler needs to know at which {self._time_attr!r} a trial ends that nothing stops: "
+                f"LCPFNScheduler needs the horizon, the {self._time_attr!r} at the end of a full trial: "
                 f"pass horizon=..., or stop={{{self._time_attr!r}: ...}} to tune.RunConfig"
             )
         self._search = SearchState(self._core, self._time_attr, self._metric, self._mode)

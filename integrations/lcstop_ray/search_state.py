@@ -1,4 +1,4 @@
-"""SearchState: the trials of a running Ray Tune search, and the decisions on them."""
+"""SearchState: the trials of a running Ray Tune search and the decisions on them."""
 
 from __future__ import annotations
 
@@ -43,13 +43,18 @@ DIRECTIONS: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 
 
 class SearchState:
-    """The trials of a running search whose metric, mode and horizon are known.
+    """The trials of a running search and the decisions on them.
 
     Args:
         core: Makes the decisions.
         time_attr: Name of the result that counts the steps.
         metric: Name of the result to optimise.
         mode: ``min`` or ``max``.
+
+    Attributes:
+        histories: The trials, by trial id.
+        stops: Decisions that have ended a trial, by trial id.
+        n_unusable: Number of results without a finite value.
 
     Example:
         >>> from lcstop import PrunerConfig
@@ -72,20 +77,20 @@ class SearchState:
         self.stops: dict[str, Decision] = {}
         self.n_unusable = 0
         self._table = TrialTable()
-        self._indices: dict[str, int] = {}  # of the trials in the table
-        self._changed: set[str] = set()  # trials that have changed since they were set in the table
+        self._indices: dict[str, int] = {}  # indices in the table, by trial id
+        self._changed: set[str] = set()  # ids of trials that have changed since they were set in the table
         self._warned: set[str] = set()
         self._tried_again: set[str] = set()
 
     def add(self, trial: Trial) -> None:
-        """Add a new trial, one that is tried again, or one of an earlier run."""
-        known = trial.trial_id in self.histories
+        """Add a trial: a new one, a retried one, or one of an earlier run."""
+        retried = trial.trial_id in self.histories
         history = self._history(trial)
         if history is None:
             return
         stopped_at = history.last_step if history.state == "stopped" else None
         self.stops.pop(trial.trial_id, None)
-        if known:
+        if retried:
             self._tried_again.add(trial.trial_id)
         if trial.status == Trial.ERROR:
             history.state = "failed"
@@ -93,27 +98,31 @@ class SearchState:
         ended = trial.status == Trial.TERMINATED
         restart = math.inf if ended else restart_step(trial, self.time_attr)
         history.state = "running"
-        if ended or (not known and restart > -math.inf):
-            best_known = "last" if self.core.config.target == "final" else self.mode
-            history.extend(read_points(trial, self.time_attr, self.metric, best_known, self.core.error_log))
+        if ended or (not retried and restart > -math.inf):
+            statistic = "last" if self.core.config.target == "final" else self.mode
+            history.extend(read_points(trial, self.time_attr, self.metric, statistic, self.core.error_log))
             if stop := read_suppressed_stop(trial, self.core.error_log):
                 history.suppressed_stop = stop
         history.keep_until(restart)
         if ended:
-            # A stopped trial has trained on if the driver died before Ray had stored the trial's end.
+            # If the driver died before Ray had stored a stopped trial's end, the trial has trained on.
             last = history.last_step
             stopped = last is not None and last in (stopped_at, read_stopped(trial, self.core.error_log))
             history.state = "stopped" if stopped else "finished"
 
     def fail(self, trial: Trial) -> None:
-        """Leave out a trial that failed, unless it is added again."""
+        """Leave out a trial that has failed, unless it is added again."""
         history = self._history(trial)
         if history is not None:
             history.state = "failed"
         self.stops.pop(trial.trial_id, None)
 
     def judge(self, trial: Trial, result: Mapping[str, Any]) -> bool:
-        """Record a result of a running trial.
+        """Record a result of a running trial and decide on it.
+
+        Args:
+            trial: The trial.
+            result: The result, by name.
 
         Returns:
             Whether the trial should stop.
@@ -133,7 +142,7 @@ class SearchState:
         if history.state == "converged":
             return True
         if history.state == "stopped":
-            # Ray may pass on results that it had buffered after the one that stopped the trial.
+            # Ray may pass on buffered results after the one that stopped the trial.
             self._write_stopped(trial, step, "stopped at an earlier step")
             return True
         decision = self._decide(trial.trial_id, history)
@@ -156,7 +165,7 @@ class SearchState:
         return True
 
     def _decide(self, trial_id: str, history: History) -> Decision | None:
-        """The decision that ends the trial, or a suppressed stop; None if neither is decided."""
+        """The decision to end the trial or to suppress its stop; None if it goes on."""
         question = self.core.question(history.curve)
         convergence_due = self.core.convergence_due(history.curve)
         if question is None and not convergence_due:
@@ -169,7 +178,7 @@ class SearchState:
         return None
 
     def finish(self, trial: Trial, result: Mapping[str, Any] | None) -> None:
-        """Record the last result of a trial that has ended; one that was stopped has not finished."""
+        """Record the last result of a trial that has ended. It has finished unless it was stopped."""
         history = self._history(trial)
         if history is None:
             return
@@ -178,7 +187,7 @@ class SearchState:
         except UnusableResultError:
             step, value = None, math.nan
         if history.state == "stopped":
-            if step is not None and step != history.last_step:  # buffered after the one that stopped it
+            if step is not None and step != history.last_step:  # a buffered result after the stop
                 self._write_stopped(trial, step, "stopped at an earlier step")
             return
         if step is not None:
@@ -187,29 +196,28 @@ class SearchState:
             history.state = "finished"
 
     def view(self, judged: str | None = None) -> StudyView:
-        """Every trial but the one with the id ``judged``. Failed trials gave no result and are left out."""
+        """Every trial but the one with the id ``judged``. Failed trials have no result and are left out."""
         if len(self.histories) > len(self._indices):
             for trial_id in islice(self.histories, len(self._indices), None):
                 self._indices[trial_id] = len(self._indices)
                 self._changed.add(trial_id)
         for trial_id in self._changed:
             history = self.histories[trial_id]
-            known = history.last_step is not None
-            state = _STATES[history.state]
-            self._table.set(self._indices[trial_id], state, history.curve if known else None, history.audited)
-        self._changed &= {judged}  # its outcome follows after this
+            curve = history.curve if history.last_step is not None else None
+            self._table.set(self._indices[trial_id], _STATES[history.state], curve, history.audited)
+        self._changed &= {judged}  # the judged trial changes again when it is decided
         return self._table.study_view(DIRECTIONS[self.mode], judged, self._indices.get(judged or ""))
 
     def audit(self) -> Audit:
-        """What has become of the audited trials."""
+        """Outcome of the audited trials."""
         return self.core.audit(self.view())
 
     def incumbent(self) -> float | None:
-        """Best value of the finished trials, None if there is none."""
+        """Best value of the finished trials; None if no trial has finished."""
         return self.view().incumbent(self.core.config.target)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The table can be made again from the histories, and Ray stores schedulers often.
+        # The table is rebuilt from the histories. Without it, pickles are small, and Ray writes them often.
         return {**self.__dict__, "_table": TrialTable(), "_indices": {}}
 
     def __str__(self) -> str:
@@ -220,8 +228,8 @@ class SearchState:
         if self.core.config.min_gain is not None:
             more = f"{len(converged)} converged, "
         if self.core.config.shadow:
-            marked = sum(history.suppressed_stop is not None for history in self.histories.values())
-            more += f"{marked} would have been in shadow mode, "
+            n_suppressed = sum(history.suppressed_stop is not None for history in self.histories.values())
+            more += f"{n_suppressed} would have been in shadow mode, "
         return (
             f"{len(stopped)} of {len(self.histories)} trials stopped, {more}"
             f"{saved:g} steps of {self.time_attr} saved, "
@@ -230,13 +238,13 @@ class SearchState:
         )
 
     def _history(self, trial: Trial) -> History | None:
-        """The history of a trial; None if its horizon is unknown, so that it goes on without a judgement."""
+        """The history of a trial. None if its horizon is unknown; the trial is then never judged."""
         if trial.trial_id not in self.histories:
             horizon = self.core.config.horizon
             try:
                 if isinstance(horizon, str):
                     horizon = horizon_of(horizon, trial.config, flatten_dict(trial.config))
-            except Exception as error:  # what is in a configuration is the user's choice
+            except Exception as error:  # objects in the user's configuration may raise any error
                 self._warn(f"a trial goes on, not judged: {error}")
                 return None
             self.histories[trial.trial_id] = History(horizon, trial.evaluated_params)
@@ -247,26 +255,26 @@ class SearchState:
         write_ended(trial, step, reason, self.core.config.model_dump(), self.core.error_log)
 
     def _check_steps(self, trial: Trial, history: History, step: float) -> None:
-        """Warn once about steps that this scheduler reads differently from what the user meant."""
-        least = self.core.config.min_steps
+        """Warn once about steps that the user probably counts otherwise than the scheduler."""
+        min_steps = self.core.config.min_steps
         first, last = history.first_step, history.last_step
         if first is not None and last is not None and step <= first < last:
             if trial.trial_id in self._tried_again:
                 self._tried_again.discard(trial.trial_id)
                 return
             self._warn(
-                f"steps of {self.time_attr!r} start again in one trial, and only those since then count; if "
-                "these are folds, count on (fold * epochs + epoch) and report the mean so far"
+                f"steps of {self.time_attr!r} start again in one trial, and only reports since then count. "
+                "If these are folds, count on (fold * epochs + epoch) and report the mean so far"
             )
         if last is not None and step > last >= history.horizon:
             self._warn(
-                f"results come past horizon={history.horizon:g}, where no trial is stopped: is horizon "
-                f"counted in steps of {self.time_attr!r}?"
+                f"results come past horizon={history.horizon:g}, where no trial is stopped: "
+                f"does horizon count steps of {self.time_attr!r}?"
             )
-        if not step.is_integer() and least >= history.horizon:
+        if not step.is_integer() and min_steps >= history.horizon:
             self._warn(
                 f"{self.time_attr!r} counts in fractions up to {history.horizon:g}, and no trial is stopped "
-                f"before min_steps={least:g}: pass min_steps and interval_steps as fractions, too"
+                f"before min_steps={min_steps:g}: pass min_steps and interval_steps as fractions, too"
             )
 
     def _warn(self, message: str) -> None:

@@ -92,8 +92,8 @@ def test_a_horizon_in_another_unit_than_the_results_is_told_once_in_ray(caplog, 
     points = points if warned else [point for point in points if point[0] < EPOCHS + stride]
     with caplog.at_level(logging.WARNING, "lcstop_ray"):
         in_ray(plain([[*points, points[-1]]] * 2), horizon=EPOCHS)
-    message = f"results come past horizon={EPOCHS}, where no trial is stopped: is horizon counted in"
-    message += " steps of 't'?"
+    message = f"results come past horizon={EPOCHS}, where no trial is stopped: does horizon"
+    message += " count steps of 't'?"
     assert [record.getMessage() for record in caplog.records] == [message] * warned
 
 

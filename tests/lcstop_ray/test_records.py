@@ -134,7 +134,7 @@ def test_a_stop_that_cannot_be_put_on_record_is_a_stop(make, storage, caplog):
     scheduler.on_trial_add(None, trial)
     with caplog.at_level(logging.WARNING):
         assert feed(scheduler, trial, results(POOR)) == [GO, STOP]
-    assert "not on record" in caplog.text
+    assert "was not stored" in caplog.text
 
 
 def test_saved_state_and_records_together(make, storage, tmp_path):

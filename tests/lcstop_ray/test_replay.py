@@ -86,7 +86,7 @@ def test_defaults_have_the_horizon_of_the_task():
     ids=lambda s: s.name,
 )
 def test_an_unknown_rule_or_option_says_so(setting):
-    with pytest.raises(ValueError, match="is no setting of a Ray scheduler"):
+    with pytest.raises(ValueError, match="is not a setting of a Ray scheduler"):
         build(setting, study_of(random_task()))
 
 

@@ -13,7 +13,7 @@ import pytest
 from lcstop.commands.app import main
 from lcstop.config.search_config import SearchConfig
 from lcstop.config.yaml_file import read_yaml
-from lcstop_ray.run_search import _restored
+from lcstop_ray.run_search import _restored_tuner
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,7 +103,7 @@ def test_an_interrupted_search_says_that_it_goes_on(tmp_path):
     [
         ({"storage": "sqlite:///a.db"}, "storage: must be a folder for engine: ray, got 'sqlite:///a.db'"),
         ({"objective": "tests.objectives:curv"}, "no function 'curv'; did you mean 'curve'?"),
-        ({"storage": str(ROOT), "study": "tests"}, "was not begun by `lcstop run`"),
+        ({"storage": str(ROOT), "study": "tests"}, "was not started by `lcstop run`"),
     ],
 )
 def test_mistakes_are_told_before_ray_starts(changes, line, tmp_path, monkeypatch, capsys):
@@ -121,8 +121,8 @@ def test_a_search_that_another_version_has_begun_is_refused_in_one_line(name, tm
     config = read_yaml(write(tmp_path), SearchConfig)
     module, _, attribute = name.partition(" ")
     (tmp_path / "tuner.pkl").write_bytes(f"c{module}\n{attribute}\n.".encode())
-    with pytest.raises(ValueError, match=r"begun by another version of lcstop: .*; go on with that version"):
-        _restored(config, tmp_path, None)
+    with pytest.raises(ValueError, match=r"started by another version of lcstop: .*; use that version"):
+        _restored_tuner(config, tmp_path, None)
 
 
 @pytest.mark.slow
