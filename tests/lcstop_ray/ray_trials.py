@@ -28,7 +28,7 @@ def results(values, start=1, metric="accuracy", time_attr="training_iteration"):
 
 
 def feed(scheduler, trial, reports) -> list[str]:
-    """Decisions on each result, up to a stop; the trial ends there or at the horizon."""
+    """Report results until a stop or the horizon, and end the trial; the decisions."""
     decisions = []
     for result in reports:
         decisions.append(scheduler.on_trial_result(None, trial, result))

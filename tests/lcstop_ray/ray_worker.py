@@ -1,7 +1,7 @@
-"""One driver of test_ray_end_to_end.py: ``python -m tests.lcstop_ray.ray_worker FOLDER KIND fit|restore``.
+"""One driver of test_end_to_end.py: ``python -m tests.lcstop_ray.ray_worker FOLDER KIND fit|restore``.
 
-Every result that the scheduler judges is written to ``FOLDER/judged_ACTION.jsonl`` with what it knew.
-With KILL_AT=TOP:STEP in the environment the driver dies by SIGKILL at that result.
+Every result that the scheduler judges is written to ``FOLDER/judged_ACTION.jsonl``, with the states of all
+trials at that time. With KILL_AT=TOP:STEP in the environment the driver kills itself at that result.
 """
 
 import json
@@ -52,7 +52,7 @@ def function_with_checkpoint(config) -> None:
 
 
 class Class(tune.Trainable):
-    """Restored from a checkpoint at every second epoch, and ended by the stop rule alone."""
+    """Has a checkpoint at every second epoch. Only the stop rule ends it."""
 
     def setup(self, config) -> None:
         self.top = config["top"]
@@ -86,7 +86,7 @@ def log_judgements(path: Path, kill_at: str) -> None:
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         if kill_at == f"{line['top']}:{line['step']}":
-            time.sleep(1)  # for the upload of the state, which runs beside the driver
+            time.sleep(1)  # the state is uploaded in a thread
             os.kill(os.getpid(), signal.SIGKILL)
         return stop
 

@@ -1,4 +1,4 @@
-"""The audit and the shadow mode in Ray Tune's searches, from the scheduler's hooks to the results folder."""
+"""The audit and the shadow mode in Ray Tune searches, from the scheduler's hooks to the results folder."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ LATE = [*POOR[:-1], 0.95]
 
 
 def search(make, n_stopped: int = 10, **options):
-    """A scheduler whose search has had so many stops."""
+    """A scheduler that has already stopped ``n_stopped`` trials."""
     scheduler = make(**options)
     finish(scheduler)
     for _ in range(n_stopped):
@@ -102,7 +102,7 @@ def test_saved_and_restored(make, tmp_path):
     assert [restored.on_trial_result(None, running, result) for result in results(POOR)[3:5]] == [GO] * 2
     suppressed_stops = [s._search.histories[running.trial_id].suppressed_stop for s in (scheduler, restored)]
     assert suppressed_stops[0] == suppressed_stops[1]
-    assert suppressed_stops[0].step == 2  # of the first judgement that said stop
+    assert suppressed_stops[0].step == 2  # the first judgement that says stop
 
 
 def test_a_trial_that_fails_or_runs_does_not_count(make):
@@ -153,7 +153,7 @@ def test_a_results_folder_in_shadow_mode_is_read_as_one_that_was_watched(tmp_pat
             (place / AUDIT_FILE).write_text(json.dumps(content))
     study = read_folder(tmp_path / "search", "accuracy", "max")
     assert study.options == content["config"]
-    # The short one ended by itself: the scheduler has noted nothing of it.
+    # The short trial ended by itself: the scheduler has no record of it.
     assert [trial.state for trial in study.trials] == ["finished"] * 3
     assert [trial.suppressed_stop for trial in study.trials] == [None, stop, None]
     assert study.trials[1].audited.won("maximize", "best")

@@ -1,4 +1,4 @@
-"""The Ray demo: its figures are those of the results that Ray stored."""
+"""The figures of the Ray demo agree with the results that Ray stored."""
 
 import json
 import os
@@ -13,7 +13,7 @@ TRIALS, EPOCHS = 6, 5
 
 
 def curves(storage: Path, study: str) -> list[list[float]]:
-    """Accuracy by epoch of every trial, in the order of the trials."""
+    """Accuracies of every trial by epoch, in the order of the trials."""
     tables = sorted((storage / study).glob("*/progress.csv"), key=lambda p: p.parent.name.split("_")[2])
     return [pd.read_csv(table)["accuracy"].tolist() for table in tables]
 

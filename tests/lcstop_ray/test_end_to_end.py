@@ -1,4 +1,4 @@
-"""LCPFNScheduler in real Ray Tune searches, and after a kill in the middle."""
+"""LCPFNScheduler in real Ray Tune searches, some of which are killed and restored."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def best_possible(top: float) -> float:
     return ray_worker.accuracy(top, H)
 
 
-# --- one small cluster for the searches that nothing kills ------------------------------------------------
+# --- searches that run to their end, on one small cluster -------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def anonymous(config) -> None:
 
 
 def failing(config) -> None:
-    """Dies once, at epoch 5 of the best trial; without a checkpoint it starts again from 1."""
+    """Fails once, at epoch 5 of the best trial, which restarts at 1 because there is no checkpoint."""
     for epoch in range(1, H + 1):
         if epoch == 5 and config["top"] == 0.92 and not (once := Path(config["folder"], "failed")).exists():
             once.touch()
@@ -100,7 +100,7 @@ def test_a_search_stops_what_cannot_win(
 
 @pytest.mark.slow
 def test_optuna_search_takes_stopped_trials_for_finished_ones(cluster, surrogate, tmp_path, monkeypatch):
-    """As examples/ray_optuna_search.py says: COMPLETE, with the value of the last report."""
+    """As examples/ray_optuna_search.py says: Optuna counts them as COMPLETE, with their last report."""
     monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: surrogate)
     scheduler = LCPFNScheduler(policy="published", lower=0, upper=1, min_steps=3)
     search = OptunaSearch(points_to_evaluate=[{"top": top} for top in TOPS[:5]])
@@ -121,7 +121,7 @@ def test_optuna_search_takes_stopped_trials_for_finished_ones(cluster, surrogate
     steps = {0.9: H, 0.1: 3, 0.5: 3, 0.92: H, 0.3: 3}
     assert len(scheduler.stops) == 3
     seen = search._ot_study.trials
-    # Ray hands over the last report as the trial's value alone.
+    # Ray passes the last report only as the trial's value.
     assert {trial.params["top"]: len(trial.intermediate_values) + 1 for trial in seen} == steps
     assert {trial.state for trial in seen} == {TrialState.COMPLETE}
     for trial in seen:
@@ -132,7 +132,7 @@ def test_optuna_search_takes_stopped_trials_for_finished_ones(cluster, surrogate
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["failing", "resource_changing"])
 def test_trials_that_start_again(cluster, surrogate, tmp_path, monkeypatch, kind):
-    """After an error, from the first step; with other resources, from a checkpoint."""
+    """A trial restarts at the first step after an error, and from a checkpoint with other resources."""
     monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: surrogate)
     base = LCPFNScheduler(lower=0, upper=1, min_steps=3)
     if kind == "failing":
@@ -149,7 +149,7 @@ def test_trials_that_start_again(cluster, surrogate, tmp_path, monkeypatch, kind
     assert "3 of 5 trials stopped" in base.debug_string()
 
 
-# --- a driver that dies by SIGKILL ------------------------------------------------------------------------
+# --- a driver that is killed ------------------------------------------------------------------------------
 
 
 def drive(folder: Path, kind: str, action: str, **environment: str) -> int:
@@ -171,15 +171,15 @@ def test_killed_and_restored(kind, tmp_path):
     before, after = judged(tmp_path, "fit"), judged(tmp_path, "restore")
     outcome = json.loads((tmp_path / "outcome.json").read_text())
 
-    # All that had ended is known from the first result on, and the incumbent with it.
+    # All trials that had ended are known at the first result, and so is the incumbent.
     ended = {trial: state for trial, state in after[0]["known"].items() if state != "running"}
     assert ended.items() <= before[-1]["known"].items()
     assert {"finished", "stopped"} == set(ended.values())
     tops = {line["trial"]: line["top"] for line in before}
     assert after[0]["incumbent"] == max(best_possible(tops[t]) for t in ended if ended[t] == "finished")
 
-    # No trial is judged twice: what had ended is not judged again, and what goes on does so from its
-    # checkpoint (the class at every second epoch, one function at every epoch, the other never).
+    # No result is judged twice. Ended trials are not judged again. Others restart from their checkpoints:
+    # the class has one at every second epoch, one function at every epoch, the other function none.
     assert not ended.keys() & {line["trial"] for line in after}
     pairs = [(line["trial"], line["step"]) for line in after]
     assert len(pairs) == len(set(pairs))
@@ -191,12 +191,12 @@ def test_killed_and_restored(kind, tmp_path):
     assert all(first[trial] <= last[trial] + 1 for trial in last.keys() & first.keys())
     if kind == "function":
         assert restarts == {1}
-    else:  # which of its checkpoints Ray had stored when the driver was killed is a matter of timing
+    else:  # timing decides which checkpoints Ray had stored when the driver was killed
         every = 2 if kind == "class" else 1
-        assert restarts != {1}  # one that it had stored none of begins anew
+        assert restarts != {1}  # a trial without a stored checkpoint restarts at 1
         assert all((step - 1) % every == 0 for step in restarts)
 
-    # Nor counted twice: at the end there are as many trials as were asked for, each in one state.
+    # No trial is counted twice: there are n_trials trials at the end, each in one state.
     assert outcome["errors"] == 0
     assert len(outcome["states"]) == len(TOPS)
     assert set(outcome["states"]) == {"finished", "stopped"}

@@ -1,4 +1,4 @@
-"""A search read from Ray's results folder, without Ray's help."""
+"""A search is read from its results folder without calls of Ray."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ H = 6
 
 
 class Search:
-    """Writes what Ray keeps of a search."""
+    """Writes the files of a search as Ray does."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -72,7 +72,7 @@ def test_states_curves_and_hyperparameters(search):
     search.add([0.1, 0.1], stop={"step": 2.0, "reason": "poor", "config": options}, lr=0.2, opt="adam")
     search.add([0.1, 0.2], Trial.ERROR, failed=True, lr=0.3, opt="sgd")
     search.add([0.3], Trial.RUNNING, lr=0.4, opt="sgd")
-    search.add([0.1, 0.2, 0.3], lr=0.5, opt="sgd")  # ended by itself, since others bear the scheduler's note
+    search.add([0.1, 0.2, 0.3], lr=0.5, opt="sgd")  # ended by itself: it has no file of the scheduler
     found = read_folder(search.finish(), mode="max")
     assert (found.name, found.engine, found.metric, found.direction) == (
         "search",

@@ -1,4 +1,4 @@
-"""LCPFNScheduler saved, restored, pickled, wrapped and printed."""
+"""LCPFNScheduler is saved, restored, pickled, wrapped and printed."""
 
 import json
 import math
@@ -40,7 +40,7 @@ def test_save_and_restore_give_the_same_decisions(make, surrogate, tmp_path):
 
 
 def test_parameters_of_any_kind_are_the_same_before_and_after(make, tmp_path):
-    """A search that was restored compares its new trials with the old ones."""
+    """A restored search compares its new trials with the old ones."""
     loop = []
     loop.append(loop)
     params = {
@@ -106,7 +106,7 @@ def test_a_search_needs_no_torch():
 
 
 def unchanged(tune_controller, trial, result, scheduler) -> None:
-    """Give every trial the resources that it has."""
+    """Keep the resources of every trial."""
 
 
 def test_as_the_base_of_resource_changing_scheduler(make, tmp_path):
@@ -135,6 +135,6 @@ def test_debug_string(make):
     [("lcstop.core PrunerCore", PrunerCore), ("lcstop.config PrunerConfig", PrunerConfig)],
 )
 def test_pickles_of_the_first_release_are_read(name, expected):
-    """Ray's record of a search names these modules; so a search of lcstop 0.1 can be restored."""
+    """Ray pickles a search with these module names, so that searches of lcstop 0.1 can be restored."""
     module, attribute = name.split()
     assert pickle.loads(f"c{module}\n{attribute}\n.".encode()) is expected  # noqa: S301

@@ -1,4 +1,4 @@
-"""LCPFNScheduler's hooks under a state machine: whatever trials, Ray and crashes do, its promises hold."""
+"""LCPFNScheduler under a state machine of trials, Ray and crashes; invariants are checked after each step."""
 
 import logging
 import math
@@ -33,7 +33,7 @@ picks = st.integers(0, 5)
 
 
 class Causes(logging.Handler):
-    """Why trials were let go on without having been judged, which the scheduler tells to its log alone."""
+    """Collects the causes of failed judgements, which the scheduler only logs."""
 
     seen: ClassVar[set[str]] = set()
 
@@ -43,7 +43,7 @@ class Causes(logging.Handler):
 
 
 class Machine(RuleBasedStateMachine):
-    """One search; ``self.trials`` are those that run in it."""
+    """One search. ``self.trials`` are its running trials."""
 
     n_steps = n_asked = n_stopped = 0
 
@@ -64,11 +64,11 @@ class Machine(RuleBasedStateMachine):
         type(self).n_steps += 1
         super().check_invariants(*args, **kwargs)
 
-    # --- what Ray and its trials do ----------------------------------------------------------------------
+    # --- actions of Ray and of trials --------------------------------------------------------------------
 
     @rule(pick=picks, config=configs, level=hostile.levels, n=hostile.lengths, obeys=st.booleans())
     def train(self, pick, config, level, n, obeys):
-        """An ordinary stretch of training, and the end of the trial if it is told to stop."""
+        """Report an ordinary curve; with ``obeys``, end the trial at a stop."""
         trial = self._trial(pick, config)
         for step in range(1, n + 1):
             if self._result(trial, step, hostile.ordinary(level, step, self.direction)) and obeys:
@@ -77,7 +77,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pick=picks, config=configs, level=hostile.levels, n=hostile.lengths, twice=st.booleans())
     def train_to_the_end(self, pick, config, level, n, twice):
-        """Ray hands over the last result once or twice."""
+        """Ray passes the last result once or twice."""
         trial = self._trial(pick, config)
         for step in range(1, n + 1):
             last = {"training_iteration": step, "accuracy": hostile.ordinary(level, step, self.direction)}
@@ -103,7 +103,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pick=picks, config=configs, again=st.booleans())
     def fail(self, pick, config, again):
-        """With ``max_failures`` Ray adds the trial once more."""
+        """With ``max_failures`` Ray adds the trial again."""
         trial = self._trial(pick, config)
         self.scheduler.on_trial_error(None, trial)
         if again:
@@ -119,10 +119,10 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def save_and_restore(self):
-        """Another driver goes on with the search."""
+        """Another driver resumes the search."""
         self.scheduler = self._restored()
 
-    # --- what must hold ---------------------------------------------------------------------------------
+    # --- invariants -------------------------------------------------------------------------------------
 
     def _result(self, trial, step, value):
         cls, scheduler = type(self), self.scheduler
@@ -133,7 +133,7 @@ class Machine(RuleBasedStateMachine):
         assert all(cause.startswith(hostile.ALLOWED) for cause in Causes.seen), Causes.seen
         assert answer in (GO, STOP)
         stop = answer == STOP
-        if before == "stopped":  # it was told before, and is told again
+        if before == "stopped":  # a stop is repeated at later results
             assert stop
             return True
         history = search.histories[trial.trial_id]
@@ -157,7 +157,7 @@ class Machine(RuleBasedStateMachine):
     def _trial(self, pick, config):
         if pick < len(self.trials):
             return self.trials[pick]
-        # Ray's ids are random, and which trials are audited depends on them: examples could not be repeated.
+        # Ray's ids are random and decide which trials are audited. Hypothesis needs repeatable examples.
         self.n_trials += 1
         trial = new_trial(self.scheduler, trial_id=f"trial {self.n_trials}", evaluated_params=config)
         self.trials.append(trial)

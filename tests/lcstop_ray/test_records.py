@@ -1,4 +1,4 @@
-"""What a scheduler without memory finds in the records of an earlier run."""
+"""A new scheduler reads the files of an earlier run."""
 
 import json
 import logging
@@ -44,7 +44,7 @@ def states(scheduler) -> list[str]:
     [
         {"result.json": json_lines(results(GOOD)), "progress.csv": csv_lines(results([0.0] * H))},
         {"result.json": "", "progress.csv": csv_lines(results(GOOD))},
-        {"result.json": json_lines(results([0.2] * 5) + results(GOOD))},  # tried twice
+        {"result.json": json_lines(results([0.2] * 5) + results(GOOD))},  # a retried trial
         {"result.json": json_lines(results(GOOD)) + '{"training_iter'},  # cut off
     ],
 )
@@ -98,7 +98,7 @@ def test_stopped_failed_and_unfinished_old_trials(make, storage):
 
 
 def test_a_stop_that_the_trial_outlived_does_not_count(make, storage):
-    """The driver died before Ray had stored the trial's end: it went on, and reached the horizon."""
+    """The driver died before Ray had stored the stop, and the trial went on to the horizon."""
     scheduler = make()
     file = {"result.json": json_lines(results(GOOD))}
     scheduler.on_trial_add(None, old_trial(storage, files=file | stopped_file(2)))
@@ -138,7 +138,7 @@ def test_a_stop_that_cannot_be_put_on_record_is_a_stop(make, storage, caplog):
 
 
 def test_saved_state_and_records_together(make, storage, tmp_path):
-    """A scheduler that was saved early is told of trials that have gone on since."""
+    """A trial has gone on since the scheduler was saved."""
     scheduler = make()
     trial = old_trial(storage, Trial.PENDING)
     scheduler.on_trial_add(None, trial)

@@ -1,4 +1,4 @@
-"""Ray's schedulers in a replay are asked as Ray Tune asks them."""
+"""A replay calls Ray's schedulers as Ray Tune does."""
 
 import os
 import warnings
@@ -23,7 +23,7 @@ def study_of(task) -> ReplayStudy:
 
 
 class RealTrial(Trial):
-    """Ray's own trial in place of a light one."""
+    """A real trial of Ray, in place of a light one."""
 
     def __init__(self, number):
         super().__init__("trainable", trial_id=f"{number:08x}", stub=True)
@@ -52,8 +52,8 @@ def test_hyperband_pauses_trials_and_ends_each_bracket():
     ran = {}
     for trial, step, _ in policy.said:
         ran[trial] = ran.get(trial, 0) + 1
-        assert step == ran[trial]  # a paused trial goes on where it was
-    # max_t = 27, eta = 3: the first bracket of 4 runs whole, the next of 6 is halved once, after 9.
+        assert step == ran[trial]  # a paused trial resumes at its next step
+    # max_t = 27, eta = 3: the 4 trials of the first bracket run to 27; the next has 6, of which 2 pass 9.
     assert [ran[trial] for trial in range(4)] == [27] * 4
     assert sorted(ran[trial] for trial in range(4, 10)) == [9, 9, 9, 9, 27, 27]
     assert outcome.killed == sum(n < 27 for n in ran.values())

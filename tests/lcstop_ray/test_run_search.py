@@ -1,4 +1,4 @@
-"""``lcstop run`` with Ray Tune: what it finds, and how it goes on after a kill."""
+"""``lcstop run`` with Ray Tune: its result, and resuming after a kill."""
 
 import json
 import os
@@ -52,7 +52,7 @@ ENV = os.environ | {
 
 
 def lengths(folder: Path) -> dict[str, int]:
-    """Reports of each trial that has begun, by the trial's number."""
+    """Number of reports of each started trial, by the trial's number."""
     tables = (folder / "runs" / "s").glob("run_*/result.json")
     return {table.parent.name.split("_")[2]: len(table.read_text().splitlines()) for table in tables}
 
@@ -94,7 +94,7 @@ def test_an_interrupted_search_says_that_it_goes_on(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
-    # From Python 3.12 on a thread of Ray's may complain behind it that the interpreter is on its way out.
+    # From Python 3.12 on, a thread of Ray may print an error at the shutdown of the interpreter after it.
     assert "\nlcstop: interrupted; the same command goes on\n" in err
 
 

@@ -16,7 +16,7 @@ from tests.lcstop_ray.ray_trials import GO, GOOD, POOR, STOP, H, feed, finish, n
 
 def test_poor_trials_stop_and_good_ones_do_not(make):
     scheduler = make()
-    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO] * H  # nothing to compare with yet
+    assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO] * H  # no other trial to compare with
     finish(scheduler)
     assert feed(scheduler, new_trial(scheduler), results(POOR)) == [GO, STOP]
     assert feed(scheduler, new_trial(scheduler), results([0.95] * H)) == [GO] * H
@@ -130,7 +130,7 @@ def test_last_result_that_only_on_trial_complete_sees_is_recorded_once(make):
     for result in reports[:-1]:
         scheduler.on_trial_result(None, trial, result)
     assert scheduler._search.incumbent() is None
-    for _ in range(2):  # a function that returns repeats its last result
+    for _ in range(2):  # Ray repeats the last result when a function returns
         scheduler.on_trial_complete(None, trial, reports[-1])
     (curve,) = scheduler._search.view().finished
     assert curve.values.tolist() == GOOD
@@ -248,7 +248,7 @@ def test_bad_results_go_on_are_counted_and_logged_once(make, bad, caplog):
     assert len(caplog.records) == 1
     assert trial.trial_id in caplog.text
     assert "2 results without a finite value" in scheduler.debug_string()
-    assert feed(scheduler, trial, results(POOR)) == [GO, STOP]  # judged by what it reports next
+    assert feed(scheduler, trial, results(POOR)) == [GO, STOP]  # judged by its next reports
     other = new_trial(scheduler)
     scheduler.on_trial_complete(None, other, bad)
     assert scheduler._search.incumbent() == GOOD[-1]
@@ -308,7 +308,7 @@ def test_nothing_that_fails_reaches_rays_event_loop(make, caplog, monkeypatch):
 
 @pytest.mark.parametrize(("policy", "n_reports"), [("published", H), ("study", 2)])
 def test_a_surrogate_that_does_not_load_stops_nothing_that_it_decides(policy, n_reports, caplog, monkeypatch):
-    """Policy study decides without it, so that its stop stands."""
+    """``policy="study"`` decides without the surrogate, so it still stops the trial."""
     monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: 1 / 0)
     scheduler = LCPFNScheduler(horizon=H, policy=policy)
     assert scheduler.set_search_properties("accuracy", "max")
