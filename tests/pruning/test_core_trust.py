@@ -11,7 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
+from lcstop.pruning.due import MOMENTS
+from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.suppressed_stop import AuditedTrial
+from lcstop.pruning.thresholds import THRESHOLDS
+from lcstop.ranking.grid import align
 from tests.conftest import NormalSurrogate
 from tests.pruning.test_core import GOOD, STUDY, H, core, curve
 from tests.ranking.study_trials import H as H_OF_STUDY
@@ -247,6 +251,8 @@ def test_what_decisions_share_cannot_be_changed():
     shared = [
         *(STUDY, GOOD, GOOD.finite_range, decision, decision.scale, decision.suppressed_stop, decision.audit),
         *(core().question(curve(0.1, 0.1, 0.1)), AuditedTrial(GOOD, decision.suppressed_stop, True)),
+        *(Evidence([True], 0.1, 0.2, 0.1), MOMENTS["safe"], THRESHOLDS["safe"]),
+        align(GOOD.prefix(2), [GOOD], [], "maximize"),
     ]
     for one in shared:
         with pytest.raises(FrozenInstanceError):

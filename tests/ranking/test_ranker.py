@@ -10,6 +10,7 @@ import pytest
 from lcstop import Curve, StudyView
 from lcstop.pruning.due import MOMENTS, Moments
 from lcstop.pruning.thresholds import THRESHOLDS, Thresholds
+from lcstop.ranking.numpy_network import QUANTILES, TOP
 from lcstop.ranking.ranker import Ranker
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import replay
@@ -167,6 +168,11 @@ def test_who_is_level_with_the_best_at_its_step_does_not_lead(direction):
     assert leads(0.3)  # level with what another one has reached later, and ahead at its step
 
 
+def test_who_has_reported_no_number_does_not_lead():
+    others = curves(TOPS, H)
+    assert not Ranker().rank(Curve([1, 2], [math.nan, math.inf], H), others, [], "maximize").leads
+
+
 # --- when it judges -----------------------------------------------------------------------------------------
 
 
@@ -240,6 +246,11 @@ def test_a_parallel_start_without_any_finished_trial():
     assert len(stopped) >= 4
     assert int(tops.argmax()) not in stopped
     assert np.mean([tops[i] for i in stopped]) < tops.mean()
+
+
+def test_the_shares_that_the_network_tells_apart_ascend():
+    assert list(QUANTILES) == sorted({share for share in QUANTILES if 0 < share < 1})
+    assert TOP in QUANTILES
 
 
 def test_nothing_to_compare_with():
