@@ -1,4 +1,4 @@
-"""What ``lcstop bench`` does: from the words of its options to files and tables."""
+"""The work of ``lcstop bench``: from its options to files and tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RunAll = Callable[..., Iterator[tuple[Any, Any]]]
 """Applies a function to items, in any order; see :func:`lcstop._utils.process_pool.map_as_completed`."""
 
 OWN_SOURCES: RuleSources = {OURS: lambda: lcstop_rule.RULES, LIMITS: lambda: reference_rules.RULES}
-"""Sources that need no framework."""
+"""Sources of rules that need no framework."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class BenchmarkOptions:
     """The options of a benchmark.
 
     Attributes:
-        curves: A file of recorded curves, or a folder of them.
-        policies: As :func:`lcstop.benchmark.settings.parse` reads them.
-        orders: Random orders of each task.
-        workers: Trials that run at a time.
-        jobs: Processes.
-        tasks: Pattern of the names of tasks.
-        target: What counts.
-        grid: Whether a rule without options stands for its grid, too.
-        seed: Of the orders.
+        curves: A file of recorded curves, or a folder of such files.
+        policies: Names of settings, as for :func:`lcstop.benchmark.settings.parse`.
+        orders: Number of random orders of each task.
+        workers: Number of trials that run in parallel.
+        jobs: Number of processes.
+        tasks: Pattern of the names of tasks, such as ``lcbench/*``.
+        target: ``best`` or ``final``: the value that counts.
+        grid: Whether a rule without options stands for all settings of its grid.
+        seed: Seed of the orders.
     """
 
     curves: Path
@@ -68,20 +68,20 @@ def run(
     adapters: RuleSources,
     run_all: RunAll | None = None,
 ) -> dict[str, Any]:
-    """Replay every task under every policy; write ``results.jsonl``, a summary and pictures into ``out``.
+    """Replay every task under every policy. Writes ``results.jsonl``, a summary and figures into ``out``.
 
     Args:
-        options: What to do.
-        out: Where finished work of the same command, and of others, is found again.
-        console: For progress and notes.
-        adapters: Sources of the frameworks' rules.
-        run_all: Who does the work; processes of this computer if None.
+        options: The options.
+        out: Folder of the files. Outcomes of earlier commands in it are reused.
+        console: Prints progress and notes.
+        adapters: Sources of the rules of the frameworks.
+        run_all: Runs the units; by default processes of this computer.
 
     Returns:
-        What is in the summary, ``bench.json`` for one worker and the target ``best``.
+        The content of the summary file (``bench.json`` for one worker and the target ``best``).
 
     Raises:
-        ValueError: If an option is wrong, or a file is not what it should be.
+        ValueError: If an option is wrong, or a file cannot be used.
         OSError: If a file cannot be read or written, or a process dies.
     """
     sources = {**OWN_SOURCES, **adapters}
@@ -109,18 +109,18 @@ def run(
     try:
         draw(summary, out, name)
     except ModuleNotFoundError as error:
-        console.print(f"no pictures: they need {error.name}: pip install 'lcstop[plot]'", markup=False)
+        console.print(f"no figures written: they need {error.name}; pip install 'lcstop[plot]'", markup=False)
     return summary
 
 
 def show(summary: dict[str, Any], console: Console) -> None:
-    """Print the tables."""
+    """Print the tables of a summary."""
     for table in tables(summary):
         console.print(table)
 
 
 def name_of(options: BenchmarkOptions) -> str:
-    """What the files of a benchmark are called; others with the same folder do not overwrite them.
+    """Name of the files of a benchmark, without suffix. It differs by target and workers.
 
     Example:
         >>> name_of(BenchmarkOptions(Path("."), []))
@@ -138,13 +138,13 @@ def name_of(options: BenchmarkOptions) -> str:
 
 def _tasks(options: BenchmarkOptions) -> list[Task]:
     packs = (pack for pack in read_packs(options.curves) if fnmatch(pack.name, options.tasks))
-    found = [Task.from_pack(pack) for pack in packs]
-    if not found:
-        raise ValueError(f"no task at {options.curves} has a name like {options.tasks!r}")
-    names = [task.name for task in found]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"{options.curves} gives {', '.join(sorted(twice))} twice")
-    return found
+    tasks = [Task.from_pack(pack) for pack in packs]
+    if not tasks:
+        raise ValueError(f"no task in {options.curves} has a name that matches {options.tasks!r}")
+    names = [task.name for task in tasks]
+    if duplicates := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"{options.curves} has several tasks named {', '.join(sorted(duplicates))}")
+    return tasks
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Measures surrogates against each other, on curves of the prior and on recorded ones."""
+"""Comparison of surrogates by their forecasts, on curves of the prior and on recorded curves."""

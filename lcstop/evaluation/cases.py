@@ -1,4 +1,4 @@
-"""What is forecast: whole curves, and the moments at which each of them is cut off."""
+"""The curves of an evaluation and the cutoffs at which each of them is forecast."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from lcstop.curves.packs import Pack
 from lcstop.curves.scale import MetricScale
 
 SHARES = (0.1, 0.2, 0.4, 0.8)
-"""Of a curve's points, how much is observed at the published cutoffs."""
+"""Share of the points of a curve observed at the published cutoffs."""
 
 COUNTS = (5, 10, 20)
-"""Observed points at the further cutoffs."""
+"""Number of points observed at the other cutoffs."""
 
 LABELS = (*(f"{share:.0%}" for share in SHARES), *(f"{count} points" for count in COUNTS))
-"""Names of the cutoffs, in the order of every table."""
+"""Labels of the cutoffs, in the order of the tables."""
 
 _BLOCK = 250
-"""Curves of the prior drawn from one seed, so that asking for more curves keeps the first ones."""
+"""Curves of the prior per seed. A larger number of curves adds blocks and keeps the first ones."""
 
 _PRIOR_LENGTH = 100
 
 N_PEERS = 20
-"""Other trials of a pack that a study is taken to hold when a trial is judged; they set the scale."""
+"""Number of other trials of a pack from which the scale is made."""
 
 
 @dataclass(frozen=True)
-class Moment:
-    """A moment in the life of a trial at which the rest of its curve is forecast.
+class Cutoff:
+    """A cutoff of a curve: points after it are forecast from the points before it.
 
     Attributes:
         label: One of :data:`LABELS`.
-        n_observed: Points observed by then.
-        scale: Of the metric, as a live decision would have it; None for curves on the unit interval.
+        n_observed: Number of points up to the cutoff.
+        scale: Scale of the metric as in a live decision; None for curves on the unit interval.
     """
 
     label: str
@@ -49,17 +49,23 @@ class Moment:
 
 @dataclass(frozen=True)
 class ForecastTrial:
-    """A whole curve, its last step the horizon, and the moments at which it is forecast."""
+    """A complete curve and the cutoffs at which it is forecast.
+
+    Attributes:
+        number: Number of the trial in its task.
+        curve: The complete curve. Its last step is its horizon.
+        cutoffs: Its cutoffs.
+    """
 
     number: int
     curve: Curve
-    moments: tuple[Moment, ...]
+    cutoffs: tuple[Cutoff, ...]
 
     @property
     def digest(self) -> str:
         """Hash of everything that a forecast and its scores depend on."""
-        moments = [(moment.label, moment.n_observed, moment.scale) for moment in self.moments]
-        content = hashlib.sha256(repr((self.curve.horizon, moments)).encode())
+        cutoffs = [(cutoff.label, cutoff.n_observed, cutoff.scale) for cutoff in self.cutoffs]
+        content = hashlib.sha256(repr((self.curve.horizon, cutoffs)).encode())
         content.update(self.curve.steps.tobytes())
         content.update(self.curve.values.tobytes())
         return content.hexdigest()
@@ -70,10 +76,10 @@ class ForecastTask:
     """Trials of one source.
 
     Attributes:
-        family: ``prior``, or what the packs of one origin have in common.
-        name: Unique in a run.
-        trials: What is forecast.
-        left_out: How many trials of the source could not be used, by reason.
+        family: ``prior``, or the family of the pack.
+        name: Name, unique in a run.
+        trials: The trials to forecast.
+        left_out: Number of trials of the source that could not be used, by reason.
     """
 
     family: str
@@ -82,19 +88,19 @@ class ForecastTask:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def moments_of(
+def cutoffs_of(
     n_points: int, scale: Callable[[int], MetricScale | None] = lambda n_observed: None
-) -> tuple[Moment, ...]:
-    """The moments of a curve, each number of observed points once, none without a point on either side.
+) -> tuple[Cutoff, ...]:
+    """The cutoffs of a curve, without duplicates. Every cutoff has at least one point before and after it.
 
     Args:
-        n_points: Points of the whole curve.
-        scale: Gives the scale at a number of observed points.
+        n_points: Number of points of the complete curve.
+        scale: Returns the scale for a number of observed points.
 
     Example:
-        >>> [(moment.label, moment.n_observed) for moment in moments_of(50)]
+        >>> [(cutoff.label, cutoff.n_observed) for cutoff in cutoffs_of(50)]
         [('10%', 5), ('20%', 10), ('40%', 20), ('80%', 40)]
-        >>> [(moment.label, moment.n_observed) for moment in moments_of(9)]
+        >>> [(cutoff.label, cutoff.n_observed) for cutoff in cutoffs_of(9)]
         [('10%', 1), ('20%', 2), ('40%', 4), ('80%', 7), ('5 points', 5)]
     """
     counts = [round(share * n_points) for share in SHARES] + list(COUNTS)
@@ -102,14 +108,19 @@ def moments_of(
     for label, n in zip(LABELS, counts, strict=True):
         if 0 < n < n_points:
             first.setdefault(n, label)
-    return tuple(Moment(label, n, scale(n)) for n, label in first.items())
+    return tuple(Cutoff(label, n, scale(n)) for n, label in first.items())
 
 
 def prior_task(n_curves: int, seed: int, length: int = _PRIOR_LENGTH) -> ForecastTask:
-    """Curves of the published prior, with their noise.
+    """Curves of the published prior, with noise.
 
-    Up to 100 points they are the first ones of curves of 100 points, as a trial of few steps is; beyond,
-    they are curves of the prior seen on a finer grid.
+    Up to 100 points a curve is the start of a curve of 100 points, like a trial with few steps. Longer curves
+    are on a finer grid of the same prior.
+
+    Args:
+        n_curves: Number of curves.
+        seed: Seed of the curves.
+        length: Number of points of each curve.
 
     Raises:
         ValueError: If ``length`` is below 2.
@@ -122,20 +133,20 @@ def prior_task(n_curves: int, seed: int, length: int = _PRIOR_LENGTH) -> Forecas
     if length < 2:
         raise ValueError(f"a curve of the prior needs at least 2 points, got prior:{length}")
     steps = np.arange(1.0, length + 1)
-    moments = moments_of(length)
+    cutoffs = cutoffs_of(length)
     values = prior_values(n_curves, seed, max(length, _PRIOR_LENGTH))[:, :length]
-    trials = tuple(ForecastTrial(i, Curve(steps, row, length), moments) for i, row in enumerate(values))
+    trials = tuple(ForecastTrial(i, Curve(steps, row, length), cutoffs) for i, row in enumerate(values))
     return ForecastTask("prior", f"prior:{length}", trials)
 
 
 def prior_values(n_curves: int, seed: int, length: int) -> NDArray[np.float64]:
-    """``[n_curves, length]``; the first ones do not depend on how many there are.
+    """Curves of the prior, ``[n_curves, length]``. A larger ``n_curves`` keeps the first ones.
 
     Raises:
-        ValueError: If torch, which draws them, is not installed.
+        ValueError: If torch is not installed.
     """
     try:
-        import torch  # heavy, and only this needs it
+        import torch  # an extra, and slow to import
     except ModuleNotFoundError as error:
         raise ValueError('curves of the prior need torch: pip install "lcstop[train]"') from error
 
@@ -149,10 +160,10 @@ def prior_values(n_curves: int, seed: int, length: int) -> NDArray[np.float64]:
 
 
 def pack_task(pack: Pack, n_curves: int, seed: int) -> ForecastTask:
-    """A seeded sample of at most ``n_curves`` trials of a pack; more of them keep the first ones.
+    """A random sample of at most ``n_curves`` trials of a pack. A larger ``n_curves`` keeps the first ones.
 
-    The scale of each moment is that of a live decision: from some other trials, each of them whole, and
-    from what is observed of the judged one.
+    The scale of each cutoff is that of a live decision: it is made from :data:`N_PEERS` complete curves of
+    other trials and from the observed points of the judged one.
     """
     usable = np.flatnonzero(~pack.diverged & (pack.lengths >= 2))
     chosen = np.random.default_rng(stable_seed(pack.name, seed)).permutation(usable)[:n_curves]
@@ -172,4 +183,4 @@ def _trial(pack: Pack, row: int, seed: int) -> ForecastTrial:
     def scale(n_observed: int) -> MetricScale:
         return MetricScale.from_study(pack.direction, peers, judged=whole.prefix(n_observed))
 
-    return ForecastTrial(row, whole, moments_of(len(whole), scale))
+    return ForecastTrial(row, whole, cutoffs_of(len(whole), scale))

@@ -1,4 +1,4 @@
-"""The pictures of an evaluation, by matplotlib, from its summary alone."""
+"""The figures of an evaluation, drawn from its summary."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ def draw(summary: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write ``pit.png``, ``coverage.png`` and ``log_likelihood.png`` into ``folder``.
 
     Args:
-        summary: Of :func:`lcstop.evaluation.summary.summarise`, with ``surrogates`` added.
-        folder: Exists.
+        summary: Result of :func:`lcstop.evaluation.summary.summarise`, with ``surrogates`` added.
+        folder: An existing folder.
+
+    Returns:
+        Paths of the three files.
 
     Raises:
         ModuleNotFoundError: If matplotlib is not installed.
@@ -40,13 +43,13 @@ def draw(summary: Mapping[str, Any], folder: Path) -> list[Path]:
     paths = [folder / name for name in ("pit.png", "coverage.png", "log_likelihood.png")]
     _pits(calibration, scopes, surrogates, colors).savefig(paths[0])
     _panels(scopes, colors, "Coverage of central intervals", _coverage(calibration)).savefig(paths[1])
-    title = "Mean log-likelihood on the unit interval, by what is observed"
+    title = "Mean log-likelihood on the unit interval, by cutoff"
     _panels(scopes, colors, title, _by_cutoff(summary["by_cutoff"])).savefig(paths[2])
     return paths
 
 
 def _figure(width: float, height: float, title: str) -> Figure:
-    # A figure without pyplot: no window, no global state, safe in threads.
+    # pyplot has global state and may open windows, so the figure is made without it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -85,7 +88,7 @@ def _pits(
 def _panels(
     scopes: list[str], colors: dict[str, str], title: str, draw_line: Callable[[Axes, str, str, str], None]
 ) -> Figure:
-    """One panel for each scope, one line for each surrogate."""
+    """A figure with one panel per scope and one line per surrogate."""
     from matplotlib.lines import Line2D
 
     columns = min(3, len(scopes))
@@ -109,7 +112,7 @@ def _coverage(calibration: Mapping[tuple[str, str], Any]) -> Callable[[Axes, str
     def draw_line(axes: Axes, scope: str, surrogate: str, color: str) -> None:
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=(0, (4, 2)))
         if (counts := calibration.get((scope, surrogate))) is not None:
-            # An interval is symmetric around the median: fold the histogram, add up from the middle.
+            # Central intervals are symmetric around the median, so the histogram is folded there.
             folded = counts[BINS // 2 :] + counts[: BINS // 2][::-1]
             covered = np.concatenate([[0], np.cumsum(folded)]) / counts.sum()
             axes.plot(nominal, covered, "o-", ms=3, lw=1.4, color=color)

@@ -1,4 +1,4 @@
-"""Makes the forecasts that are missing, in several processes."""
+"""The forecasts of an evaluation, made in several processes, and the store of their scores."""
 
 from __future__ import annotations
 
@@ -21,12 +21,19 @@ ScoresByTrial = dict[tuple[str, str, int], list[Score]]
 """Scores by surrogate, task and number of the trial."""
 
 _FORMAT = 1
-"""To be raised when a score comes to mean something else, so that older ones are not taken for it."""
+"""Version of the scores. Increase it when a score changes its meaning, so that stored ones are not reused."""
 
 
 @dataclass(frozen=True)
 class ForecastWork:
-    """One surrogate on one trial, and where the scores are kept."""
+    """The forecasts of one trial by one surrogate.
+
+    Attributes:
+        key: Key of the scores in the store.
+        surrogate: Name of the surrogate, as for :func:`lcstop.evaluation.specs.load`.
+        task: Name of the task.
+        trial: The trial to forecast.
+    """
 
     key: str
     surrogate: str
@@ -40,13 +47,13 @@ def plan(
     """All work of a run, one surrogate after another.
 
     Args:
-        tasks: What is forecast.
-        surrogates: Fingerprint of each by its name on the command line.
-        limits: For slow ones, how many trials of each task they forecast.
+        tasks: The tasks to forecast.
+        surrogates: Fingerprint of each surrogate by its name.
+        limits: Maximum number of trials per task, by surrogate; surrogates not in it forecast all.
     """
     return [
-        ForecastWork(_key(print_, trial.digest), surrogate, task.name, trial)
-        for surrogate, print_ in surrogates.items()
+        ForecastWork(_key(surrogate_hash, trial.digest), surrogate, task.name, trial)
+        for surrogate, surrogate_hash in surrogates.items()
         for task in tasks
         for trial in task.trials[: limits.get(surrogate)]
     ]
@@ -58,15 +65,15 @@ def evaluate(
     pool: Executor,
     report: Callable[[ForecastWork], None],
 ) -> ScoresByTrial:
-    """Do what of ``work`` is not in ``store`` yet, and return the scores of all of it.
+    """Do the work that is not in the store. Returns the scores of all work.
 
-    Scores do not depend on who works: each trial is forecast alone.
+    Each trial is forecast alone, so its scores are the same in any process.
 
     Args:
-        work: From :func:`plan`.
-        store: Keeps the scores of each trial as soon as it is finished.
-        pool: Does the work; see :func:`lcstop._utils.process_pool.worker_processes`.
-        report: Told of everything that was in the store or has been finished.
+        work: Work from :func:`plan`.
+        store: Stores the scores of each trial at once.
+        pool: Runs the work; see :func:`lcstop._utils.process_pool.worker_processes`.
+        report: Called with each item that was in the store or has been finished.
     """
     missing = []
     for item in work:
@@ -81,7 +88,10 @@ def evaluate(
 
 
 def score_store(path: Path) -> ResultStore[Score]:
-    """The scores in a file.
+    """The store of scores in a file.
+
+    Args:
+        path: A ``.jsonl`` file. It is created if it does not exist.
 
     Raises:
         ValueError: If a line other than the last is damaged.
@@ -103,7 +113,7 @@ def _to_json(score: Score) -> dict[str, Any]:
 
 
 def _key(fingerprint: str, digest: str) -> str:
-    """Where the scores of a surrogate on a trial are kept."""
+    """Key of the scores of a surrogate on a trial."""
     return hashlib.sha256(f"{_FORMAT}\n{fingerprint}\n{digest}".encode()).hexdigest()[:32]
 
 
@@ -113,5 +123,5 @@ def _score(item: ForecastWork) -> list[Score]:
 
 @cache
 def loaded(spec: str) -> Surrogate:
-    """The surrogate, loaded once in each process."""
+    """The surrogate, loaded once per process."""
     return load(spec)

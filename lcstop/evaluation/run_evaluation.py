@@ -1,4 +1,4 @@
-"""What ``lcstop evaluate`` does: from the words of its options to files and tables."""
+"""The work of ``lcstop evaluate``: from its options to files and tables."""
 
 from __future__ import annotations
 
@@ -34,32 +34,32 @@ def run(
     out: Path,
     console: Console,
 ) -> dict[str, Any]:
-    """Score surrogates on sources; write ``results.jsonl``, ``evaluation.json`` and pictures into ``out``.
+    """Score surrogates on sources. Writes ``results.jsonl``, ``evaluation.json`` and figures into ``out``.
 
     Args:
-        surrogates: As :func:`lcstop.evaluation.specs.load` reads them; the others are held against the first.
-        sources: ``prior``, ``prior:LENGTH`` or ``curves:PATH`` each.
-        n_curves: Curves of the prior, and most curves of each pack.
-        limits: ``SURROGATE=CURVES`` each.
-        jobs: Processes.
-        seed: Of the curves of the prior and of the choice among recorded ones.
-        out: Where finished work of the same command, and of others, is found again.
-        console: For progress and notes.
+        surrogates: Names as for :func:`lcstop.evaluation.specs.load`. The first is the reference.
+        sources: Each one is ``prior``, ``prior:LENGTH`` or ``curves:PATH``.
+        n_curves: Number of curves of the prior, and maximum number of curves of each pack.
+        limits: Each one is ``SURROGATE=CURVES``, a lower number of curves for a slow surrogate.
+        jobs: Number of processes.
+        seed: Seed of the curves of the prior and of the sample of recorded ones.
+        out: Folder of the files. Scores of earlier commands in it are reused.
+        console: Prints progress and notes.
 
     Returns:
-        What is in ``evaluation.json``.
+        The content of ``evaluation.json``.
 
     Raises:
-        ValueError: If an option is wrong, or a file is not what it should be.
+        ValueError: If an option is wrong, or a file cannot be used.
         OSError: If a file cannot be read or written, or a process dies.
     """
     surrogates = list(dict.fromkeys(surrogates))
-    most = _limits(limits, surrogates)
+    max_curves = _parse_limits(limits, surrogates)
     for surrogate in surrogates:
-        load(surrogate)  # what is wrong with one is to be said before hours of the others
+        load(surrogate)  # fails before the others have run for hours
     fingerprints = {surrogate: fingerprint(surrogate) for surrogate in surrogates}
     tasks = _tasks(sources, n_curves, seed)
-    work = plan(tasks, fingerprints, most)
+    work = plan(tasks, fingerprints, max_curves)
     store = score_store(out / "results.jsonl")
     with worker_processes(jobs) as pool:
         with _progress(console) as progress:
@@ -76,7 +76,7 @@ def run(
         "surrogates": surrogates,
         "on": list(sources),
         "curves": n_curves,
-        "limits": most,
+        "limits": max_curves,
         "jobs": jobs,
         "seed": seed,
     }
@@ -86,12 +86,12 @@ def run(
     try:
         draw(summary, out)
     except ModuleNotFoundError as error:
-        console.print(f"no pictures: they need {error.name}: pip install 'lcstop[plot]'", markup=False)
+        console.print(f"no figures written: they need {error.name}; pip install 'lcstop[plot]'", markup=False)
     return summary
 
 
 def show(summary: dict[str, Any], console: Console) -> None:
-    """Print the tables."""
+    """Print the tables of a summary."""
     for table in tables(summary):
         console.print(table)
 
@@ -112,7 +112,7 @@ def _tasks(sources: Sequence[str], n_curves: int, seed: int) -> list[ForecastTas
     for source in sources:
         for task in _tasks_of(source, n_curves, seed):
             if task.name in tasks:
-                raise ValueError(f"--on gives {task.name} twice")
+                raise ValueError(f"--on names {task.name} twice")
             tasks[task.name] = task
     return list(tasks.values())
 
@@ -123,14 +123,14 @@ def _tasks_of(source: str, n_curves: int, seed: int) -> list[ForecastTask]:
         return [prior_task(n_curves, seed, *([int(argument)] if argument else []))]
     if kind == "curves" and argument:
         return [pack_task(read_pack(*found), n_curves, seed) for found in find_packs(Path(argument))]
-    raise ValueError(f"--on takes prior, prior:LENGTH and curves:PATH, got {source!r}")
+    raise ValueError(f"--on must be prior, prior:LENGTH or curves:PATH, got {source!r}")
 
 
-def _limits(limits: Sequence[str], surrogates: Sequence[str]) -> dict[str, int]:
-    most = {}
+def _parse_limits(limits: Sequence[str], surrogates: Sequence[str]) -> dict[str, int]:
+    max_curves = {}
     for limit in limits:
         name, _, count = limit.partition("=")
         if name not in surrogates or not count.isdecimal():
-            raise ValueError(f"--limit takes SURROGATE=CURVES for a surrogate that takes part, got {limit!r}")
-        most[name] = int(count)
-    return most
+            raise ValueError(f"--limit must be SURROGATE=CURVES for one of the surrogates, got {limit!r}")
+        max_curves[name] = int(count)
+    return max_curves

@@ -1,4 +1,4 @@
-"""How good a forecast was, once it is known what came."""
+"""Scores of forecasts against the actual values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
-from lcstop.evaluation.cases import ForecastTrial, Moment
+from lcstop.evaluation.cases import Cutoff, ForecastTrial
 from lcstop.surrogates import Surrogate
 from lcstop.surrogates.base import UnitSurrogate
 from lcstop.surrogates.forecast import BarDistribution
@@ -18,29 +18,30 @@ from lcstop.surrogates.forecast import BarDistribution
 NAN = math.nan
 
 _MAX_QUERIES = 100
-"""Unseen points of a long curve whose likelihood is taken, evenly spread."""
+"""Maximum number of unseen points whose likelihood is computed. They are evenly spaced."""
 
 _MIN_LOG_SLOPE = math.log(np.finfo(np.float64).tiny)
-"""Below this the Jacobian of a scale is no float64 any more."""
+"""Log of the smallest normal float64. Below it the Jacobian of a scale underflows."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What came, by the forecast of one moment; NaN where it cannot be told.
+    """Scores of the forecast at one cutoff; NaN for scores that cannot be computed.
 
     Attributes:
-        label: Which moment, one of :data:`lcstop.evaluation.cases.LABELS`.
-        n_observed: Points observed by then.
-        log_prob: Log density of the value at the horizon, in the metric's own units; NaN where the scale's
-            Jacobian underflows, whatever the forecast.
-        log_prob_unseen: Mean log density of the unseen points, for curves of the prior only.
-        log_slope: Log of the scale's Jacobian: ``log_prob - log_slope`` is on the unit interval.
+        label: Label of the cutoff, one of :data:`lcstop.evaluation.cases.LABELS`.
+        n_observed: Number of points up to the cutoff.
+        log_prob: Log density of the final value, in the metric's units; NaN if the Jacobian of the scale
+            underflows.
+        log_prob_unseen: Mean log density of the unseen points; only for curves of the prior.
+        log_slope: Log of the Jacobian of the scale. ``log_prob - log_slope`` is on the unit interval.
         crps: Continuous ranked probability score at the horizon, on the unit interval; see :func:`crps`.
-        error: Absolute error of the median at the horizon, in the metric's own units.
-        unit_error: The same on the unit interval, where one trial that explodes does not outweigh all others.
-        pit: Probability integral transform: P(Y <= y) at the horizon, in the metric's own units.
-        seconds: Of the forecast alone, one curve at a time.
-        failed: Why there is no forecast, if there is none.
+        error: Absolute error of the median at the horizon, in the metric's units.
+        unit_error: Absolute error of the median at the horizon, on the unit interval. A diverging trial does
+            not dominate its mean.
+        pit: Probability integral transform P(Y <= y) at the horizon.
+        seconds: Seconds for the forecast of this curve alone.
+        failed: The error, if the forecast failed.
     """
 
     label: str
@@ -57,32 +58,32 @@ class Score:
 
     @property
     def log_likelihood(self) -> float:
-        """The headline: of all unseen points for curves of the prior, as published, else at the horizon."""
+        """Log-likelihood for the tables: ``log_prob_unseen`` for curves of the prior, else ``log_prob``."""
         return self.log_prob if math.isnan(self.log_prob_unseen) else self.log_prob_unseen
 
 
 def score_trial(surrogate: Surrogate, trial: ForecastTrial) -> list[Score]:
-    """Forecast a trial at each of its moments, alone, and score each forecast.
+    """Forecast a trial at each of its cutoffs and score each forecast.
 
-    What is raised inside a forecast is the surrogate's failure, and is counted as such.
+    An exception of the surrogate is recorded in :attr:`Score.failed`.
     """
     scores = []
-    for moment in trial.moments:
-        observed = trial.curve.prefix(moment.n_observed)
+    for cutoff in trial.cutoffs:
+        observed = trial.curve.prefix(cutoff.n_observed)
         try:
-            if moment.scale is None:
-                scores.append(_score_unit(surrogate, trial.curve, observed, moment))
+            if cutoff.scale is None:
+                scores.append(_score_unit(surrogate, trial.curve, observed, cutoff))
             else:
-                scores.append(_score_scaled(surrogate, trial.curve, observed, moment, moment.scale))
-        except Exception as error:  # a failed forecast is a figure of the table, not its end
-            scores.append(Score(moment.label, moment.n_observed, failed=repr(error)))
+                scores.append(_score_scaled(surrogate, trial.curve, observed, cutoff, cutoff.scale))
+        except Exception as error:  # the tables count failed forecasts
+            scores.append(Score(cutoff.label, cutoff.n_observed, failed=repr(error)))
     return scores
 
 
-def _score_unit(surrogate: Surrogate, whole: Curve, observed: Curve, moment: Moment) -> Score:
+def _score_unit(surrogate: Surrogate, whole: Curve, observed: Curve, cutoff: Cutoff) -> Score:
     if not isinstance(surrogate, UnitSurrogate):
-        raise TypeError(f"{type(surrogate).__name__} has no unit_forecast, which curves of the prior need")
-    unseen = np.arange(moment.n_observed, len(whole))
+        raise TypeError(f"curves of the prior need unit_forecast, which {type(surrogate).__name__} lacks")
+    unseen = np.arange(cutoff.n_observed, len(whole))
     if len(unseen) > _MAX_QUERIES:
         unseen = unseen[np.linspace(0, len(unseen) - 1, _MAX_QUERIES).round().astype(int)]
     started = time.perf_counter()
@@ -92,8 +93,8 @@ def _score_unit(surrogate: Surrogate, whole: Curve, observed: Curve, moment: Mom
     last, y = BarDistribution(bars.borders, bars.log_mass[0, -1], tails=bars.tails), float(whole.values[-1])
     error = abs(float(last.quantile(0.5)) - y)
     return Score(
-        moment.label,
-        moment.n_observed,
+        cutoff.label,
+        cutoff.n_observed,
         log_prob=float(log_probs[-1]),
         log_prob_unseen=float(log_probs.mean()),
         log_slope=0.0,
@@ -106,7 +107,7 @@ def _score_unit(surrogate: Surrogate, whole: Curve, observed: Curve, moment: Mom
 
 
 def _score_scaled(
-    surrogate: Surrogate, whole: Curve, observed: Curve, moment: Moment, scale: MetricScale
+    surrogate: Surrogate, whole: Curve, observed: Curve, cutoff: Cutoff, scale: MetricScale
 ) -> Score:
     started = time.perf_counter()
     forecast = surrogate.forecast([observed], [whole.horizon], scale)
@@ -114,11 +115,11 @@ def _score_scaled(
     y = float(whole.values[-1])
     unit, log_slope = float(scale.to_unit(y)), float(scale.log_slope(y))
     bars = BarDistribution(forecast.bars.borders, forecast.bars.log_mass[0, 0], tails=False)
-    told_apart = 0 < unit < 1 and log_slope > _MIN_LOG_SLOPE
+    has_density = 0 < unit < 1 and log_slope > _MIN_LOG_SLOPE
     return Score(
-        moment.label,
-        moment.n_observed,
-        log_prob=float(forecast.log_prob(y)[0, 0]) if told_apart else NAN,
+        cutoff.label,
+        cutoff.n_observed,
+        log_prob=float(forecast.log_prob(y)[0, 0]) if has_density else NAN,
         log_slope=log_slope,
         crps=crps(bars, unit),
         error=abs(float(forecast.median()[0, 0]) - y),
@@ -129,15 +130,15 @@ def _score_scaled(
 
 
 def crps(bars: BarDistribution, y: float) -> float:
-    """Continuous ranked probability score over the unit interval, exact: the integral of (F(x) - [x >= y])^2.
+    """Continuous ranked probability score on the unit interval: the exact integral of (F(x) - [x >= y])^2.
 
-    F is linear within a bin, so the integral over each is one of a parabola. Where a distribution has tails
-    beyond [0, 1], this is the threshold-weighted score of Gneiting & Ranjan (2011), which is proper too; it
-    equals the score of forecast and value both clipped to [0, 1].
+    F is linear within a bin, so the integrand is a parabola there. For a distribution with tails beyond
+    [0, 1] this is the threshold-weighted score of Gneiting & Ranjan (2011), a proper score. It equals the
+    score of the forecast and the value, both clipped to [0, 1].
 
     Args:
-        bars: One distribution, with 0 and 1 among its borders.
-        y: What came.
+        bars: A single distribution whose borders include 0 and 1.
+        y: The actual value.
 
     Example:
         >>> bars = BarDistribution(np.array([0.0, 0.5, 1.0]), np.zeros(2), tails=False)  # uniform
@@ -152,7 +153,11 @@ def crps(bars: BarDistribution, y: float) -> float:
 
 
 def covered(pit: float, level: float) -> bool:
-    """Whether a value with this probability integral transform lies in the central interval.
+    """Whether a value lies in the central interval of a forecast.
+
+    Args:
+        pit: Probability integral transform of the value.
+        level: Probability of the interval.
 
     Example:
         >>> covered(0.03, 0.9), covered(0.95, 0.9)

@@ -1,4 +1,4 @@
-"""Surrogates as the command line names them: ``NAME`` or ``NAME:ARGUMENT``."""
+"""Names of surrogates on the command line: ``NAME`` or ``NAME:ARGUMENT``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from lcstop.surrogates import Surrogate, load_surrogate
 
 
 def load(spec: str) -> Surrogate:
-    """The surrogate that ``spec`` names.
+    """The surrogate named by ``spec``.
 
-    ``mcmc:4000`` takes 4,000 samples a chain, ``lcpfn:PATH`` and ``lcpfn-published:PATH`` other weights than
-    the shipped ones.
+    ``mcmc:4000`` is ``mcmc`` with 4,000 samples per chain. ``lcpfn:PATH`` and ``lcpfn-published:PATH`` use
+    the weights at that path.
 
     Raises:
-        ValueError: If there is no such surrogate, it takes no argument, or what it needs is missing.
+        ValueError: If there is no such surrogate, it takes no argument, or a package or file is missing.
 
     Example:
         >>> load("tarot")
@@ -44,7 +44,7 @@ def load(spec: str) -> Surrogate:
 
 
 def fingerprint(spec: str) -> str:
-    """What a surrogate's forecasts depend on, apart from its code: name, argument, weights and version.
+    """Everything that the forecasts of a surrogate depend on, as JSON: name, argument, weights, version.
 
     Raises:
         ValueError: If weights are missing or damaged.
@@ -54,5 +54,5 @@ def fingerprint(spec: str) -> str:
     if name in ("lcpfn", "lcpfn-published"):
         path = Path(argument) if argument else SHIPPED / "lcpfn.safetensors"
         parts["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        parts["spec"] = name  # the same weights elsewhere are the same surrogate
+        parts["spec"] = name  # the path of the weights has no effect on forecasts
     return json.dumps(parts, sort_keys=True)

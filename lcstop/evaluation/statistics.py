@@ -1,4 +1,4 @@
-"""Means over cases with standard errors over curves, and ranks."""
+"""Means with standard errors over curves, and average ranks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from scipy.stats import rankdata
 
 
 class Mean(NamedTuple):
-    """A mean, its standard error (NaN for fewer than two curves), and the number of curves."""
+    """A mean over curves.
+
+    Attributes:
+        mean: The mean.
+        error: Its standard error; NaN for fewer than two curves.
+        n: Number of curves.
+    """
 
     mean: float
     error: float
@@ -20,13 +26,12 @@ class Mean(NamedTuple):
 
 
 def mean_over_curves(values: Iterable[tuple[Hashable, float]]) -> Mean:
-    """Mean and standard error of values that belong to curves.
+    """Mean and standard error over curves.
 
-    A curve is the unit: forecasts of one curve at several moments are not independent, so they are averaged
-    first. NaN is left out.
+    Values of one curve at several cutoffs are not independent, so they are averaged first. NaN is left out.
 
     Args:
-        values: Pairs of the curve and one of its values.
+        values: Pairs of a curve and one of its values.
 
     Example:
         >>> mean_over_curves([("a", 1.0), ("a", 3.0), ("b", 4.0)])
@@ -38,26 +43,31 @@ def mean_over_curves(values: Iterable[tuple[Hashable, float]]) -> Mean:
             curves[curve].append(value)
     means = np.array([sum(of_curve) / len(of_curve) for of_curve in curves.values()])
     n = len(means)
-    with np.errstate(invalid="ignore"):  # an infinite log-likelihood has no spread
+    with np.errstate(invalid="ignore"):  # of an infinite log-likelihood
         error = float(means.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     return Mean(float(means.mean()) if n else math.nan, error, n)
 
 
 class AverageRank(NamedTuple):
-    """Average rank over tasks (1 is best), and the share of tasks won."""
+    """Average rank of a surrogate.
+
+    Attributes:
+        rank: Mean rank over tasks; 1 is best.
+        won: Share of tasks won.
+    """
 
     rank: float
     won: float
 
 
 def standings(tasks: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, AverageRank]:
-    """Who is how good on how many tasks.
+    """Average ranks of surrogates over tasks.
 
-    At each cutoff of a task the surrogates are ranked; the rank in a task is the mean over its cutoffs, and
-    the best of those wins the task. Those that share a place or a win share it evenly.
+    The surrogates are ranked at each cutoff of a task. Their rank in the task is the mean over its cutoffs,
+    and the lowest one wins the task. Ties get the mean rank, and tied winners share the win.
 
     Args:
-        tasks: For each task, for each of its cutoffs, the penalty of every surrogate: lower is better.
+        tasks: For each task and each of its cutoffs, the penalty of every surrogate. Lower is better.
 
     Example:
         >>> standings([[{"a": 0.1, "b": 0.2}, {"a": 0.1, "b": 0.1}], [{"a": 2.0, "b": 1.0}]])

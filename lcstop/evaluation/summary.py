@@ -1,4 +1,4 @@
-"""From the scores of single forecasts to the figures of the tables."""
+"""All figures of an evaluation, as a dictionary for JSON, from the scores of its forecasts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from lcstop.evaluation.scores import Score, covered
 from lcstop.evaluation.statistics import mean_over_curves, standings
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-"""Central intervals whose coverage is told."""
+"""Probabilities of the central intervals whose coverage is reported."""
 
 BINS = 20
-"""Of the histograms of the probability integral transform."""
+"""Number of bins of the histograms of the probability integral transform."""
 
 PACKS = "all packs"
-"""Scope of everything that is no curve of the prior."""
+"""Name of the scope of all tasks that are not curves of the prior."""
 
 MEASURES: dict[str, Callable[[Score], float]] = {
     "log_likelihood": lambda score: score.log_likelihood,
@@ -30,12 +30,15 @@ MEASURES: dict[str, Callable[[Score], float]] = {
     "error": lambda score: score.error,
     "unit_error": lambda score: score.unit_error,
 }
-"""What surrogates are ranked by; only of the first is more better."""
+"""Measures that rank surrogates. Higher is better for ``log_likelihood``, lower for the others."""
 
 
 @dataclass(frozen=True)
-class ScoredMoment:
-    """One trial at one moment, and how each surrogate that forecast it did."""
+class ScoredCutoff:
+    """The scores of one trial at one cutoff, by surrogate.
+
+    Surrogates without a forecast are not in ``scores``.
+    """
 
     family: str
     task: str
@@ -45,20 +48,20 @@ class ScoredMoment:
 
     @property
     def curve(self) -> Hashable:
-        """The unit of every standard error."""
+        """Key of the curve. Standard errors are over curves."""
         return self.task, self.trial
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What the case is counted in: a length of the prior, or a family and all packs."""
+        """Scopes that include it: a length of the prior, or the family and all packs."""
         return (self.task,) if self.family == "prior" else (self.family, PACKS)
 
 
 def scopes_of(tasks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What to show: each length of the prior, all packs, and each family if there are several.
+    """Scopes of the tables: each length of the prior, all packs, and each family if there are several.
 
     Args:
-        tasks: Of a summary.
+        tasks: ``tasks`` of a summary.
     """
     prior, families = [], list[str]()
     for task in tasks:
@@ -71,18 +74,18 @@ def scopes_of(tasks: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def cases_of(
     tasks: Sequence[ForecastTask], surrogates: Sequence[str], results: ScoresByTrial
-) -> list[ScoredMoment]:
-    """Scores by case; a forecast that failed is no score of it."""
+) -> list[ScoredCutoff]:
+    """The scores of every trial at every cutoff, without failed forecasts."""
     cases = []
     for task in tasks:
         for trial in task.trials:
-            by_label: dict[str, dict[str, Score]] = {moment.label: {} for moment in trial.moments}
+            by_label: dict[str, dict[str, Score]] = {cutoff.label: {} for cutoff in trial.cutoffs}
             for surrogate in surrogates:
                 for score in results.get((surrogate, task.name, trial.number), ()):
                     if score.failed is None:
                         by_label[score.label][surrogate] = score
             cases += [
-                ScoredMoment(task.family, task.name, trial.number, label, scores)
+                ScoredCutoff(task.family, task.name, trial.number, label, scores)
                 for label, scores in by_label.items()
             ]
     return cases
@@ -91,7 +94,7 @@ def cases_of(
 def summarise(
     tasks: Sequence[ForecastTask], surrogates: Sequence[str], results: ScoresByTrial
 ) -> dict[str, Any]:
-    """Every figure, NaN where there is none; the first surrogate is what the others are held against."""
+    """Every figure of an evaluation; NaN for figures without data. The first surrogate is the reference."""
     cases = cases_of(tasks, surrogates, results)
     by_cell, by_task, by_scope = _group(cases)
     main = surrogates[0]
@@ -118,9 +121,9 @@ def summarise(
             for surrogate in surrogates
         ],
         "paired": [
-            {"scope": scope, "cutoff": label, "surrogate": other, "to": main, **_paired(of, other, main)}
+            {"scope": scope, "cutoff": label, "surrogate": other, "to": main, **_paired(group, other, main)}
             for scope, of_scope in {**by_scope, **by_task}.items()
-            for label, of in {"all": of_scope, **_labels(of_scope)}.items()
+            for label, group in {"all": of_scope, **_labels(of_scope)}.items()
             for other in surrogates[1:]
         ],
         "seconds": [
@@ -132,15 +135,15 @@ def summarise(
     }
 
 
-_Groups = dict[str, list[ScoredMoment]]
+_Groups = dict[str, list[ScoredCutoff]]
 
 
 def _group(
-    cases: Iterable[ScoredMoment],
-) -> tuple[dict[tuple[str, str], list[ScoredMoment]], _Groups, _Groups]:
-    """By task and cutoff, by task, and by scope."""
-    by_cell: dict[tuple[str, str], list[ScoredMoment]] = defaultdict(list)
-    by_task, by_scope = defaultdict[str, list[ScoredMoment]](list), defaultdict[str, list[ScoredMoment]](list)
+    cases: Iterable[ScoredCutoff],
+) -> tuple[dict[tuple[str, str], list[ScoredCutoff]], _Groups, _Groups]:
+    """Cases by task and cutoff, by task, and by scope."""
+    by_cell: dict[tuple[str, str], list[ScoredCutoff]] = defaultdict(list)
+    by_task, by_scope = defaultdict[str, list[ScoredCutoff]](list), defaultdict[str, list[ScoredCutoff]](list)
     for case in cases:
         by_cell[case.task, case.label].append(case)
         by_task[case.task].append(case)
@@ -149,7 +152,7 @@ def _group(
     return by_cell, by_task, by_scope
 
 
-def _labels(cases: Iterable[ScoredMoment]) -> _Groups:
+def _labels(cases: Iterable[ScoredCutoff]) -> _Groups:
     groups: _Groups = {label: [] for label in LABELS}
     for case in cases:
         groups[case.label].append(case)
@@ -157,18 +160,21 @@ def _labels(cases: Iterable[ScoredMoment]) -> _Groups:
 
 
 def _values(
-    cases: Iterable[ScoredMoment], surrogate: str, measure: Callable[[Score], float]
+    cases: Iterable[ScoredCutoff], surrogate: str, measure: Callable[[Score], float]
 ) -> list[tuple[Hashable, float]]:
     return [(case.curve, measure(case.scores[surrogate])) for case in cases if surrogate in case.scores]
 
 
-def _cell(cases: Sequence[ScoredMoment], surrogate: str) -> dict[str, Any]:
+def _cell(cases: Sequence[ScoredCutoff], surrogate: str) -> dict[str, Any]:
     measures = {**MEASURES, "log_prob": lambda score: score.log_prob, "seconds": lambda score: score.seconds}
-    means = {name: mean_over_curves(_values(cases, surrogate, of))._asdict() for name, of in measures.items()}
+    means = {
+        name: mean_over_curves(_values(cases, surrogate, measure))._asdict()
+        for name, measure in measures.items()
+    }
     return {**means, **_coverage(cases, surrogate)}
 
 
-def _coverage(cases: Sequence[ScoredMoment], surrogate: str) -> dict[str, Any]:
+def _coverage(cases: Sequence[ScoredCutoff], surrogate: str) -> dict[str, Any]:
     pits = _values(cases, surrogate, lambda score: score.pit)
     return {
         f"coverage_{level:.0%}": mean_over_curves(
@@ -178,19 +184,19 @@ def _coverage(cases: Sequence[ScoredMoment], surrogate: str) -> dict[str, Any]:
     }
 
 
-def _calibration(cases: Sequence[ScoredMoment], surrogate: str) -> dict[str, Any]:
+def _calibration(cases: Sequence[ScoredCutoff], surrogate: str) -> dict[str, Any]:
     pits = [pit for _, pit in _values(cases, surrogate, lambda score: score.pit)]
     histogram = np.histogram(pits, bins=BINS, range=(0.0, 1.0))[0]
     return {"cases": len(pits), **_coverage(cases, surrogate), "pit": histogram.tolist()}
 
 
-def _unit_likelihood(cases: Sequence[ScoredMoment], surrogate: str) -> dict[str, Any]:
+def _unit_likelihood(cases: Sequence[ScoredCutoff], surrogate: str) -> dict[str, Any]:
     return mean_over_curves(
         _values(cases, surrogate, lambda score: score.log_likelihood - score.log_slope)
     )._asdict()
 
 
-def _paired(cases: Iterable[ScoredMoment], other: str, main: str) -> dict[str, Any]:
+def _paired(cases: Iterable[ScoredCutoff], other: str, main: str) -> dict[str, Any]:
     both = [case for case in cases if other in case.scores and main in case.scores]
 
     def difference(measure: Callable[[Score], float]) -> dict[str, Any]:
@@ -200,7 +206,7 @@ def _paired(cases: Iterable[ScoredMoment], other: str, main: str) -> dict[str, A
     return {"log_likelihood": difference(MEASURES["log_likelihood"]), "crps": difference(MEASURES["crps"])}
 
 
-def _seconds(cases: Iterable[ScoredMoment], surrogate: str, main: str) -> dict[str, Any]:
+def _seconds(cases: Iterable[ScoredCutoff], surrogate: str, main: str) -> dict[str, Any]:
     own = [case for case in cases if surrogate in case.scores]
     times = [case.scores[surrogate].seconds for case in own]
     pairs = [
@@ -215,7 +221,7 @@ def _seconds(cases: Iterable[ScoredMoment], surrogate: str, main: str) -> dict[s
     }
 
 
-def _not_scored(cases: Iterable[ScoredMoment], surrogate: str, results: ScoresByTrial) -> dict[str, Any]:
+def _not_scored(cases: Iterable[ScoredCutoff], surrogate: str, results: ScoresByTrial) -> dict[str, Any]:
     failures = [
         score.failed
         for (name, _, _), scores in results.items()
@@ -232,35 +238,37 @@ def _not_scored(cases: Iterable[ScoredMoment], surrogate: str, results: ScoresBy
 
 
 def _standings(
-    by_cell: Mapping[tuple[str, str], Sequence[ScoredMoment]], by_scope: _Groups, surrogates: Sequence[str]
+    by_cell: Mapping[tuple[str, str], Sequence[ScoredCutoff]], by_scope: _Groups, surrogates: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Among those that forecast everything, and among all on the cases that all have."""
-    most = {s: sum(s in case.scores for of in by_cell.values() for case in of) for s in surrogates}
-    full = [s for s in surrogates if most[s] >= 0.9 * max(most.values())]
+    """Average ranks among the surrogates with nearly all forecasts, and among all on their common cases."""
+    n_scores = {s: sum(s in case.scores for cell in by_cell.values() for case in cell) for s in surrogates}
+    full = [s for s in surrogates if n_scores[s] >= 0.9 * max(n_scores.values())]
     fields = [full] if len(full) == len(surrogates) else [full, list(surrogates)]
     table = []
     for scope, of_scope in by_scope.items():
         names = {case.task for case in of_scope}
-        cells = {key: of for key, of in by_cell.items() if key[0] in names}
+        cells = {key: cell for key, cell in by_cell.items() if key[0] in names}
         for field in fields:
             table += _ranked(scope, cells, field)
     return table
 
 
 def _ranked(
-    scope: str, cells: Mapping[tuple[str, str], Sequence[ScoredMoment]], field: Sequence[str]
+    scope: str, cells: Mapping[tuple[str, str], Sequence[ScoredCutoff]], field: Sequence[str]
 ) -> list[dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = {name: {} for name in field}
-    for measure, of in MEASURES.items():
+    rows: dict[str, dict[str, Any]] = {surrogate: {} for surrogate in field}
+    for name, measure in MEASURES.items():
         tasks: dict[str, list[dict[str, float]]] = defaultdict(list)
         for (task, _), cases in cells.items():
-            common = [case for case in cases if all(name in case.scores for name in field)]
-            sign = -1.0 if measure == "log_likelihood" else 1.0
-            penalty = {name: sign * mean_over_curves(_values(common, name, of)).mean for name in field}
+            common = [case for case in cases if all(surrogate in case.scores for surrogate in field)]
+            sign = -1.0 if name == "log_likelihood" else 1.0
+            penalty = {s: sign * mean_over_curves(_values(common, s, measure)).mean for s in field}
             if not any(math.isnan(value) for value in penalty.values()):
                 tasks[task].append(penalty)
-        for name, standing in standings(list(tasks.values())).items():
-            rows[name][measure] = {**standing._asdict(), "tasks": len(tasks)}
+        for surrogate, standing in standings(list(tasks.values())).items():
+            rows[surrogate][name] = {**standing._asdict(), "tasks": len(tasks)}
     return [
-        {"scope": scope, "among": len(field), "surrogate": name, **row} for name, row in rows.items() if row
+        {"scope": scope, "among": len(field), "surrogate": surrogate, **row}
+        for surrogate, row in rows.items()
+        if row
     ]

@@ -1,4 +1,4 @@
-"""The tables of an evaluation on the terminal."""
+"""The tables that ``lcstop evaluate`` prints."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MEASURES = {"log_likelihood": "log-lik.", "crps": "CRPS", "error": "MAE", "unit
 
 
 def tables(summary: Mapping[str, Any]) -> list[Table]:
-    """Every table that has a row.
+    """The tables of an evaluation, without empty ones.
 
     Args:
-        summary: Of :func:`lcstop.evaluation.summary.summarise`, with ``surrogates`` and ``latency`` added.
+        summary: Result of :func:`lcstop.evaluation.summary.summarise`, with ``surrogates`` and ``latency``.
     """
     surrogates = list(summary["surrogates"])
     made = [
@@ -107,9 +107,9 @@ def _coverage(summary: Mapping[str, Any], surrogates: Sequence[str]) -> Table:
 
 
 def _paired(summary: Mapping[str, Any], surrogates: Sequence[str]) -> Table:
-    title = f"Log-likelihood of {surrogates[0]} less that of another on the same cases ± standard error"
+    title = f"Log-likelihood of {surrogates[0]} minus that of another surrogate, same cases, ± standard error"
     labels = [label.replace(" ", "\n") for label in LABELS]
-    table = _table(title, "on", "less", "all", *labels, text_columns=2)
+    table = _table(title, "on", "minus", "all", *labels, text_columns=2)
     rows = {(row["scope"], row["surrogate"], row["cutoff"]): row for row in summary["paired"]}
     for scope in scopes_of(summary["tasks"]):
         for other in surrogates[1:]:
@@ -122,8 +122,10 @@ def _paired(summary: Mapping[str, Any], surrogates: Sequence[str]) -> Table:
 
 def _packs(summary: Mapping[str, Any], surrogates: Sequence[str]) -> Table:
     main = surrogates[0]
-    title = f"Each pack: coverage of the 90 % interval of {main}, and its log-likelihood less another's"
-    table = _table(title, "pack", "curves", "left out", "90%", *(f"less {other}" for other in surrogates[1:]))
+    title = f"By pack: coverage of the 90 % interval of {main}, and its log-likelihood minus another's"
+    table = _table(
+        title, "pack", "curves", "left out", "90%", *(f"minus {other}" for other in surrogates[1:])
+    )
     calibration = {(row["scope"], row["surrogate"]): row for row in summary["calibration"]}
     paired = {(row["scope"], row["surrogate"]): row for row in summary["paired"] if row["cutoff"] == "all"}
     for task in summary["tasks"]:
@@ -148,10 +150,10 @@ def _seconds(summary: Mapping[str, Any], surrogates: Sequence[str]) -> Table:
     )
     table = _table("Time of a forecast on one thread", "on", "surrogate", *columns, text_columns=2)
     shown = {task["task"] for task in summary["tasks"] if task["family"] == "prior"} | {PACKS}
-    told = set()
+    # A latency does not depend on the scope, so only the first row of a surrogate has it.
+    latencies = dict(summary["latency"])
     for row in (row for row in summary["seconds"] if row["scope"] in shown):
-        quiet = {} if row["surrogate"] in told else summary["latency"][row["surrogate"]]
-        told.add(row["surrogate"])
+        latency = latencies.pop(row["surrogate"], {})
         table.add_row(
             row["scope"],
             row["surrogate"],
@@ -159,8 +161,8 @@ def _seconds(summary: Mapping[str, Any], surrogates: Sequence[str]) -> Table:
             _time(row["mean"]),
             _time(row["median"]),
             _number(row["times_main"], 2),
-            _time(quiet.get("alone")),
-            _time(quiet.get("in_batch")),
+            _time(latency.get("alone")),
+            _time(latency.get("in_batch")),
         )
     return table
 

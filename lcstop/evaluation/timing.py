@@ -1,4 +1,4 @@
-"""How long one forecast takes on one thread, alone and in a batch, while nothing else of the run works."""
+"""Latency of a forecast on one thread, alone and in a batch, measured while the other processes are idle."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from lcstop.surrogates import Surrogate
 from lcstop.surrogates.posterior import draw_curves
 
 BATCH = 100
-"""Curves of a batch."""
+"""Number of curves of a batch."""
 
 _OBSERVED, _HORIZON = 50, 100
-_PATIENCE = 5.0
-"""Seconds after which no further repetition is begun."""
+_MAX_SECONDS = 5.0
+"""Seconds after which no further repetition starts."""
 
-_SLOW = 0.1
-"""Seconds for one curve from which a batch is not tried: it would say the same, and take long."""
+_MAX_ALONE = 0.1
+"""Seconds for one curve. Above it a batch is not measured, because it would take too long."""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds of a forecast of the last of 100 points from the first 50, on one thread.
+    """Seconds for a forecast of the last of 100 points from the first 50, on one thread.
 
     Attributes:
-        alone: For one curve, median.
-        in_batch: For each curve of a batch of :data:`BATCH`, median; None where one alone is slow.
+        alone: Median seconds for one curve.
+        in_batch: Median seconds per curve in a batch of :data:`BATCH`; None if one curve alone is slow.
     """
 
     alone: float
@@ -41,7 +41,7 @@ class Latency:
 
 
 def latencies(surrogates: Sequence[str], pool: Executor) -> dict[str, Latency]:
-    """Time each surrogate in a process of ``pool``, one after another."""
+    """The latency of each surrogate, measured one after another in a process of ``pool``."""
     return {surrogate: pool.submit(_measure, surrogate).result() for surrogate in surrogates}
 
 
@@ -51,18 +51,18 @@ def _measure(spec: str) -> Latency:
     curves = [Curve(steps, row, _HORIZON) for row in values]
     surrogate = loaded(spec)
     alone = _median_seconds(surrogate, [[curve] for curve in curves])
-    in_batch = _median_seconds(surrogate, [curves] * 10) / BATCH if alone < _SLOW else None
+    in_batch = _median_seconds(surrogate, [curves] * 10) / BATCH if alone < _MAX_ALONE else None
     return Latency(alone, in_batch)
 
 
 def _median_seconds(surrogate: Surrogate, batches: list[list[Curve]]) -> float:
     scale, seconds = MetricScale("maximize", 0.0, 1.0), list[float]()
-    surrogate.forecast(batches[0], [_HORIZON], scale)  # what is made once and kept is not part of it
-    started = time.perf_counter()
+    surrogate.forecast(batches[0], [_HORIZON], scale)  # fills caches, which are not part of the latency
+    first_start = time.perf_counter()
     for batch in batches:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         surrogate.forecast(batch, [_HORIZON], scale)
-        seconds.append(time.perf_counter() - begun)
-        if time.perf_counter() - started > _PATIENCE:
+        seconds.append(time.perf_counter() - start)
+        if time.perf_counter() - first_start > _MAX_SECONDS:
             break
     return median(seconds)

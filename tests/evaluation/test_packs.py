@@ -1,4 +1,4 @@
-"""Curve packs: which trials are taken, to which horizon, on which scale."""
+"""Tasks from curve packs: choice of trials, horizon and scale."""
 
 import json
 
@@ -87,11 +87,11 @@ def test_the_diverged_of_a_pack_that_names_them_are_left_out(tmp_path):
 def test_the_scale_knows_other_trials_and_only_what_is_observed_of_this_one(tmp_path):
     def scales(curves):
         trial = pack_task(read_pack(write_pack(tmp_path / "a.npz", curves)), 1, 0).trials[0]
-        return trial.number, [moment.scale for moment in trial.moments]
+        return trial.number, [cutoff.scale for cutoff in trial.cutoffs]
 
     curves = losses(N_PEERS + 1)  # every other trial is a peer
     row, first = scales(curves)
-    observed = 4  # of the 10 %, 20 %, ... moments the second sees four points
+    observed = 4  # points up to the second cutoff, 20 %
     others = np.delete(curves, row, 0)
     assert first[1].direction == "minimize"
     assert first[1].lower == -np.inf

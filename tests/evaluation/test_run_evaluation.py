@@ -1,4 +1,4 @@
-"""The evaluation as a whole: resumed, in parallel, from the command line."""
+"""``lcstop evaluate``: resumed, in parallel, from the command line."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from lcstop._utils import process_pool as jobs
 from lcstop._utils.json_safe import json_safe
 from lcstop.commands import app as cli
 from lcstop.evaluation import forecast_work, run_evaluation
-from lcstop.evaluation.cases import moments_of, prior_task
+from lcstop.evaluation.cases import cutoffs_of, prior_task
 from lcstop.evaluation.figures import draw
 from lcstop.evaluation.scores import score_trial
 from lcstop.evaluation.timing import Latency, latencies
@@ -31,7 +31,7 @@ FAKES = {"calibrated": 0.03, "overconfident": 0.01, "slow": 0.05}
 
 
 class Fakes:
-    """Stands for the processes and their surrogates; counts forecasts and can end the run."""
+    """Fake process pool and surrogates. Counts forecasts and can interrupt the run."""
 
     def __init__(self):
         self.forecasts = 0
@@ -72,7 +72,7 @@ def fakes(monkeypatch):
     monkeypatch.setattr(
         run_evaluation, "latencies", lambda names, pool: dict.fromkeys(names, Latency(0.01, None))
     )
-    monkeypatch.setattr(run_evaluation, "draw", lambda summary, folder: None)  # takes longer than all else
+    monkeypatch.setattr(run_evaluation, "draw", lambda summary, folder: None)  # it takes longer than the rest
     yield fakes
     forecast_work.loaded.cache_clear()
 
@@ -119,10 +119,10 @@ def test_every_figure_is_there(fakes, packs, tmp_path, monkeypatch):
         "second/2",
     }
     pooled = next(c for c in summary["calibration"] if (c["scope"], c["surrogate"]) == ("first", "slow"))
-    assert sum(pooled["pit"]) == pooled["cases"] == 2 * 2 * len(moments_of(20))  # packs, curves
+    assert sum(pooled["pit"]) == pooled["cases"] == 2 * 2 * len(cutoffs_of(20))  # packs, curves
     fields = {(row["scope"], row["among"]) for row in summary["standings"]}
-    assert ("all packs", 2) in fields  # the two that forecast everything
-    assert ("all packs", 3) in fields  # and all three where all three did
+    assert ("all packs", 2) in fields  # the two with all forecasts
+    assert ("all packs", 3) in fields  # all three, on their common cases
     assert set(summary["config"]) == {"surrogates", "on", "curves", "limits", "jobs", "seed"}
     assert summary["machine"]["threads"] == 1
     assert {"python", "torch", "numpy"} <= set(summary["versions"])
@@ -180,7 +180,7 @@ def test_new_weights_are_forecast_again_and_nothing_else_is(fakes, tmp_path):
     evaluate(tmp_path, ["prior:20"])
     fakes.forecasts, fakes.fingerprints = 0, {"calibrated": "other weights"}
     evaluate(tmp_path, ["prior:20"])
-    assert fakes.forecasts == 4 * len(moments_of(20))
+    assert fakes.forecasts == 4 * len(cutoffs_of(20))
 
 
 def test_any_number_of_jobs_gives_the_same(fakes, packs, tmp_path):
@@ -211,13 +211,13 @@ def test_without_matplotlib_the_run_ends_with_a_note(fakes, tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     console = Console(record=True, file=io.StringIO())
     evaluate(tmp_path, ["prior:10"], console=console)
-    assert "no pictures: they need matplotlib" in console.export_text()
+    assert "no figures written: they need matplotlib" in console.export_text()
 
 
 def test_seconds_are_measured_alone_and_in_a_batch_of_what_is_fast(fakes, monkeypatch):
     class Sleepy(Walk):
         def unit_forecast(self, curves, at):
-            time.sleep(0.005)  # once a call, so that in a batch a curve takes less, however busy the machine
+            time.sleep(0.005)  # per call, so a curve is faster in a batch even on a busy machine
             return super().unit_forecast(curves, at)
 
     monkeypatch.setattr(forecast_work, "load", lambda spec: Sleepy(0.03))

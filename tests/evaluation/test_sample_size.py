@@ -1,4 +1,4 @@
-"""Curves over the size of the training set: the example, and both engines on the same made-up ones."""
+"""Curves over the size of the training set: the example, and both adapters on the same made-up curves."""
 
 import importlib.util
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_the_example_saves_fits_and_ends_winners_early(capsys):
 
 SIZES = [50, 100, 200, 400, 800, 1600, 3200, 6400]
 ERRORS = [0.08, 0.05, 0.2, 0.03, 0.35, 0.3, 0.02, 0.4]
-"""What is left with unlimited data; the sixth and the eighth are hopeless."""
+"""Error with unlimited data. The sixth and the eighth are bad."""
 
 
 def error(floor: float, size: int) -> float:
@@ -47,7 +47,7 @@ def error(floor: float, size: int) -> float:
 
 @pytest.mark.parametrize("engine", ["optuna", "ray"])
 def test_sizes_that_double(engine):
-    """The error falls as a power of the rows, each step on twice as many as the one before."""
+    """The error is a power law of the rows. Each step doubles the rows."""
     stopped = []
     study = optuna.create_study(direction="minimize", pruner=LCPFNPruner(horizon=SIZES[-1]))
     scheduler = LCPFNScheduler("rows", "error", "min", horizon=SIZES[-1])

@@ -1,4 +1,4 @@
-"""Scores against formulas of their own, and the statistics over them."""
+"""Scores against their formulas, and statistics of scores."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import kstest, norm
 
 from lcstop import BarDistribution, Curve, MetricScale
-from lcstop.evaluation.cases import ForecastTrial, Moment, moments_of, prior_task, prior_values
+from lcstop.evaluation.cases import Cutoff, ForecastTrial, cutoffs_of, prior_task, prior_values
 from lcstop.evaluation.scores import covered, crps, score_trial
 from lcstop.evaluation.statistics import mean_over_curves, standings
 from lcstop.surrogates.base import UnitSurrogate
@@ -16,14 +16,14 @@ BORDERS = np.concatenate([[-2.0], np.linspace(-1, 0, 201)[:-1], np.linspace(0, 2
 
 
 def normal_bars(mean, sigma) -> BarDistribution:
-    """Bars ``[..., 1]`` of a normal, each with its share of the mass."""
+    """Bars ``[..., 1]`` that approximate a normal distribution."""
     cdf = norm.cdf(BORDERS[1:-1], np.asarray(mean)[..., None], sigma)
     mass = np.diff(cdf, prepend=0.0, append=1.0)
     return BarDistribution(BORDERS, np.log(mass + 1e-12))
 
 
 class Walk(UnitSurrogate):
-    """Forecasts the last value with normal noise, in the unit interval; the truth of :func:`walks`."""
+    """Forecasts the last value with normal noise, in the unit interval: the true model of :func:`walks`."""
 
     def __init__(self, sigma):
         self.sigma = sigma
@@ -34,11 +34,11 @@ class Walk(UnitSurrogate):
 
 
 def walks(n, sigma=0.05, scale=None):
-    """Trials that stay where they are until, at their last step, noise moves them."""
+    """Trials with constant values. Normal noise is added to the last one."""
     rng = np.random.default_rng(0)
     for i, level in enumerate(rng.uniform(0.3, 0.7, n)):
         values = np.append(np.full(9, level), level + sigma * rng.standard_normal())
-        yield ForecastTrial(i, Curve(np.arange(1, 11), values, 10), (Moment("20%", 2, scale),))
+        yield ForecastTrial(i, Curve(np.arange(1, 11), values, 10), (Cutoff("20%", 2, scale),))
 
 
 @pytest.mark.parametrize("y", [-0.3, 0.0, 0.31, 0.5, 0.97, 1.0, 1.4])
@@ -85,7 +85,7 @@ def test_coverage_tells_a_calibrated_forecast_from_an_over_confident_one(sigma, 
 
 def test_scores_on_a_metric_are_in_its_own_units_and_direction():
     scale = MetricScale("minimize", lower=0.0, upper=10.0)
-    trial = ForecastTrial(0, Curve([1, 2, 3, 4], [8.0, 5.0, 4.0, 3.0], 4), (Moment("20%", 2, scale),))
+    trial = ForecastTrial(0, Curve([1, 2, 3, 4], [8.0, 5.0, 4.0, 3.0], 4), (Cutoff("20%", 2, scale),))
     score = score_trial(Walk(0.05), trial)[0]
     forecast = Walk(0.05).forecast([trial.curve.prefix(2)], [4], scale)
     assert score.error == pytest.approx(2.0, abs=0.02)  # from 5 to 3
@@ -103,7 +103,7 @@ def test_scores_on_a_metric_are_in_its_own_units_and_direction():
 
 def test_no_likelihood_where_the_jacobian_underflows():
     scale = MetricScale("minimize", soft_lower=0.0, soft_upper=1.0)
-    trial = ForecastTrial(0, Curve([1, 2, 3], [0.5, 0.4, 1e6], 3), (Moment("20%", 2, scale),))
+    trial = ForecastTrial(0, Curve([1, 2, 3], [0.5, 0.4, 1e6], 3), (Cutoff("20%", 2, scale),))
     score = score_trial(Walk(0.05), trial)[0]
     assert math.isnan(score.log_prob)
     assert score.error == pytest.approx(1e6, rel=1e-3)
@@ -119,7 +119,7 @@ def test_a_failure_is_counted_and_the_other_moments_are_scored():
             return super().unit_forecast(curves, at)
 
     curve = Curve(np.arange(1, 51), np.linspace(0.2, 0.6, 50), 50)
-    scores = score_trial(Picky(0.05), ForecastTrial(0, curve, moments_of(50)))
+    scores = score_trial(Picky(0.05), ForecastTrial(0, curve, cutoffs_of(50)))
     assert [score.failed for score in scores] == ["RuntimeError('five')", None, None, None]
     assert math.isnan(scores[0].pit)
     assert all(0 < score.pit < 1 for score in scores[1:])
@@ -134,7 +134,7 @@ def test_at_most_100_unseen_points_are_scored_and_the_last_is_one():
             return super().unit_forecast(curves, at)
 
     curve = Curve(np.arange(1, 5001), np.full(5000, 0.5), 5000)
-    score_trial(Listening(0.05), ForecastTrial(0, curve, (Moment("10%", 500),)))
+    score_trial(Listening(0.05), ForecastTrial(0, curve, (Cutoff("10%", 500),)))
     assert len(asked[0]) == 100
     assert asked[0][[0, -1]].tolist() == [501, 5000]
 
@@ -153,7 +153,7 @@ def test_at_most_100_unseen_points_are_scored_and_the_last_is_one():
     ],
 )
 def test_moments(n, expected):
-    assert {moment.label: moment.n_observed for moment in moments_of(n)} == expected
+    assert {cutoff.label: cutoff.n_observed for cutoff in cutoffs_of(n)} == expected
 
 
 @pytest.mark.torch
