@@ -25,8 +25,8 @@ from optuna.pruners import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lcstop.benchmark.settings import RuleSource, Setting, interval, share
-from lcstop.simulation.loop import Action, InOrder, Policy
+from lcstop.benchmark.settings import RuleSource, Setting, interval, to_steps
+from lcstop.simulation.loop import Action, Policy, SequentialPolicy
 from lcstop.simulation.task import ReplayStudy
 
 _STEPS = ("n_warmup_steps", "min_resource", "max_resource", "interval_steps", "patience")
@@ -86,7 +86,7 @@ RULES = RuleSource("optuna", SETTINGS, build, fingerprint)
 
 def _pruner(setting: Setting, horizon: int) -> BasePruner:
     options = {
-        name: share(value, horizon) if name in _STEPS else value for name, value in setting.options.items()
+        name: to_steps(value, horizon) if name in _STEPS else value for name, value in setting.options.items()
     }
     if setting.options and setting.rule in ("median", "percentile"):
         options.setdefault("interval_steps", interval(horizon))
@@ -104,7 +104,7 @@ def _pruner(setting: Setting, horizon: int) -> BasePruner:
     return pruner
 
 
-class OptunaPolicy(InOrder):
+class OptunaPolicy(SequentialPolicy):
     """A pruner in a study. It is called as ``Trial.should_prune`` calls it. Steps are counted from 1."""
 
     def __init__(self, pruner: BasePruner, study: ReplayStudy) -> None:

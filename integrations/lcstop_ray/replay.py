@@ -24,7 +24,7 @@ from ray.tune.schedulers import (
     TrialScheduler,
 )
 
-from lcstop.benchmark.settings import RuleSource, Setting, share
+from lcstop.benchmark.settings import RuleSource, Setting, to_steps
 from lcstop.simulation.loop import Action, Policy
 from lcstop.simulation.task import ReplayStudy
 
@@ -64,7 +64,7 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
     """
     horizon, mode = study.task.horizon, "max" if study.task.direction == "maximize" else "min"
     options = {
-        name: share(value, horizon) if name in _STEPS else value for name, value in setting.options.items()
+        name: to_steps(value, horizon) if name in _STEPS else value for name, value in setting.options.items()
     }
     kinds: dict[str, type[Any]] = {
         "asha": AsyncHyperBandScheduler,

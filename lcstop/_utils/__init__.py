@@ -1,1 +1,1 @@
-"""Small tools that every package may use."""
+"""Small tools shared by all packages."""

@@ -1,4 +1,4 @@
-"""Figures as JSON takes them."""
+"""Replaces the numbers that JSON cannot represent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def json_safe(value: Any) -> Any:
-    """``value`` with None for every number that JSON does not know.
+    """A copy of ``value`` with None in place of NaN and infinities. Tuples become lists.
 
     Example:
         >>> json_safe({"a": [1.5, float("nan")]})

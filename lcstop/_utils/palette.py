@@ -1,4 +1,4 @@
-"""Colours of the figures, told apart with any colour vision (Okabe and Ito 2008)."""
+"""Colours of the figures. They are distinguishable with any colour vision (Okabe and Ito 2008)."""
 
 INK = "#222222"
 GREY = "#8c8c8c"

@@ -1,4 +1,4 @@
-"""Processes of one thread each, for work that takes long."""
+"""A pool of single-threaded processes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,25 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 _QUEUED = 64
-"""Items handed out at a time: enough that no process waits."""
+"""Maximum number of submitted items. It must exceed the number of processes, so that none is idle."""
 
 
 def map_as_completed(
     pool: Executor, function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[tuple[Item, Result]]:
-    """Apply ``function`` to each item in a pool; each item with its result as it is finished."""
-    rest, running = iter(items), dict[Future[Result], Item]()
+    """Apply ``function`` to each item in a pool. Yields pairs of item and result in order of completion.
+
+    Args:
+        pool: The pool.
+        function: Must be picklable if the pool has processes, like the items and the results.
+        items: Consumed lazily.
+    """
+    remaining, running = iter(items), dict[Future[Result], Item]()
     while True:
-        for item in islice(rest, _QUEUED - len(running)):
+        for item in islice(remaining, _QUEUED - len(running)):
             running[pool.submit(function, item)] = item
         if not running:
             return
@@ -39,18 +45,22 @@ def map_as_completed(
 
 @contextmanager
 def worker_processes(jobs: int) -> Iterator[Executor]:
-    """Fresh processes of one thread each, started when there is work, which end with this one.
+    """A pool of spawned single-threaded processes. They start on demand and end with this process.
+
+    Args:
+        jobs: Number of processes.
 
     Raises:
-        OSError: If one dies.
+        OSError: If a process dies.
     """
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))  # they read it while they start, before any import
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    # Libraries read these variables on import, so they are set before the processes start.
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start)
     try:
         yield pool
     except BrokenProcessPool as error:
-        raise OSError("a process died; the same command again goes on from what is finished") from error
+        raise OSError("a process died; run the same command again to resume") from error
     finally:
         pool.shutdown(cancel_futures=True)
         for name, value in before.items():
@@ -60,7 +70,7 @@ def worker_processes(jobs: int) -> Iterator[Executor]:
 
 
 def _start() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl-c reaches every process; only the parent has a say
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl-c reaches every process; only the parent handles it
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,4 +1,4 @@
-"""The progress display of searches."""
+"""The progress bar of searches."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 
 def search_progress(console: Console) -> Progress:
-    """A display whose tasks have the fields ``best``, ``epochs`` and ``saved``."""
+    """A progress bar for trials. Its tasks need the fields ``best``, ``epochs`` and ``saved``."""
     return Progress(
-        # Fits a terminal of 80 columns.
+        # The columns fit into a terminal 80 characters wide.
         TextColumn("{task.description}"),
         BarColumn(bar_width=10),
         TextColumn("{task.completed}/{task.total} trials"),

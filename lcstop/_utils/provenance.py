@@ -1,4 +1,4 @@
-"""Where figures come from: the commit, the versions and the machine that made them."""
+"""Provenance of results: commit, versions and machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that figures and weights depend on, as far as installed."""
+    """Versions of Python and of the installed packages that results and weights depend on, by name."""
     found = {"python": platform.python_version()}
     for name in ("torch", "numpy", "safetensors"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -21,7 +21,10 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the source tree that runs, with a ``+`` if it has changes; ``unknown`` outside one."""
+    """Hash of the running commit, 12 digits, with a ``+`` for uncommitted changes.
+
+    ``unknown`` outside a git repository.
+    """
     try:
         return subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],  # noqa: S607
@@ -35,9 +38,9 @@ def commit() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the seconds depend on; forecasts are made on one thread."""
+    """CPU, cores, threads and system: what measured seconds depend on."""
     model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")  # only Linux has it, and only there does platform not know
+    info = Path("/proc/cpuinfo")  # exists on Linux, where platform does not report the CPU model
     if info.exists():
         lines = info.read_text(encoding="utf-8").splitlines()
         model = next(

@@ -1,4 +1,4 @@
-"""ResultStore: finished work in a file, so that a command that was killed goes on where it ended."""
+"""ResultStore: finished results in a file, so that an interrupted command can resume."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Result = TypeVar("Result")
 
 
 class ResultStore(Generic[Result]):
-    """Lists of results by key, one line of JSON for each key, appended as soon as it is known.
+    """Lists of results by key. Each key is one line of JSON, appended at once.
 
-    A key is a hash of all that its results depend on. So whatever other runs have left in the file is never
-    taken for what this one asks for. A line that a kill has torn is cut off.
+    A key is a hash of everything its results depend on. Results of other runs in the same file have other
+    keys. An incomplete last line, left by a kill, is removed.
 
     Args:
-        path: A ``.jsonl`` file, made if there is none.
-        field: Name of the results in a line.
-        to_json: A result as JSON.
-        from_json: The result of that JSON.
+        path: A ``.jsonl`` file. It is created if it does not exist.
+        field: Name of the list of results in a line.
+        to_json: Converts a result to JSON.
+        from_json: Inverse of ``to_json``.
 
     Raises:
         ValueError: If a line other than the last is damaged.
@@ -50,7 +50,13 @@ class ResultStore(Generic[Result]):
         self._read()
 
     def add(self, key: str, results: Sequence[Result], **labels: str) -> None:
-        """Keep the results of a key; ``labels`` are for a reader of the file."""
+        """Store the results of a key.
+
+        Args:
+            key: The key.
+            results: Its results.
+            labels: Further fields of the line, for people who read the file.
+        """
         self._results[key] = list(results)
         line = {"key": key, **labels, self._field: [self._to_json(result) for result in results]}
         with self._path.open("a", encoding="utf-8") as file:
@@ -71,7 +77,7 @@ class ResultStore(Generic[Result]):
                 line = json.loads(text)
                 self._results[line["key"]] = [self._from_json(result) for result in line[self._field]]
             except (ValueError, KeyError, TypeError) as error:
-                message = f"line {number} of {self._path} is damaged, remove it: {error!r}"
+                message = f"line {number} of {self._path} is damaged: {error!r}; remove the line"
                 raise ValueError(message) from error
         if len(whole) < len(content):
             with self._path.open("r+b") as file:

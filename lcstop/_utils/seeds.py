@@ -1,4 +1,4 @@
-"""Seeds that are the same in every process."""
+"""Reproducible seeds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 
 def stable_seed(*parts: str | int) -> int:
-    """A seed below 2**63 that is the same in every process.
+    """A seed below 2**63 from names and numbers, the same in every process. ``hash`` of a string is not.
 
     Example:
         >>> stable_seed("prior", 0) == stable_seed("prior", 0) != stable_seed("prior", 1)

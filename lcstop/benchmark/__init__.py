@@ -1,1 +1,1 @@
-"""Replays recorded studies against stopping policies: what would each have saved, and what lost?"""
+"""Replays of recorded studies: how much each stopping policy saves, and how often it is wrong."""

@@ -1,4 +1,4 @@
-"""The rule ``lcstop`` of a benchmark: options on the command line to a policy."""
+"""The rule ``lcstop`` of a benchmark: builds the policy from options of the command line."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _LONGEST = "longest"
 def build(setting: Setting, study: ReplayStudy) -> Policy:
     """A policy for one replay.
 
-    Beside the options of :class:`lcstop.PrunerConfig` there are ``config``, a YAML file with some of them,
-    and ``weights``, a file to use instead of the shipped one. The target is the study's, and so is the
-    horizon: of each trial, where trials had planned lengths of their own, as in a live study whose
-    ``horizon`` is the name of a hyperparameter; with ``horizon=longest`` that of the longest for all.
+    The options are those of :class:`lcstop.PrunerConfig`, and ``config`` (a YAML file with such options),
+    ``weights`` (a weights file in place of the shipped one) and ``horizon``. The target is that of the
+    study. If trials have planned lengths, each length is the horizon of its trial, as in a live study whose
+    ``horizon`` names a hyperparameter. With ``horizon=longest`` the longest one is the horizon of all trials.
 
     Raises:
-        ValueError: If an option is not allowed, or a file is not what it should be.
+        ValueError: If an option is not allowed, or a file cannot be used.
     """
     horizon = setting.options.get("horizon")
     if horizon not in (None, _LONGEST):
-        raise ValueError(f"horizon is that of the study, or {_LONGEST!r}, got {horizon!r}")
+        raise ValueError(f"horizon must be {_LONGEST!r} or left out, got {horizon!r}")
     options, surrogate = _options(setting.options)
     options.setdefault("interval_steps", interval(study.task.horizon))
     config = PrunerConfig(**{**options, "horizon": study.task.horizon, "target": study.target})
@@ -44,10 +44,10 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
 
 
 def fingerprint(setting: Setting) -> str:
-    """What decisions depend on: the contents of files, and our version.
+    """Everything that decisions depend on, as JSON: options, contents of files, version of ``lcstop``.
 
     Raises:
-        ValueError: If an option is not allowed, or a file is not what it should be.
+        ValueError: If an option is not allowed, or a file cannot be used.
     """
     options, surrogate = _options(setting.options)
     study = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
@@ -59,11 +59,11 @@ RULES = RuleSource(OURS, SETTINGS, build, fingerprint)
 
 
 def _options(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """The core's options, and its surrogate as :func:`lcstop.evaluation.specs.load` reads it."""
+    """Options of the core, and its surrogate in the format of :func:`lcstop.evaluation.specs.load`."""
     options = dict(given)
     path, weights = options.pop("config", None), options.pop("weights", None)
     if path is not None:
-        # A file for live use names a horizon, and may leave everything else at its default.
+        # Options that the file does not set must not override those of the benchmark.
         options = {**load_config(path).model_dump(exclude_unset=True), **options}
     surrogate = options.setdefault("surrogate", PrunerConfig.model_fields["surrogate"].default)
     for fixed in ("horizon", "target"):

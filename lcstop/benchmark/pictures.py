@@ -1,4 +1,4 @@
-"""Mean regret over the epochs, a panel for each task: a still picture and one to explore."""
+"""Figures of the mean regret by epochs, one panel per task: a PNG and an interactive HTML page."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from lcstop.benchmark.summary import NO_STOPPING
 
 _COLORS = (BAND, INCUMBENT, STOPPED, "#009e73", "#cc79a7", WHOLE, "#5b4db8", "#7a5c00")
 
-_SPANS = 1e-4
-"""Least regret drawn, as a share of the greatest: beyond lies what is as good as 0."""
+_MIN_REGRET = 1e-4
+"""Lowest regret on the logarithmic axis, as a share of the highest. Lower ones are drawn there."""
 
 _COLUMNS = 4
+"""Maximum number of panels side by side."""
 
 
 def draw(summary: Mapping[str, Any], folder: Path, name: str) -> list[Path]:
     """Write ``NAME.png`` and ``NAME.html``.
 
     Args:
-        summary: Of :func:`lcstop.benchmark.summary.summarise`, with ``config`` added.
-        folder: Exists.
-        name: Of the files.
+        summary: Result of :func:`lcstop.benchmark.summary.summarise`, with ``config`` added.
+        folder: An existing folder.
+        name: Name of the files, without suffix.
+
+    Returns:
+        Paths of the two files.
 
     Raises:
         ModuleNotFoundError: If matplotlib or plotly is not installed.
@@ -36,22 +40,22 @@ def draw(summary: Mapping[str, Any], folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def looks_of(summary: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Colour and dash of each setting that is drawn: those that the table shows side by side."""
+def line_styles(summary: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Colour and dash of each drawn setting. These are the columns of the table by task."""
     shown = summary["shown"]
     colored = [name for name in shown if not name.startswith("limits.")]
-    looks = {name: (_COLORS[i % len(_COLORS)], "solid") for i, name in enumerate(colored)}
+    styles = {name: (_COLORS[i % len(_COLORS)], "solid") for i, name in enumerate(colored)}
     for name in shown:
-        if name not in looks:
-            looks[name] = (INK if name == NO_STOPPING else GREY, "dash")
-    return looks
+        if name not in styles:
+            styles[name] = (INK if name == NO_STOPPING else GREY, "dash")
+    return styles
 
 
 def _line(summary: Mapping[str, Any], task: Mapping[str, Any], setting: str) -> tuple[Any, Any]:
-    """Epochs as full runs, and regret."""
+    """Epochs in units of full runs, and regret, both ``[n_points]``."""
     regret = np.array(summary["regret"][task["task"]][setting])
     epochs = 1 + np.linspace(0, task["budget"] - 1, len(regret))
-    return epochs / task["horizon"], np.maximum(regret, _SPANS * abs(task["best"] - task["start"]))
+    return epochs / task["horizon"], np.maximum(regret, _MIN_REGRET * abs(task["best"] - task["start"]))
 
 
 def _title(summary: Mapping[str, Any]) -> str:
@@ -61,12 +65,12 @@ def _title(summary: Mapping[str, Any]) -> str:
 
 
 def _draw_png(summary: Mapping[str, Any], path: Path) -> None:
-    # A figure without pyplot: no window, no global state, safe in threads.
+    # pyplot has global state and may open windows, so the figure is made without it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    tasks, looks = summary["tasks"], looks_of(summary)
+    tasks, styles = summary["tasks"], line_styles(summary)
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
     size = (3.4 * max(columns, 2), 2.5 * rows + 1.4)
@@ -75,7 +79,7 @@ def _draw_png(summary: Mapping[str, Any], path: Path) -> None:
     figure.suptitle(_title(summary), x=0.01, ha="left", size=12, weight="bold", color=INK)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, task in zip(panels, tasks, strict=False):
-        for setting, (color, dash) in looks.items():
+        for setting, (color, dash) in styles.items():
             x, y = _line(summary, task, setting)
             axes.plot(x, y, color=color, lw=1.3, ls=(0, (4, 2)) if dash == "dash" else "-")
         axes.set_yscale("log")
@@ -87,7 +91,7 @@ def _draw_png(summary: Mapping[str, Any], path: Path) -> None:
         axes.set_visible(False)
     handles = [
         Line2D([], [], color=color, ls="--" if dash == "dash" else "-", label=name)
-        for name, (color, dash) in looks.items()
+        for name, (color, dash) in styles.items()
     ]
     figure.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False, fontsize=7)
     figure.savefig(path)
@@ -97,14 +101,14 @@ def _draw_html(summary: Mapping[str, Any], path: Path) -> None:
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    tasks, looks = summary["tasks"], looks_of(summary)
+    tasks, styles = summary["tasks"], line_styles(summary)
     columns = min(3, len(tasks))
     rows = -(-len(tasks) // columns)
     names = [task["task"] + ("" if task["counts"] else " *") for task in tasks]
-    # Gaps are shares of the whole height, which grows with the rows.
+    # Plotly takes gaps as shares of the whole height, which grows with the number of rows.
     figure = make_subplots(rows, columns, subplot_titles=names, vertical_spacing=0.25 / rows)
     for i, task in enumerate(tasks):
-        for setting, (color, dash) in looks.items():
+        for setting, (color, dash) in styles.items():
             x, y = _line(summary, task, setting)
             trace = go.Scatter(
                 x=x.round(3).tolist(),

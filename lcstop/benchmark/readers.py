@@ -1,7 +1,7 @@
-"""Readers for the files in which recorded curves are published, each to packs in memory.
+"""Readers of published files of recorded curves. Each one yields packs.
 
-LCBench's JSON, TaskSet's JSON, arrays as NAS-Bench-201's curves are passed around in, PD1's JSON lines, and
-plain CSV. Nothing is ever unpickled.
+The formats are the JSON of LCBench and of TaskSet, numpy arrays (as used for NAS-Bench-201), the JSON lines
+of PD1, and CSV. No reader unpickles.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ _PD1_METRIC = "valid/error_rate"
 
 
 def read_packs(path: Path) -> Iterator[Pack]:
-    """Every pack in a file or at or below a folder; the format is told by name and content.
+    """Every pack in a file or in a folder and its subfolders.
 
-    A folder with an ``index.json`` holds what that lists, another one everything with a known suffix.
+    The suffix and the content of a file give its format. If a folder has an ``index.json``, only the files
+    listed there are read, otherwise all files with a known suffix.
 
     Raises:
-        ValueError: If there is nothing to read, or a file is damaged or of no known format.
+        ValueError: If there is no file to read, or a file is damaged or has an unknown format.
         OSError: If a file cannot be read.
     """
     if path.is_file():
@@ -47,7 +48,7 @@ def read_packs(path: Path) -> Iterator[Pack]:
     else:
         files = sorted(f for f in path.rglob("*") if f.name.endswith(_SUFFIXES) and f.is_file())
         if not files:
-            raise ValueError(f"there are no recorded curves ({', '.join(_SUFFIXES)}) at {path}")
+            raise ValueError(f"there are no recorded curves ({', '.join(_SUFFIXES)}) in {path}")
         for file in files:
             yield from _read_file(file)
 
@@ -61,18 +62,18 @@ def _read_file(path: Path) -> Iterator[Pack]:
         ".jsonl.gz": read_pd1,
         ".csv": read_csv,
     }
-    found = [reader for suffix, reader in readers.items() if path.name.endswith(suffix)]
-    if not found:
-        raise ValueError(f"recorded curves are in {', '.join(_SUFFIXES)}, got {path}")
+    reader = next((reader for suffix, reader in readers.items() if path.name.endswith(suffix)), None)
+    if reader is None:
+        raise ValueError(f"a file of recorded curves must end with {', '.join(_SUFFIXES)}, got {path}")
     try:
-        yield from found[0](path)
+        yield from reader(path)
     except ValueError as error:
         message = str(error)
         raise ValueError(message if str(path) in message else f"{path}: {message}") from error
-    except Exception as error:  # what json, zipfile, zlib and numpy raise for a damaged file is of many kinds
+    except Exception as error:  # json, zipfile, zlib and numpy raise many types for a damaged file
         if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
             raise
-        raise ValueError(f"{path} holds no recorded curves in a known format: {error!r}") from error
+        raise ValueError(f"{path} has no recorded curves in a known format: {error!r}") from error
 
 
 def _read_json(path: Path) -> Iterator[Pack]:
@@ -81,9 +82,9 @@ def _read_json(path: Path) -> Iterator[Pack]:
 
 
 def read_lcbench(content: Mapping[str, Any]) -> Iterator[Pack]:
-    """LCBench: by data set and number of the run its ``config`` and its ``log``, lists by name.
+    """LCBench: ``content[data set][run]`` has a ``config`` and a ``log`` of lists by metric.
 
-    The first evaluation of a run comes before training and the last one after it; neither is an epoch's.
+    The first evaluation of a run is before training and the last one after it. Both are left out.
     """
     for name, runs in content.items():
         curves = [run["log"][_LCBENCH_METRIC][1 : 1 + _LCBENCH_EPOCHS] for run in runs.values()]
@@ -92,15 +93,15 @@ def read_lcbench(content: Mapping[str, Any]) -> Iterator[Pack]:
 
 
 def read_taskset(name: str, content: Sequence[Any]) -> Iterator[Pack]:
-    """TaskSet: a list of runs with hyperparameters in ``hp`` and the loss in ``valid``, among others."""
+    """TaskSet: a list of runs with hyperparameters in ``hp`` and losses in ``valid``."""
     curves = [run["valid"]["loss"] for run in content]
     yield pack_of("taskset", name, "minimize", curves, [run["hp"] for run in content])
 
 
 def read_pd1(path: Path) -> Iterator[Pack]:
-    """PD1: a line for each run; a task is a data set, a model and a batch size.
+    """PD1: one line per run. A task is a data set, a model and a batch size.
 
-    A run without a curve counts if it has diverged, which it then did before its first evaluation.
+    A run without a curve is left out, unless it diverged, before its first evaluation.
     """
     tasks: dict[str, list[dict[str, Any]]] = {}
     with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
@@ -120,14 +121,14 @@ def read_pd1(path: Path) -> Iterator[Pack]:
             for run in runs
         ]
         diverged = [run.get("status") == "diverged" for run in runs]
-        # Those that diverged were ended by the training loop, which says so.
+        # The training loop of PD1 ends diverged runs.
         yield pack_of("pd1", name, "minimize", curves, configs, diverged, ends=True)
 
 
 def read_csv(path: Path) -> Iterator[Pack]:
-    """CSV: columns ``trial`` and ``step``, one column named after the metric, and perhaps ``task``.
+    """CSV: columns ``trial`` and ``step``, a column named after the metric, and optionally ``task``.
 
-    Whatever comes after the metric is a hyperparameter. The metric's name tells its direction.
+    Columns after the metric are hyperparameters. The direction follows from the name of the metric.
     """
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
@@ -161,13 +162,16 @@ def _read_npy(path: Path) -> Iterator[Pack]:
 
 
 def _read_array(path: Path, name: str, array: NDArray[Any], direction: Direction | None) -> Pack:
-    """``[n_configs, n_epochs]``, or ``[n_configs, n_seeds, n_epochs]`` with each seed a run of its own."""
+    """The pack of an array ``[n_configs, n_epochs]`` or ``[n_configs, n_seeds, n_epochs]``.
+
+    Each seed is a run of its own.
+    """
     if array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
         raise ValueError(f"{name} must be numbers [n_configs, n_epochs], got {array.dtype} {array.shape}")
     configs = np.repeat(np.arange(len(array)), 1 if array.ndim == 2 else array.shape[1])
     curves = array.reshape(-1, array.shape[-1]).tolist()
-    found = direction or direction_of(f"{name} {path.stem}")
-    return pack_of(path.stem, name, found, curves, [{"index": int(i)} for i in configs])
+    direction = direction or direction_of(f"{name} {path.stem}")
+    return pack_of(path.stem, name, direction, curves, [{"index": int(i)} for i in configs])
 
 
 def pack_of(
@@ -179,16 +183,16 @@ def pack_of(
     diverged: Sequence[bool] | None = None,
     ends: bool = False,
 ) -> Pack:
-    """A pack from curves of any lengths, a report for each step; what is no number counts as NaN.
+    """A pack from curves of any lengths.
 
     Args:
-        family: What packs of one origin have in common.
-        name: Of the task.
-        direction: Of the metric.
-        curves: One for each run.
-        configs: One for each run, or none at all.
-        diverged: Which runs did; by default those that end with NaN.
-        ends: Whether a run that diverges is over, rather than going on.
+        family: Name of the origin, shared by its packs.
+        name: Name of the task.
+        direction: ``maximize`` or ``minimize``.
+        curves: One per run, one report per step; None is read as NaN.
+        configs: One per run; empty if they are unknown.
+        diverged: Whether each run diverged; by default, whether its last value is NaN.
+        ends: Whether the training loop ends a run that diverges.
 
     Raises:
         ValueError: If no run has a report.
@@ -223,10 +227,10 @@ def pack_of(
 
 
 def direction_of(metric: str) -> Direction:
-    """Whether lower or higher values of a metric are better, by its name.
+    """The direction of a metric, guessed from its name.
 
     Raises:
-        ValueError: If the name does not say.
+        ValueError: If the name matches neither direction, or both.
 
     Example:
         >>> direction_of("valid_loss"), direction_of("cifar10 accuracy")
@@ -235,7 +239,7 @@ def direction_of(metric: str) -> Direction:
     lower, higher = _LOWER.search(metric.lower()), _HIGHER.search(metric.lower())
     if bool(lower) == bool(higher):
         raise ValueError(
-            f"the name {metric!r} does not say which values are better: call it a loss or an accuracy"
+            f"the name {metric!r} does not say which values are better: rename it to a loss or an accuracy"
         )
     return "minimize" if lower else "maximize"
 
@@ -249,7 +253,7 @@ def _direction(text: str) -> Direction:
 
 
 def _number(value: Any) -> float:
-    """As a float; NaN for None and for an empty field."""
+    """``value`` as a float; NaN for None and for an empty field."""
     return math.nan if value is None or value == "" else float(value)
 
 

@@ -1,11 +1,11 @@
-"""Policies that frame the others: none, one that knows the future, and patience."""
+"""Reference policies: no stopping, a clairvoyant one, and patience."""
 
 from __future__ import annotations
 
 import math
 
-from lcstop.benchmark.settings import LIMITS, RuleSource, Setting, share
-from lcstop.simulation.loop import Action, InOrder, Policy
+from lcstop.benchmark.settings import LIMITS, RuleSource, Setting, to_steps
+from lcstop.simulation.loop import Action, Policy, SequentialPolicy
 from lcstop.simulation.task import ReplayStudy, Task
 
 SETTINGS = (
@@ -22,7 +22,7 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
         ValueError: If the rule or one of its options is unknown.
     """
     if setting.rule == "patience" and set(setting.options) == {"epochs"}:
-        return Patience(study.task, share(setting.options["epochs"], study.task.horizon))
+        return Patience(study.task, to_steps(setting.options["epochs"], study.task.horizon))
     if setting.rule == "none" and not setting.options:
         return NoStopping(study.task.n_trials)
     if setting.rule == "clairvoyant" and not setting.options:
@@ -31,14 +31,14 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
 
 
 def fingerprint(setting: Setting) -> str:
-    """What decisions depend on."""
+    """Everything that decisions depend on: the name."""
     return setting.name
 
 
 RULES = RuleSource(LIMITS, SETTINGS, build, fingerprint)
 
 
-class NoStopping(InOrder):
+class NoStopping(SequentialPolicy):
     """Every trial runs to its end."""
 
     def report(self, trial: int, step: int, value: float) -> Action:
@@ -46,8 +46,11 @@ class NoStopping(InOrder):
         return Action.GO
 
 
-class Clairvoyant(InOrder):
-    """Stops a trial that will not improve on the best run so far; it pays an epoch to look at each."""
+class Clairvoyant(SequentialPolicy):
+    """Stops a trial, after its first report, if it will not improve on the best value so far.
+
+    It uses the future values of the trial, so it is an upper bound for other policies.
+    """
 
     def __init__(self, study: ReplayStudy) -> None:
         super().__init__(study.task.n_trials)
@@ -71,8 +74,8 @@ class Clairvoyant(InOrder):
             self._best = max(self._best, self._task.final_gains[self._order[trial]])
 
 
-class Patience(InOrder):
-    """Stops a trial whose own best value is so many epochs old."""
+class Patience(SequentialPolicy):
+    """Stops a trial that has not improved on its own best value for ``epochs`` epochs."""
 
     def __init__(self, task: Task, epochs: int) -> None:
         super().__init__(task.n_trials)

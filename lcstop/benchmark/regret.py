@@ -1,4 +1,4 @@
-"""Anytime regret of replays, and the figures that are read off it."""
+"""Anytime regret of replays, and the figures derived from it."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from lcstop.simulation.task import Task
 Array = NDArray[np.float64]
 
 FAILURE = 0.2
-"""A speed-up of 0, for a policy that never gets there, counts as this in geometric means."""
+"""Speed-up of a failure (speed-up 0) in geometric means. With 0 they would be 0."""
 
 _ROUNDING = 1e-9
+"""Relative tolerance of comparisons of regrets."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How a policy did on a task, over its orders.
+    """The figures of a policy on a task, over all orders.
 
     Attributes:
-        speed_up: The budget over the epochs after which the mean regret is down to that of no stopping at
-            the end of the budget; 0 if it never is.
-        regret: Mean regret after the budget, in the metric's units.
-        regret_ratio: That over the one of no stopping.
-        regret_excess: Mean difference of the two over the same orders.
-        regret_error: Standard error of this difference.
-        seen: For each of :data:`lcstop.simulation.loop.MILESTONES` the epochs until so many trials were over,
-            as a share of what they take without stopping, median over orders; None where it took more than
-            the budget.
-        epochs: Mean number of epochs that were run; less than the budget if there was nothing left to try.
-        trials: Mean number of trials that were started.
-        killed: Trials that were stopped before their end, in all orders together.
-        wrong: Those of them that would have beaten the incumbent of that moment.
-        wrong_low: Lower end of the 95 % Clopper-Pearson interval of their share among the killed.
-        wrong_high: Upper end of it.
-        seconds: Spent in the policy, mean of a replay.
-        milliseconds: Spent in the policy for an epoch.
+        speed_up: Budget divided by the number of epochs after which the mean regret has reached the final
+            mean regret of no stopping; 0 if it never does.
+        regret: Mean regret at the end of the budget, in the metric's units.
+        regret_ratio: ``regret`` divided by that of no stopping.
+        regret_excess: Mean of the regret minus that of no stopping in the same order.
+        regret_error: Standard error of ``regret_excess``; NaN for a single order.
+        seen: For each number in :data:`lcstop.simulation.loop.MILESTONES`, the epochs until so many trials
+            had ended, divided by the epochs that they take without stopping; median over orders. None if it
+            took more than the budget.
+        epochs: Mean number of epochs; below the budget if all trials ended earlier.
+        trials: Mean number of started trials.
+        killed: Number of trials stopped before their end, in all orders.
+        wrong: Number of stopped trials that would have beaten the incumbent at the time of the stop.
+        wrong_low: Lower end of the 95 % Clopper-Pearson interval of ``wrong / killed``.
+        wrong_high: Upper end of the interval.
+        seconds: Mean seconds per replay spent in the policy.
+        milliseconds: Milliseconds per epoch spent in the policy.
     """
 
     speed_up: float
@@ -65,51 +66,55 @@ class Figures:
 def regrets(task: Task, outcomes: Sequence[Outcome], target: Target, budget: int) -> Array:
     """Regret after each epoch, ``[n_orders, budget]``, in the metric's units.
 
-    The regret is the distance from the best value of the whole task: of any report for the target ``best``,
-    of the ends of trials for ``final``. Before there is a value, and wherever it is worse, the regret is that
-    of the median first value of a trial, so that the mean over orders is no matter of one huge loss.
+    The regret is the distance to the best value of the task: of all reports for the target ``best``, of all
+    final values for the target ``final``. It is capped at the regret of :attr:`Task.start_value`, so that one
+    huge loss does not dominate the mean over orders. Before the first value it has that level, too.
     """
     top = task.best_value if target == "best" else task.best_final_value
-    most = abs(top - task.start_value)
-    rows = [_regret(getattr(outcome, target), top, most, budget) for outcome in outcomes]
+    max_regret = abs(top - task.start_value)
+    rows = [_regret(getattr(outcome, target), top, max_regret, budget) for outcome in outcomes]
     return np.stack(rows)
 
 
-def _regret(steps: Steps, top: float, most: float, budget: int) -> Array:
-    """A value that holds from an epoch on (counted from 1) as a regret after each epoch.
+def _regret(steps: Steps, top: float, max_regret: float, budget: int) -> Array:
+    """Regret after each epoch, ``[budget]``, from the epochs (from 1) at which the best value changes.
 
     Example:
-        >>> _regret([(2, 0.5), (4, 0.8)], top=1.0, most=0.9, budget=5).round(2).tolist()
+        >>> _regret([(2, 0.5), (4, 0.8)], top=1.0, max_regret=0.9, budget=5).round(2).tolist()
         [0.9, 0.5, 0.5, 0.2, 0.2]
     """
-    row = np.full(budget, most)
+    row = np.full(budget, max_regret)
     for epoch, value in steps:
-        row[epoch - 1 :] = min(abs(top - value), most)
+        row[epoch - 1 :] = min(abs(top - value), max_regret)
     return row
 
 
 def speed_up(mean_regret: Array, goal: float) -> float:
-    """The budget over the epochs after which the mean regret is at or below ``goal``; 0 if it never is.
+    """Budget divided by the number of epochs until the mean regret is at most ``goal``; 0 if it never is.
+
+    Args:
+        mean_regret: ``[budget]``, regret after each epoch.
+        goal: A regret.
 
     Example:
         >>> speed_up(np.array([3.0, 2.0, 1.0, 1.0]), goal=1.0), speed_up(np.array([3.0, 2.0]), goal=1.0)
         (1.3333333333333333, 0.0)
     """
-    there = np.flatnonzero(mean_regret <= goal * (1 + _ROUNDING))
-    return len(mean_regret) / (int(there[0]) + 1) if len(there) else 0.0
+    reached = np.flatnonzero(mean_regret <= goal * (1 + _ROUNDING))
+    return len(mean_regret) / (int(reached[0]) + 1) if len(reached) else 0.0
 
 
 def figures(
     task: Task, outcomes: Sequence[Outcome], reference: Sequence[Outcome], target: Target, budget: int
 ) -> Figures:
-    """The figures of a policy.
+    """The figures of a policy on a task.
 
     Args:
-        task: What was replayed.
-        outcomes: One for each order.
-        reference: Those of no stopping, for the same orders.
-        target: What counts.
-        budget: Epochs.
+        task: The task.
+        outcomes: Outcomes of the policy, one per order.
+        reference: Outcomes of no stopping in the same orders.
+        target: ``best`` or ``final``: the value that counts.
+        budget: Number of epochs of each replay.
     """
     ours = regrets(task, outcomes, target, budget)
     theirs = regrets(task, reference, target, budget)[:, -1]
@@ -153,7 +158,7 @@ def _ratio(value: float, reference: float) -> float:
 
 
 def geometric_mean(speed_ups: Sequence[float]) -> float:
-    """Geometric mean in which a failure counts as :data:`FAILURE`.
+    """Geometric mean of speed-ups. A speed-up of 0 counts as :data:`FAILURE`.
 
     Example:
         >>> round(geometric_mean([5.0, 0.0]), 6)

@@ -1,4 +1,4 @@
-"""The work of a benchmark: what is to be replayed, where finished work is kept, who does the rest."""
+"""The work units of a benchmark, their execution, and the store of their outcomes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from lcstop._utils.result_store import ResultStore
 from lcstop.benchmark.settings import RuleSources, Setting
 from lcstop.curves.curve import Target
-from lcstop.simulation.loop import Outcome, Policy, budget_of, replay
+from lcstop.simulation.loop import Outcome, Policy, replay, replay_budget
 from lcstop.simulation.task import ReplayStudy, Task
 
 OutcomesByTask = dict[tuple[str, str], list[Outcome]]
-"""Outcomes by name of task and setting, one for each order."""
+"""Outcomes by names of task and setting, one per order."""
 
 _CHUNK = 5
-"""Orders of a unit: what a kill can cost, against what it takes to hand one out."""
+"""Orders per unit. A kill loses the current units, so larger ones lose more. Smaller ones add overhead."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class ReplayUnit:
     """Some orders of one task under one setting.
 
     Attributes:
-        task: What is replayed.
-        setting: By what.
-        build: Makes the policy; a function of a module, so that other processes find it.
-        target: What a policy that asks is told to go for.
-        workers: Trials that run at a time.
-        seed: Of the orders.
+        task: The task to replay.
+        setting: The setting of the policy.
+        build: Builds the policy. A function at module level, so that it can be pickled.
+        target: Target of a policy that depends on it.
+        workers: Number of trials that run in parallel.
+        seed: Seed of the orders.
         orders: Numbers of the orders.
-        key: Hash of all that the outcomes depend on.
+        key: Hash of everything the outcomes depend on.
     """
 
     task: Task
@@ -57,28 +57,38 @@ def plan(
 ) -> list[ReplayUnit]:
     """All units of a benchmark.
 
+    Args:
+        tasks: The tasks to replay.
+        settings: The settings to replay them with.
+        sources: Sources of the rules.
+        target: ``best`` or ``final``.
+        workers: Number of trials that run in parallel.
+        seed: Seed of the orders.
+        n_orders: Number of orders of each task.
+
     Raises:
-        ValueError: If a setting has an option that is not allowed, or no policy can be made of it.
+        ValueError: If a setting has an option that is not allowed, or its policy cannot be built.
     """
     chunks = [tuple(range(start, min(start + _CHUNK, n_orders))) for start in range(0, n_orders, _CHUNK)]
     units = []
     for setting in settings:
         source = sources[setting.source]()
         fingerprint = source.fingerprint(setting)
-        asked: Target = target if setting.by_target else "best"
+        # Policies that ignore the target share their outcomes between targets.
+        goal: Target = target if setting.by_target else "best"
         for task in tasks:
-            source.build(setting, ReplayStudy(task, range(task.n_trials), asked, "a check"))
-            parts = [fingerprint, task.digest, asked, workers, seed]
+            source.build(setting, ReplayStudy(task, range(task.n_trials), goal, "a check"))
+            parts = [fingerprint, task.digest, goal, workers, seed]
             units += [
-                ReplayUnit(task, setting, source.build, asked, workers, seed, orders, _hash([*parts, orders]))
+                ReplayUnit(task, setting, source.build, goal, workers, seed, orders, _hash([*parts, orders]))
                 for orders in chunks
             ]
     return units
 
 
 def run_unit(unit: ReplayUnit) -> list[Outcome]:
-    """Replay the orders of a unit."""
-    task, budget = unit.task, budget_of(unit.task, unit.workers)
+    """Replay a unit. Returns one outcome per order."""
+    task, budget = unit.task, replay_budget(unit.task, unit.workers)
     outcomes = []
     for number in unit.orders:
         order = task.order(number, unit.seed).tolist()
@@ -89,7 +99,10 @@ def run_unit(unit: ReplayUnit) -> list[Outcome]:
 
 
 def outcome_store(path: Path) -> ResultStore[Outcome]:
-    """The outcomes in a file.
+    """The store of outcomes in a file.
+
+    Args:
+        path: A ``.jsonl`` file. It is created if it does not exist.
 
     Raises:
         ValueError: If a line other than the last is damaged.
@@ -107,16 +120,16 @@ def finish(
     ],
     report: Callable[[ReplayUnit], None],
 ) -> OutcomesByTask:
-    """Do what of ``units`` is not in ``store`` yet, and return the outcomes of all of them.
+    """Run the units that are not in the store. Returns the outcomes of all units.
 
-    Outcomes, seconds apart, do not depend on who works: each replay depends on nothing but its unit.
+    A replay depends only on its unit. So all outcomes but the seconds are the same in any process.
 
     Args:
-        units: From :func:`plan`.
-        store: Keeps each unit as soon as it is finished.
+        units: Units from :func:`plan`.
+        store: Stores the outcomes of each unit at once.
         run_all: Applies a function to items, in any order, as
             :func:`lcstop._utils.process_pool.map_as_completed` does.
-        report: Told of every unit that was in the store or has been finished.
+        report: Called with each unit that was in the store or has been finished.
     """
     missing = []
     for unit in units:

@@ -1,4 +1,4 @@
-"""Settings: a rule and its options, by name, and the sources that settings come from."""
+"""Settings (a rule with its options) and rule sources."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from lcstop.simulation.loop import Policy
 from lcstop.simulation.task import ReplayStudy
 
 OURS, LIMITS = "lcstop", "limits"
-"""Names of the sources that come with the benchmark; all other sources are adapters of frameworks."""
+"""Names of the sources that belong to the benchmark. All other sources are adapters of frameworks."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A rule with its options, as it is named on the command line.
+    """A rule with its options.
 
     Attributes:
         source: Name of a :class:`RuleSource`.
-        rule: Which rule of the source; empty where there is only one.
-        options: In the rule's own words; a number of steps may be a share of the horizon such as ``"8%"``.
-        default: Whether this is what somebody gets who tunes nothing.
-        by_target: Whether the policy itself depends on what is asked for, the best value or the final one.
+        rule: Name of a rule of the source; empty if the source has only one.
+        options: Options by the rule's own names. A number of steps may be a share of the horizon such as
+            ``"8%"``.
+        default: Whether these are the default options of the rule.
+        by_target: Whether the policy depends on the target (``best`` or ``final``).
 
     Example:
         >>> Setting("optuna", "sha", {"min_resource": "8%", "reduction_factor": 2}).name
@@ -43,7 +44,7 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """All of it, unique in a run."""
+        """Name on the command line, unique in a benchmark."""
         return ":".join([self.rule_name, *(f"{name}={value}" for name, value in self.options.items())])
 
 
@@ -52,11 +53,11 @@ class RuleSource:
     """Rules of one origin.
 
     Attributes:
-        name: What their settings begin with.
+        name: Name, the first part of the names of its settings.
         settings: The settings that a benchmark runs if only the source or a rule is named.
-        build: Makes the policy of a setting for one replay. It raises ValueError if an option is not allowed.
-            It is a function of a module, so that other processes find it.
-        fingerprint: All that the decisions of a setting depend on beside the study.
+        build: Builds the policy of a setting for one replay; raises ValueError if an option is not allowed.
+            A function at module level, so that it can be pickled.
+        fingerprint: Everything that the decisions of a setting depend on beside the study, as text.
     """
 
     name: str
@@ -66,24 +67,24 @@ class RuleSource:
 
 
 RuleSources = Mapping[str, Callable[[], RuleSource]]
-"""Rule sources by name. Each is loaded when it is needed: one may need a framework."""
+"""Functions that load rule sources, by name. A source may import a framework, so it is loaded on demand."""
 
 
 def is_stock(source: str) -> bool:
-    """Whether rules of a source are what people use now: those of a framework."""
+    """Whether the rules of a source are those of a framework."""
     return source not in (OURS, LIMITS)
 
 
 def parse(words: Sequence[str], grid: bool, sources: RuleSources) -> list[Setting]:
-    """The settings that words on the command line stand for.
+    """The settings named on the command line.
 
-    A source (``optuna``) or a rule (``optuna.sha``) stands for its defaults and, with ``grid``, for its grid;
-    with options (``optuna.sha:min_resource=8%``) for that one setting.
+    A source (``optuna``) or a rule (``optuna.sha``) means its default settings and, with ``grid``, all
+    settings of its grid. A rule with options (``optuna.sha:min_resource=8%``) means that setting.
 
     Args:
-        words: As on the command line.
-        grid: Whether a rule without options stands for its grid, too.
-        sources: Where rules come from.
+        words: Names from the command line.
+        grid: Whether a rule without options stands for all settings of its grid.
+        sources: Sources of the rules.
 
     Raises:
         ValueError: If a word names no rule, or its source is not installed.
@@ -99,38 +100,43 @@ def parse(words: Sequence[str], grid: bool, sources: RuleSources) -> list[Settin
         name, *options = word.split(":")
         source, _, rule = name.partition(".")
         if source not in sources:
-            raise ValueError(f"a policy begins with {', '.join(sources)}, got {word!r}")
+            raise ValueError(f"a policy must begin with {', '.join(sources)}, got {word!r}")
         settings = sources[source]().settings
-        known = [s for s in settings if not rule or s.rule == rule]
-        if not known:
-            raise ValueError(f"{source} has {', '.join(sorted({s.rule for s in settings}))}, got {word!r}")
+        matching = [s for s in settings if not rule or s.rule == rule]
+        if not matching:
+            rules = ", ".join(sorted({s.rule for s in settings}))
+            raise ValueError(f"{source} has the rules {rules}, got {word!r}")
         if options:
-            chosen = [Setting(source, rule, _options(options, word), by_target=known[0].by_target)]
+            chosen = [Setting(source, rule, _options(options, word), by_target=matching[0].by_target)]
         else:
-            chosen = [s for s in known if grid or s.default]
+            chosen = [s for s in matching if grid or s.default]
         found.update((setting.name, setting) for setting in chosen)
     return list(found.values())
 
 
-def share(value: Any, horizon: int) -> int:
-    """A number of steps, at least 1, from a number or a share of the horizon.
+def to_steps(value: Any, horizon: int) -> int:
+    """A number of steps, at least 1, from a whole number or a share of the horizon.
+
+    Args:
+        value: A whole number, or a share such as ``"8%"``.
+        horizon: Horizon in steps.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If ``value`` is neither.
 
     Example:
-        >>> share("8%", 50), share("1%", 50), share(7, 50)
+        >>> to_steps("8%", 50), to_steps("1%", 50), to_steps(7, 50)
         (4, 1, 7)
     """
     if isinstance(value, str) and value.endswith("%"):
         return max(1, round(float(value[:-1]) / 100 * horizon))
     if isinstance(value, int) and value >= 1:
         return value
-    raise ValueError(f"a number of steps is a whole number or a share such as 8%, got {value!r}")
+    raise ValueError(f"a number of steps must be a whole number or a share such as 8%, got {value!r}")
 
 
 def interval(horizon: int) -> int:
-    """Steps between judgements, for every rule that has such an option: about 40 in a whole trial."""
+    """Steps between judgements of all rules with such an option: about 40 judgements in a full trial."""
     return math.ceil(horizon / 40)
 
 
@@ -139,7 +145,7 @@ def _options(words: Sequence[str], whole: str) -> dict[str, Any]:
     for word in words:
         name, equals, text = word.partition("=")
         if not (name and equals):
-            raise ValueError(f"an option is name=value, got {word!r} in {whole!r}")
+            raise ValueError(f"an option must be name=value, got {word!r} in {whole!r}")
         options[name] = _value(text)
     return options
 

@@ -1,4 +1,4 @@
-"""All figures of a benchmark, ready for JSON."""
+"""All figures of a benchmark, as a dictionary for JSON."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from lcstop.benchmark.replay_work import OutcomesByTask
 from lcstop.benchmark.settings import LIMITS, OURS, Setting, is_stock
 from lcstop.curves.curve import Target
 from lcstop.pruning.audit import exact_interval
-from lcstop.simulation.loop import MILESTONES, Outcome, budget_of
+from lcstop.simulation.loop import MILESTONES, Outcome, replay_budget
 from lcstop.simulation.task import Task
 
 NO_STOPPING = f"{LIMITS}.none"
-"""The setting that every other is held against; part of every benchmark."""
+"""The reference setting. It is part of every benchmark."""
 
 SEARCHES, ALL = "searches", "all tasks"
-"""Names of the scopes that are not families: all tasks that count, and all there are."""
+"""Names of the scopes that are not families: all tasks that are not small, and all tasks."""
 
 _POINTS = 200
-"""Points of a curve of mean regret that are kept."""
+"""Maximum number of points of a curve of mean regret in the summary."""
 
 Cells = Mapping[tuple[str, str], Figures]
 
@@ -33,14 +33,14 @@ Cells = Mapping[tuple[str, str], Figures]
 def summarise(
     tasks: Sequence[Task], settings: Sequence[Setting], results: OutcomesByTask, target: Target, workers: int
 ) -> dict[str, Any]:
-    """The figures of every setting on every task and over them.
+    """The figures of every setting, on each task and over all tasks.
 
     Args:
-        tasks: What was replayed.
-        settings: By what, :data:`NO_STOPPING` among them.
+        tasks: The tasks.
+        settings: The settings; they must include :data:`NO_STOPPING`.
         results: All outcomes.
-        target: What counts.
-        workers: Trials that ran at a time.
+        target: ``best`` or ``final``: the value that counts.
+        workers: Number of trials that ran in parallel.
     """
     cells = {
         (task.name, setting.name): figures(
@@ -48,7 +48,7 @@ def summarise(
             results[task.name, setting.name],
             results[task.name, NO_STOPPING],
             target,
-            budget_of(task, workers),
+            replay_budget(task, workers),
         )
         for task in tasks
         for setting in settings
@@ -56,7 +56,7 @@ def summarise(
     scopes = [_scope(name, part, settings, cells) for name, part in scopes_of(tasks).items()]
     shown = columns_of(settings, scopes[0]["best_stock"])
     return {
-        "tasks": [_about(task, budget_of(task, workers)) for task in tasks],
+        "tasks": [_describe(task, replay_budget(task, workers)) for task in tasks],
         "settings": [
             {"setting": s.name, "source": s.source, "rule": s.rule_name, "default": s.default}
             for s in settings
@@ -74,15 +74,15 @@ def summarise(
 
 
 def scopes_of(tasks: Sequence[Task]) -> dict[str, list[Task]]:
-    """Sets of tasks over which there are figures: those that count, all, and each family."""
-    found = {SEARCHES: [task for task in tasks if not task.marked], ALL: list(tasks)}
+    """Tasks of each scope: the tasks that are not small, all tasks, and each family."""
+    scopes = {SEARCHES: [task for task in tasks if not task.is_small], ALL: list(tasks)}
     for task in tasks:
-        found.setdefault(task.family, []).append(task)
-    return {name: part for name, part in found.items() if part}
+        scopes.setdefault(task.family, []).append(task)
+    return {name: part for name, part in scopes.items() if part}
 
 
 def columns_of(settings: Sequence[Setting], best_stock: str | None) -> list[str]:
-    """The settings to show side by side: ours, the best stock setting, defaults, and the limits."""
+    """The settings of the table by task: ours, the best stock setting, defaults, and the limits."""
     ours = [s.name for s in settings if s.source == OURS]
     defaults = [s.name for s in settings if is_stock(s.source) and s.default]
     limits = [s.name for s in settings if s.name in (NO_STOPPING, f"{LIMITS}.clairvoyant")]
@@ -90,18 +90,18 @@ def columns_of(settings: Sequence[Setting], best_stock: str | None) -> list[str]
 
 
 def _regret(task: Task, outcomes: Sequence[Outcome], target: Target, workers: int) -> list[float]:
-    """Mean regret after evenly spread epochs of the budget, the first and the last among them."""
-    budget = budget_of(task, workers)
+    """Mean regret at evenly spaced epochs of the budget, the first and the last included."""
+    budget = replay_budget(task, workers)
     mean = regrets(task, outcomes, target, budget).mean(0)
     points = np.linspace(0, budget - 1, min(_POINTS, budget)).round().astype(int)
     return [float(f"{y:.6g}") for y in mean[points]]
 
 
-def _about(task: Task, budget: int) -> dict[str, Any]:
+def _describe(task: Task, budget: int) -> dict[str, Any]:
     return {
         "task": task.name,
         "family": task.family,
-        "counts": not task.marked,
+        "counts": not task.is_small,
         "trials": task.n_trials,
         "configurations": task.n_distinct,
         "horizon": task.horizon,
@@ -116,7 +116,11 @@ def _about(task: Task, budget: int) -> dict[str, Any]:
 def _scope(name: str, tasks: Sequence[Task], settings: Sequence[Setting], cells: Cells) -> dict[str, Any]:
     speed_ups = {s.name: [cells[task.name, s.name].speed_up for task in tasks] for s in settings}
     rows = [
-        {"setting": s.name, **_over(speed_ups[s.name]), **_kills(cells[task.name, s.name] for task in tasks)}
+        {
+            "setting": s.name,
+            **_averages(speed_ups[s.name]),
+            **_kills(cells[task.name, s.name] for task in tasks),
+        }
         | {
             "regret_ratio": median(cells[task.name, s.name].regret_ratio for task in tasks),
             "worse_regret": sum(_is_worse(cells[task.name, s.name]) for task in tasks),
@@ -145,7 +149,7 @@ def _scope(name: str, tasks: Sequence[Task], settings: Sequence[Setting], cells:
     }
 
 
-def _over(speed_ups: Sequence[float]) -> dict[str, Any]:
+def _averages(speed_ups: Sequence[float]) -> dict[str, Any]:
     return {
         "mean": fmean(speed_ups),
         "geometric_mean": geometric_mean(speed_ups),
@@ -159,20 +163,20 @@ def _median_seen(shares: Iterable[float | None]) -> float | None:
     return middle if math.isfinite(middle) else None
 
 
-def _kills(found: Iterable[Figures]) -> dict[str, Any]:
-    pairs = [(one.killed, one.wrong) for one in found]
+def _kills(cells: Iterable[Figures]) -> dict[str, Any]:
+    pairs = [(cell.killed, cell.wrong) for cell in cells]
     killed, wrong = sum(k for k, _ in pairs), sum(w for _, w in pairs)
     low, high = exact_interval(wrong, killed)
     return {"killed": killed, "wrong": wrong, "wrong_low": low, "wrong_high": high}
 
 
-def _is_worse(found: Figures) -> bool:
-    """Whether the regret at the end is above that of no stopping by more than the standard error."""
-    return found.regret_excess > found.regret_error
+def _is_worse(cell: Figures) -> bool:
+    """Whether the final regret exceeds that of no stopping by more than one standard error."""
+    return cell.regret_excess > cell.regret_error
 
 
 def _hindsight(stock: Sequence[Setting], speed_ups: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:
-    """Each stock rule, and all of them, with the setting chosen on each task afterwards."""
+    """Speed-ups of each stock rule, and of all stock rules, with the best setting of each task."""
     groups = {"any stock rule": [s.name for s in stock]} if stock else {}
     for setting in stock:
         groups.setdefault(setting.rule_name, []).append(setting.name)
@@ -180,7 +184,7 @@ def _hindsight(stock: Sequence[Setting], speed_ups: Mapping[str, Sequence[float]
         rule: [max(column) for column in zip(*(speed_ups[name] for name in names), strict=True)]
         for rule, names in groups.items()
     }
-    return [{"rule": rule, "settings": len(groups[rule]), **_over(best[rule])} for rule in best]
+    return [{"rule": rule, "settings": len(groups[rule]), **_averages(best[rule])} for rule in best]
 
 
 def _duel(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The tables of a benchmark on the terminal."""
+"""The tables that ``lcstop bench`` prints."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lcstop.simulation.task import MIN_CONFIGURATIONS
 
 
 def tables(summary: Mapping[str, Any]) -> list[Table]:
-    """Speed-ups on each task, and over the tasks that count and all tasks.
+    """The table of speed-ups by task, and tables of the figures over tasks.
 
     Args:
-        summary: Of :func:`lcstop.benchmark.summary.summarise`, with ``config`` added.
+        summary: Result of :func:`lcstop.benchmark.summary.summarise`, with ``config`` added.
     """
     scopes = {scope["scope"]: scope for scope in summary["scopes"]}
     shown = [scopes[name] for name in (SEARCHES, ALL) if name in scopes]
@@ -89,11 +89,13 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
         "ms an\nepoch",
         *(f"beaten by\n{_short(name)}" for name in ours),
         caption=(
-            f"geometric mean: a failure, where no stopping's regret is never reached, counts as {FAILURE}; "
-            "regret ratio: after the budget, to no stopping's, median; worse regret: tasks on which it is "
-            "higher by more than a standard error; wrong kills: of trials that would have beaten the "
-            "incumbent, with 95 % interval; share for n seen: epochs until n trials were over, as a share of "
-            "what they take without stopping, median, empty if more than the budget"
+            "failures: tasks on which the regret of no stopping is never reached; "
+            f"they count as {FAILURE} in the geometric mean; "
+            "regret ratio: final regret divided by that of no stopping, median; "
+            "worse regret: tasks on which it is higher by more than one standard error; "
+            "wrong kills: share of stopped trials that would have beaten the incumbent, with 95 % interval; "
+            "share for n seen: epochs until n trials had ended, divided by the epochs without stopping, "
+            "median, empty if above the budget"
         ),
     )
     for row in scope["settings"]:
@@ -130,5 +132,5 @@ def _times(speed_up: float) -> str:
 
 
 def _short(name: str) -> str:
-    """A setting of ours as the head of a narrow column."""
+    """The name of a setting as the header of a narrow column."""
     return name.replace(":", "\n")

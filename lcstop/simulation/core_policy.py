@@ -1,4 +1,4 @@
-"""The policy of ``lcstop`` in a replay: :class:`lcstop.PrunerCore`, fed as both adapters feed it."""
+"""CorePolicy: :class:`lcstop.PrunerCore` in a replay, with the same input as from an adapter."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from lcstop.pruning.due import Question
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 from lcstop.pruning.trial_table import State, TrialTable
-from lcstop.simulation.loop import Action, InOrder
+from lcstop.simulation.loop import Action, SequentialPolicy
 from lcstop.simulation.task import ReplayStudy
 
 _STATES: dict[bool | None, State] = {True: "finished", False: "stopped", None: "left out"}
 
 
-class CorePolicy(InOrder):
-    """The core, with every other trial of the study in view; a trial that ends with NaN has failed."""
+class CorePolicy(SequentialPolicy):
+    """The decisions of ``lcstop`` in a replay. A trial whose last value is NaN has failed.
+
+    Args:
+        core: Makes the decisions.
+        study: The study to replay.
+        longest: Whether every trial has the horizon of the task. By default it has its planned length, where
+            the task has planned lengths.
+    """
 
     def __init__(self, core: PrunerCore, study: ReplayStudy, *, longest: bool = False) -> None:
         super().__init__(study.task.n_trials)
@@ -53,15 +60,15 @@ class CorePolicy(InOrder):
         self._close(trial, self._curve(trial), _STATES[self.has_finished(trial)])
 
     def decide(self, trial: int, question: Question) -> Decision:
-        """The decision on a trial at a report that calls for one."""
+        """The decision on a trial at a report at which one is due."""
         return self._core.answer(question, self._view(trial))
 
     def has_finished(self, trial: int) -> bool | None:
-        """Whether a trial at its own end has a result; None if it has failed, and counts no more."""
+        """Whether a trial at its own end has finished; None if it has failed and is left out."""
         return True if np.isfinite(self._values[trial][-1]) else None
 
     def name(self, trial: int) -> str:
-        """What the trial is called, no other of any replay alike."""
+        """Name of the trial, unique among all replays."""
         return f"{self._study.name} {trial}"
 
     def _close(self, trial: int, curve: Curve, state: State) -> None:

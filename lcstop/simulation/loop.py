@@ -1,4 +1,4 @@
-"""The replay itself: some workers, trials that report an epoch at a time, a policy that stops them."""
+"""The replay loop: workers train trials epoch by epoch, and a policy stops them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any, Protocol
 from lcstop.simulation.task import Task
 
 MILESTONES = (20, 100)
-"""Numbers of configurations of which it is told when they had been seen."""
+"""Numbers of ended trials at which :attr:`Outcome.seen` records the epoch."""
 
 Steps = list[tuple[int, float]]
-"""A value that only gets better: the epoch from which on it holds, and the value."""
+"""The best value so far: pairs of the epoch from which on it holds and the value."""
 
 
 class Action(Enum):
-    """What a policy says to a report."""
+    """The answer of a policy to a report."""
 
     GO = 0
     STOP = 1
@@ -28,33 +28,33 @@ class Action(Enum):
 
 
 class Policy(Protocol):
-    """Decides which trials run, and for how long. Trials are numbered from 0 as a study starts them.
+    """Decides which trials run, and for how long. Trials are numbered from 0, in the order of their starts.
 
     Attributes:
-        dropped: Paused trials that have been stopped; the replay takes them out.
+        dropped: Paused trials that the policy has stopped since the last call. The loop empties the list.
     """
 
     dropped: list[int]
 
     def next(self) -> int | None:
-        """The trial that a free worker is to run, new or paused; None if there is none for now."""
+        """The next trial for a free worker, new or paused; None if no trial can run now."""
         ...
 
     def report(self, trial: int, step: int, value: float) -> Action:
-        """A trial's value at a step, counted from 1.
+        """Report the value of a trial at a step, from 1.
 
-        At its own last report a trial may be stopped, too, as in a live study; for the replay it has run to
-        its end.
+        A policy may also stop a trial at its last report, as in a live study. The replay counts such a trial
+        as finished.
         """
         ...
 
     def end(self, trial: int) -> None:
-        """A trial has come to its own end; also called if it was stopped at its last report."""
+        """A trial has reached its own end. Also called if it was stopped at its last report."""
         ...
 
 
-class InOrder:
-    """The part of most policies that starts one new trial after another and never pauses any."""
+class SequentialPolicy:
+    """Base of policies that start the trials in order and never pause one."""
 
     def __init__(self, n_trials: int) -> None:
         self.dropped: list[int] = []
@@ -70,19 +70,22 @@ class InOrder:
 
 @dataclass
 class Outcome:
-    """What a policy did with a study, in one order.
+    """The outcome of one replay.
 
     Attributes:
-        order: Number of the order.
-        epochs: Epochs that were run, at most the budget.
-        trials: Trials that were started.
-        killed: Trials that were stopped before their end.
-        wrong_best: Killed trials that would have gone beyond the best value of any run at that moment.
-        wrong_final: Killed trials that would have ended better than every trial that had finished by then.
-        best: The best value of any run so far.
-        final: The best value at the end of a finished trial so far.
-        seen: The epoch by which each number of :data:`MILESTONES` trials was over; None if it was never.
-        seconds: Time spent in the policy.
+        order: Number of the order of the trials.
+        epochs: Number of epochs run, at most the budget.
+        trials: Number of started trials.
+        killed: Number of trials stopped before their end.
+        wrong_best: Number of stopped trials whose later values exceed the best value of any trial at the time
+            of the stop.
+        wrong_final: Number of stopped trials whose final value is better than that of every trial finished at
+            the time of the stop.
+        best: The best value of any trial so far.
+        final: The best final value of a finished trial so far.
+        seen: For each number in :data:`MILESTONES`, the epoch by which so many trials had ended; None if
+            fewer ended.
+        seconds: Seconds spent in the policy.
     """
 
     order: int
@@ -97,46 +100,51 @@ class Outcome:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """For :meth:`from_json`."""
+        """A dictionary for JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Outcome:
-        """The outcome that :meth:`to_json` was called on."""
+        """Inverse of :meth:`to_json`."""
         steps = {name: [(int(t), float(y)) for t, y in content[name]] for name in ("best", "final")}
         return cls(**{**content, **steps})
 
 
-def budget_of(task: Task, workers: int, full_runs: int = 20) -> int:
-    """Epochs of so many runs of full length, and of as many more as it takes for every worker to end one.
+def replay_budget(task: Task, workers: int, full_runs: int = 20) -> int:
+    """Budget of a replay in epochs: ``full_runs`` full trials, rounded up to a multiple of the workers.
+
+    Args:
+        task: The recorded study.
+        workers: Number of parallel workers.
+        full_runs: Number of trials of full length.
 
     Example:
         >>> import numpy as np
         >>> task = Task("made up", "a", "maximize", np.zeros((3, 50)), np.full(3, 50))
-        >>> [budget_of(task, workers) for workers in (1, 4, 16)]
+        >>> [replay_budget(task, workers) for workers in (1, 4, 16)]
         [1000, 1000, 1600]
     """
     return -(-full_runs // workers) * workers * task.horizon
 
 
 def replay(task: Task, number: int, seed: int, policy: Policy, workers: int, budget: int) -> Outcome:
-    """Run a recorded study.
+    """Replay a recorded study.
 
-    Each worker trains its trial for one epoch in turn, so the trials advance together. Every configuration
-    is tried once: when all have been, the study is over, whatever is left of the budget, since starting it
-    again would give a policy that has killed the winner another chance that no live study has.
+    The workers take turns and train one epoch each, so that their trials advance together. Every trial is
+    started once. The replay ends when all trials have ended, even if budget is left. Restarting them would
+    give a policy that stopped the winner a second chance, which it does not have in a live study.
 
     Args:
-        task: The study.
-        number: Which of its random orders.
-        seed: Of the orders.
-        policy: Made for this replay.
-        workers: Trials that run at a time.
-        budget: Epochs of all workers together.
+        task: The recorded study.
+        number: Number of the order of the trials.
+        seed: Seed of the orders.
+        policy: A new policy, built for this replay.
+        workers: Number of parallel workers.
+        budget: Number of epochs of all workers together.
     """
     study = _Replay(task, task.order(number, seed).tolist(), policy, Outcome(number))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # what other people's rules say of NaN
+        warnings.simplefilter("ignore", RuntimeWarning)  # rules of the frameworks warn about NaN
         return study.run(workers, budget)
 
 
@@ -163,7 +171,7 @@ class _Replay:
         return out
 
     def _next(self) -> int | None:
-        """The trial for a free worker; a paused one that has nothing left to run ends at once."""
+        """The trial for a free worker. A resumed trial without a remaining report ends at once."""
         while True:
             started = time.perf_counter()
             trial = self.policy.next()
@@ -179,7 +187,7 @@ class _Replay:
         return bool(self.epochs.get(trial, 0) >= self.task.lengths[self.order[trial]])
 
     def _epoch(self, trial: int) -> bool:
-        """Train a trial for one epoch; whether it goes on."""
+        """Train a trial for one epoch. Returns whether it goes on."""
         task, out, row = self.task, self.outcome, self.order[trial]
         step = self.epochs.get(trial, 0) + 1
         self.epochs[trial] = step

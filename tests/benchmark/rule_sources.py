@@ -1,4 +1,4 @@
-"""All rule sources, as the command line hands them to the benchmark."""
+"""All rule sources, as in the command line."""
 
 from lcstop.benchmark import settings
 from lcstop.benchmark.run_benchmark import OWN_SOURCES

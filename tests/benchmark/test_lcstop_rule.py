@@ -1,4 +1,4 @@
-"""Our own policy in a replay decides as the adapters do in live studies."""
+"""The policy of ``lcstop`` in a replay decides as the adapters do in live studies."""
 
 import math
 
@@ -64,7 +64,7 @@ def test_it_hands_over_curves_and_hyperparameters():
     assert isinstance(trial, Curve)
     assert (trial.steps.tolist(), trial.values.tolist()) == ([1, 2, 3], [0.2, 0.2, 0.2])
     assert (trial.horizon, trial.params) == (3, {"lr": 3})
-    # The second trial ended with NaN: it failed, and is left out, as Optuna does it.
+    # The second trial ended with NaN. It has failed and is left out, as in Optuna.
     assert [curve.params for curve in study.finished] == [{"lr": 1}]
     assert list(study.unfinished) == []
 
@@ -92,7 +92,7 @@ def test_a_trial_of_a_planned_length_is_told_it(surrogate, monkeypatch):
         replay(task, 0, 0, policy, 1, 99)
         horizons[word] = sorted(curve.horizon for curve in policy._ended.values())
     assert horizons == {"lcstop": [2, 3, 4], "lcstop:horizon=longest": [4, 4, 4]}
-    with pytest.raises(ValueError, match="horizon is that of the study, or 'longest', got 50"):
+    with pytest.raises(ValueError, match="horizon must be 'longest' or left out, got 50"):
         build(Setting("lcstop", "", {"horizon": 50}), study_of(task))
     assert fingerprint(Setting("lcstop")) != fingerprint(Setting("lcstop", "", {"horizon": "longest"}))
 
@@ -104,7 +104,7 @@ def test_options_come_from_words_and_files(tmp_path, surrogate, monkeypatch):
     task = random_task(n_steps=200)
     (setting,) = parse([f"lcstop:config={path}:patience=3"], grid=True)
     config = build(setting, study_of(task, "final"))._core.config
-    assert (config.horizon, config.target) == (200, "final")  # the study's, whatever the file says
+    assert (config.horizon, config.target) == (200, "final")  # from the study, not from the file
     assert (config.confidence, config.patience, config.interval_steps) == (0.8, 3, 5)
     config = build(Setting("lcstop", "", {"interval_steps": 2}), study_of(task))._core.config
     assert config.interval_steps == 2

@@ -1,4 +1,4 @@
-"""Trials of lengths of their own, named by a hyperparameter, a user attribute or a nested key."""
+"""Trials with planned lengths, named by a hyperparameter, a user attribute or a nested key."""
 
 import logging
 
@@ -37,13 +37,13 @@ def test_each_trial_has_the_length_that_it_names(run):
 
 
 def test_trials_of_different_lengths_are_compared_at_the_same_share():
-    """At step 20 a short trial is at its end, where a long one has only begun; both are as good."""
+    """Two equally good trials. At step 20 the short one has ended and the long one has just begun."""
     half = [curve[: len(curve) // 2] for _, curve in planned()]
     long = [({"n_epochs": 80}, [(4 * step, value) for step, value in points]) for points in half]
     short = [({"n_epochs": 20}, [(step, value) for step, value in points]) for points in half]
     trials = [(long if i % 2 else short)[i] for i in range(len(half))]
     same = [({"n_epochs": 20}, points) for _, points in short]
-    blind = {"use_params": False}  # where lengths differ, the length is a hyperparameter like others
+    blind = {"use_params": False}  # the length is a hyperparameter, too
     ends = in_ray(trials, horizon="n_epochs", **blind)
     assert ends == in_ray(same, horizon="n_epochs", **blind) == in_ray(same, horizon=20, **blind)
 
@@ -66,7 +66,7 @@ def test_a_user_attribute_and_a_nested_key():
     assert "by step 15)" in decision.reason
     assert poor.should_prune()
     study.tell(poor, state=TrialState.PRUNED)
-    recorded = read_study(study)  # the name is noted in the study
+    recorded = read_study(study)  # the study records the name
     assert [trial.curve.horizon for trial in recorded.trials] == [30.0] * 5 + [15.0]
     assert recorded.horizon == 30
 
@@ -110,6 +110,6 @@ def test_lengths_that_are_none(value):
 
 def test_names_in_the_configuration():
     assert PrunerConfig(horizon="n_epochs").horizon == "n_epochs"
-    assert PrunerConfig(horizon="n_epochs", min_steps=500).min_steps == 500  # checked against no length
+    assert PrunerConfig(horizon="n_epochs", min_steps=500).min_steps == 500  # the length is unknown
     for options in ({}, {"horizon": 7}):
         assert LCPFNPruner(**{"horizon": "n"} | options).config == PrunerConfig(**{"horizon": "n"} | options)

@@ -1,4 +1,4 @@
-"""Readers of published files of recorded curves, on small files made here."""
+"""Readers of published files of recorded curves, on small made-up files."""
 
 import contextlib
 import gzip
@@ -93,7 +93,7 @@ def test_pd1(tmp_path, packed):
     assert set(tasks) == {"pd1/cifar10_wide_resnet_256", "pd1/cifar10_wide_resnet_64"}
     task = tasks["pd1/cifar10_wide_resnet_256"]
     assert task.direction == "minimize"
-    assert task.lengths.tolist() == [3, 2, 1]  # what has diverged reports it once and is over
+    assert task.lengths.tolist() == [3, 2, 1]  # a diverged run reports NaN once and ends
     assert task.params[0] == {"batch_size": 256, "lr_hparams.initial_value": 0.1}
 
 
@@ -154,7 +154,7 @@ def test_nothing_is_unpickled(tmp_path):
         ("a.csv", "trial,step,y\n0,1,1\n", "does not say which values are better"),
         ("a.csv", "trial,step,loss\n0,one,1\n", "could not convert"),
         ("a.npz", "no zip", "a.npz"),
-        ("a.txt", "", "recorded curves are in .npz"),
+        ("a.txt", "", "a file of recorded curves must end with .npz"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, name, content, message):
@@ -172,7 +172,7 @@ def test_a_metric_whose_name_says_both_or_nothing_is_refused():
 
 @pytest.mark.parametrize("suffix", [".npz", ".npy"])
 def test_a_file_that_is_damaged_anywhere_is_refused_by_one_error(tmp_path, suffix):
-    """zipfile, tokenize and zlib have errors of their own, and some look like those of reading."""
+    """zipfile, tokenize and zlib raise their own errors, some of them subclasses of OSError."""
     path = tmp_path / f"loss{suffix}"
     pack = {"curves": np.ones((2, 3)), "steps": np.arange(1.0, 4), "meta": np.array('{"direction": "min"}')}
     if suffix == ".npz":

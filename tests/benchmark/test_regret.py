@@ -1,4 +1,4 @@
-"""Regret and speed-up, and what tasks and settings are made of."""
+"""Regret, speed-up, tasks and settings."""
 
 import math
 import pickle
@@ -11,7 +11,7 @@ from lcstop.benchmark.reference_rules import NoStopping
 from lcstop.benchmark.regret import Figures, figures, geometric_mean, regrets, speed_up
 from lcstop.benchmark.settings import Setting
 from lcstop.curves.packs import Pack
-from lcstop.simulation.loop import budget_of
+from lcstop.simulation.loop import replay_budget
 from lcstop.simulation.task import Task
 from tests.benchmark.rule_sources import build, parse
 from tests.simulation.replay_tasks import NAN, StopAt, given, random_task, run, study_of, task_of
@@ -24,7 +24,7 @@ def test_regret_by_hand():
     outcome = run(task, NoStopping(3))
     # The best value is 0.9; the median first value, 0.7, caps the regret at 0.2.
     assert regrets(task, [outcome], "best", 8).round(3).tolist() == [[0.2, 0.2, 0.2, 0.1, 0.0, 0.0, 0.0, 0.0]]
-    # The best end is 0.8, and only finished trials count; the cap is 0.1.
+    # The best final value is 0.8. Only finished trials count. The cap is 0.1.
     assert regrets(task, [outcome], "final", 8).round(3).tolist() == [
         [0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0]
     ]
@@ -58,7 +58,7 @@ def test_a_failure_counts_as_a_fifth():
 def test_the_figures_of_no_stopping_against_itself():
     task = random_task()
     outcomes = [run(task, NoStopping(60), number) for number in range(6)]
-    found = figures(task, outcomes, outcomes, "best", budget_of(task, 1))
+    found = figures(task, outcomes, outcomes, "best", replay_budget(task, 1))
     assert (found.regret_ratio, found.regret_excess, found.regret_error) == (1.0, 0.0, 0.0)
     assert (found.trials, found.epochs, found.seen) == (20.0, 240.0, (1.0, None))
     assert (found.killed, found.wrong_low, found.wrong_high) == (0, 0.0, 1.0)
@@ -118,12 +118,12 @@ def test_seeds_and_outcomes_are_no_hyperparameters():
     configs = ({"lr": 0.1, "seed": 1, "nan_train_loss": True}, {"lr": 0.1, "seed": 2}, {"lr": 0.2, "seed": 1})
     task = Task.from_pack(pack_of([[1.0]] * 3, [1] * 3, [False] * 3, configs=configs))
     assert task.params == ({"lr": 0.1}, {"lr": 0.1}, {"lr": 0.2})
-    assert (task.n_distinct, task.marked) == (2, True)
+    assert (task.n_distinct, task.is_small) == (2, True)
 
 
 def test_a_task_of_40_configurations_counts():
-    assert random_task(n_trials=39).marked
-    assert not random_task(n_trials=40).marked
+    assert random_task(n_trials=39).is_small
+    assert not random_task(n_trials=40).is_small
 
 
 def test_a_task_says_what_is_wrong():
@@ -156,9 +156,9 @@ def test_words_stand_for_settings():
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("tarot", "a policy begins with"),
-        ("limits.tarot", "limits has clairvoyant, none, patience, got 'limits.tarot'"),
-        ("limits.patience:epochs", "an option is name=value"),
+        ("tarot", "a policy must begin with"),
+        ("limits.tarot", "limits has the rules clairvoyant, none, patience, got 'limits.tarot'"),
+        ("limits.patience:epochs", "an option must be name=value"),
     ],
 )
 def test_a_word_that_names_no_policy_says_so(word, message):

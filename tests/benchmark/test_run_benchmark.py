@@ -1,4 +1,4 @@
-"""lcstop bench: resumed, in parallel, from the command line."""
+"""``lcstop bench``: resumed, in parallel, from the command line."""
 
 import io
 import json
@@ -27,7 +27,7 @@ POLICIES = ["optuna.sha", "ray.hyperband", "limits"]
 
 
 class Here(Executor):
-    """Does the work in this process, and can be ended in the middle of it."""
+    """Runs units in this process. Can raise KeyboardInterrupt after a number of units."""
 
     def __init__(self, end_after=float("inf")):
         self.done, self.end_after = 0, end_after
@@ -52,7 +52,7 @@ def here(monkeypatch):
     monkeypatch.setattr(run_benchmark, "worker_processes", processes)
     monkeypatch.setattr(
         run_benchmark, "draw", lambda summary, folder, name: None
-    )  # takes longer than all else
+    )  # it takes longer than the rest
     return here
 
 
@@ -72,7 +72,7 @@ def run(packs, out, run_all=None, **options):
 
 
 def timeless(summary):
-    """A summary without what is measured by the clock."""
+    """A summary without measured seconds."""
     text = json.dumps(json_safe(summary))
     kept = json.loads(text)
     del kept["machine"], kept["versions"]
@@ -131,7 +131,7 @@ def test_after_a_kill_the_same_command_goes_on_and_ends_the_same(here, packs, tm
         run(packs, tmp_path / "killed")
     results = tmp_path / "killed" / "results.jsonl"
     results.write_text(results.read_text() + '{"key": "torn')
-    # Of the units under way when the kill came, none was kept.
+    # Units that were running at the kill are not stored.
     n_kept = len(results.read_text().splitlines()) - 1
     here.done, here.end_after = 0, float("inf")
     resumed = run(packs, tmp_path / "killed")
@@ -149,11 +149,11 @@ def test_what_others_have_left_in_the_folder_is_not_taken(here, packs, tmp_path)
         here.done = 0
         assert timeless(run(packs, out, **few, **options)) != timeless(first)
         assert here.done > 0
-    # Peers do not know the target, so only the clairvoyant runs again.
+    # Only the clairvoyant depends on the target, so only it runs again.
     here.done = 0
     run(packs, out, **few, target="final")
     assert here.done == 3 * 2
-    # More orders keep the whole chunks of the first ones.
+    # More orders reuse the complete units of the first ones.
     here.done = 0
     run(packs, out, **few, orders=10)
     assert here.done == 3 * 3
@@ -240,8 +240,8 @@ def test_the_command_prints_tables_or_json(here, packs, tmp_path, monkeypatch):
 def test_what_is_wrong_is_one_line(packs, tmp_path, monkeypatch, capsys):
     for words, message in (
         (["--curves", str(tmp_path / "no")], "there are no recorded curves"),
-        (["--curves", str(packs), "--tasks", "tarot*"], "has a name like 'tarot*'"),
-        (["--curves", str(packs), "--policies", "tarot"], "a policy begins with"),
+        (["--curves", str(packs), "--tasks", "tarot*"], "has a name that matches 'tarot*'"),
+        (["--curves", str(packs), "--policies", "tarot"], "a policy must begin with"),
     ):
         monkeypatch.setattr("sys.argv", ["lcstop", "bench", "--policies", "limits", *words])
         with pytest.raises(SystemExit) as ended:

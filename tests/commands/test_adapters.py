@@ -15,10 +15,10 @@ from tests.evaluation.test_packs import losses, write_pack
 
 ADAPTER = """
 from lcstop.benchmark.settings import RuleSource, Setting
-from lcstop.simulation.loop import Action, InOrder
+from lcstop.simulation.loop import Action, SequentialPolicy
 
 
-class StopAtOnce(InOrder):
+class StopAtOnce(SequentialPolicy):
     def report(self, trial, step, value):
         return Action.STOP
 
@@ -110,7 +110,7 @@ def test_another_package_brings_a_demo(shop):
         (["demo", "--engine", "market"], "'market' is not one of 'optuna', 'ray', 'shop'."),
         (
             ["bench", "--curves", ".", "--policies", "market"],
-            "a policy begins with lcstop, limits, optuna, ray, shop",
+            "a policy must begin with lcstop, limits, optuna, ray, shop",
         ),
     ],
 )

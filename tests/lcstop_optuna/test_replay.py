@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from lcstop.benchmark.settings import Setting
-from lcstop.simulation.loop import Action, InOrder, replay
+from lcstop.simulation.loop import Action, SequentialPolicy, replay
 from lcstop.simulation.task import ReplayStudy
 from lcstop_optuna.replay import SETTINGS, OptunaPolicy, _pruner
 from tests.benchmark.rule_sources import build, parse
@@ -30,7 +30,7 @@ class Recorder:
         return action
 
 
-class RealStudy(InOrder):
+class RealStudy(SequentialPolicy):
     """A pruner in a real Optuna study, through the public interface."""
 
     def __init__(self, pruner, study):

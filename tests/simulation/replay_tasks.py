@@ -1,17 +1,17 @@
-"""Made-up tasks and policies that the tests of the replay share."""
+"""Made-up tasks and policies for the tests of replays."""
 
 import math
 
 import numpy as np
 
-from lcstop.simulation.loop import Action, InOrder, Outcome, budget_of, replay
+from lcstop.simulation.loop import Action, Outcome, SequentialPolicy, replay, replay_budget
 from lcstop.simulation.task import ReplayStudy, Task
 
 NAN = math.nan
 
 
 def task_of(rows, direction="maximize", lengths=None, params=None, name="made up") -> Task:
-    """A task of rows of any lengths; a row ends by itself where it is shorter than the longest."""
+    """A task of rows of different lengths. Each trial ends after its last value."""
     n_steps = max(map(len, rows))
     values = np.array([[*row, *[NAN] * (n_steps - len(row))] for row in rows], float)
     ends = np.array(lengths or [len(row) for row in rows])
@@ -31,11 +31,11 @@ def study_of(task: Task, number=0, target="best") -> ReplayStudy:
 
 
 def run(task: Task, policy, number=0, workers=1, budget=None) -> Outcome:
-    return replay(task, number, 0, policy, workers, budget or budget_of(task, workers))
+    return replay(task, number, 0, policy, workers, budget or replay_budget(task, workers))
 
 
 class InGivenOrder(Task):
-    """A task whose only order is that of its rows."""
+    """A task with a single order: that of its rows."""
 
     def order(self, number: int, seed: int = 0):
         return np.arange(self.n_trials)
@@ -46,7 +46,7 @@ def given(rows, **options) -> Task:
     return InGivenOrder(task.family, task.name, task.direction, task.values, task.lengths, task.params)
 
 
-class StopAt(InOrder):
+class StopAt(SequentialPolicy):
     """Stops trials at given steps."""
 
     def __init__(self, task, at):

@@ -1,4 +1,4 @@
-"""The replay of recorded studies: what counts as an epoch and a kill, workers, and the limits."""
+"""The replay loop: epochs, stopped trials, workers, and the reference policies."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 
 from lcstop.benchmark.reference_rules import Clairvoyant, NoStopping, Patience
 from lcstop.benchmark.regret import figures
-from lcstop.simulation.loop import Action, InOrder, budget_of
+from lcstop.simulation.loop import Action, SequentialPolicy, replay_budget
 from tests.simulation.replay_tasks import NAN, StopAt, given, random_task, run, study_of
 
 # What a replay counts
@@ -28,8 +28,8 @@ def test_every_report_costs_an_epoch_and_trials_run_one_after_another():
 def test_a_kill_is_wrong_if_the_trial_would_have_beaten_the_incumbent_of_that_moment():
     task = given([[0.1, 0.2, 0.3], [0.2, 0.1, 0.5], [0.4, 0.2, 0.3], [0.0, 0.35, 0.2]])
     outcome = run(task, StopAt(task, {1: 2, 2: 1, 3: 1}))
-    # Trial 1 would have reached 0.5 > 0.3. Trial 2 has shown its 0.4 already, and ends with 0.3, as good as
-    # trial 0. Trial 3 would not reach 0.4 and would end with 0.2.
+    # Trial 1 would have reached 0.5 > 0.3. Trial 2 has already reported its best value, 0.4, and ends with
+    # 0.3, as good as trial 0. Trial 3 would not reach 0.4 and would end with 0.2.
     assert (outcome.killed, outcome.wrong_best, outcome.wrong_final) == (3, 1, 1)
 
 
@@ -66,7 +66,7 @@ def test_a_study_whose_configurations_are_used_up_idles():
     assert outcome.epochs < 60
 
 
-def test_it_is_told_when_20_trials_were_over():
+def test_the_outcome_has_the_epoch_at_which_20_trials_had_ended():
     task = random_task(n_trials=30, n_steps=10)
     assert run(task, NoStopping(30)).seen == [200, None]
     assert run(task, StopAt(task, dict.fromkeys(range(10), 5))).seen == [150, None]
@@ -87,14 +87,14 @@ def test_workers_advance_together_and_take_new_trials_as_they_get_free():
 @pytest.mark.parametrize("workers", [1, 4, 16])
 def test_every_worker_can_end_a_whole_trial_within_the_budget(workers):
     task = random_task()
-    budget = budget_of(task, workers)
+    budget = replay_budget(task, workers)
     outcome = run(task, NoStopping(60), workers=workers)
     assert outcome.epochs == budget
     assert outcome.trials == budget // 12 >= 20
 
 
-class PauseOnce(InOrder):
-    """Pauses every trial after its first report, and goes on when all have been started."""
+class PauseOnce(SequentialPolicy):
+    """Pauses every trial after its first report. Resumes them when all have been started."""
 
     def __init__(self, task, drop=()):
         super().__init__(task.n_trials)
@@ -137,7 +137,7 @@ def test_a_trial_paused_at_its_last_report_has_finished():
     assert (outcome.epochs, outcome.final) == (3, [(1, 0.1), (3, 0.3)])
 
 
-# Policies that frame the others
+# Reference policies
 
 
 @pytest.mark.parametrize("target", ["best", "final"])
@@ -145,7 +145,7 @@ def test_a_trial_paused_at_its_last_report_has_finished():
 def test_the_clairvoyant_is_never_wrong_and_never_slower(target, workers):
     for seed in range(5):
         task = random_task(seed=seed)
-        budget = budget_of(task, workers)
+        budget = replay_budget(task, workers)
         none = [run(task, NoStopping(60), n, workers) for n in range(4)]
         seer = [run(task, Clairvoyant(study_of(task, n, target)), n, workers) for n in range(4)]
         found = figures(task, seer, none, target, budget)
