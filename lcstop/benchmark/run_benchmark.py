@@ -109,7 +109,7 @@ def run(
     try:
         draw(summary, out, name)
     except ModuleNotFoundError as error:
-        console.print(f"no figures written: they need {error.name}; pip install 'lcstop[plot]'", markup=False)
+        console.print(f"no plots written: they need {error.name}; pip install 'lcstop[plot]'", markup=False)
     return summary
 
 

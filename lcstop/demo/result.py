@@ -10,7 +10,7 @@ from rich.table import Table
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.plots import write_page
-from lcstop.plots.matplotlib import write_picture
+from lcstop.plots.matplotlib import write_figure
 from lcstop.review import RecordedStudy, Review
 
 
@@ -130,7 +130,7 @@ def compare(
         max(float(curve.values.max()) for curve in wholes),
     )
     png, html = out / "curves.png", out / "report.html"
-    write_picture(review, png)
+    write_figure(review, png)
     write_page(review, html)
     ends = [float(trial.record.whole.values.max()) for trial in review.stopped if trial.record.whole]
     return DemoResult(

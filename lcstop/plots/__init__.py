@@ -1,6 +1,6 @@
-"""Figures of a study looked back on, in the manner of ``optuna.visualization``.
+"""Figures of a review by plotly, with the interface of ``optuna.visualization``.
 
-Here they are by plotly; :mod:`lcstop.plots.matplotlib` has the same ones.
+:mod:`lcstop.plots.matplotlib` has the same figures by matplotlib.
 
 Example:
     >>> from lcstop import plots

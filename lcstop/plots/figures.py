@@ -1,4 +1,4 @@
-"""Figures of a review by plotly, each a function of it, in the manner of ``optuna.visualization``."""
+"""Figures of a review by plotly, with the interface of ``optuna.visualization``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 PARTS = ("low", "high", "median", "incumbent", "rest", "curve", "now")
-"""Traces of :func:`plot_trial`, in their order."""
+"""Traces of :func:`plot_trial`, in order."""
 
 
 def plot_incumbent(review: Review) -> Figure:
-    """The incumbent over the epochs trained, with the stops and, where that is known, without them.
+    """The incumbent by trained epochs, with the stops and, if it is known, without them.
+
+    Args:
+        review: The review.
 
     Example:
         >>> from lcstop.review.example import example
@@ -43,15 +46,18 @@ def plot_incumbent(review: Review) -> Figure:
                 hovertemplate=f"{name}, after %{{x:,.0f}} epochs: <b>%{{y:.5~g}}</b><extra></extra>",
             )
     if len(set(kept.y) | set(without.y if without else ())) == 1:
-        margin = 0.05 * abs(kept.y[0]) or 1.0  # a line alone on an axis says nothing from 0 on
+        margin = 0.05 * abs(kept.y[0]) or 1.0  # an axis close to the value of a constant line
         figure.update_yaxes(range=[kept.y[0] - margin, kept.y[0] + margin])
     return figure
 
 
 def plot_curves(review: Review) -> Figure:
-    """Every trial's curve, and a dot where it was, or would have been, stopped.
+    """The curves of all trials, with a dot at each stop, live or replayed.
 
-    Each point carries its trial's number as ``customdata``.
+    The ``customdata`` of each point is the number of its trial.
+
+    Args:
+        review: The review.
 
     Example:
         >>> from lcstop.review.example import example
@@ -95,16 +101,16 @@ def plot_curves(review: Review) -> Figure:
     return figure
 
 
-def plot_trial(review: Review, number: int, moment: int = -1) -> Figure:
-    """One trial: its curve, and the forecast of one moment against the incumbent.
+def plot_trial(review: Review, number: int, snapshot: int = -1) -> Figure:
+    """The curve of a trial, and the forecast and the incumbent at one of its snapshots.
 
     Args:
         review: The review.
-        number: The trial's number.
-        moment: Which of the trial's snapshots; the last one is the moment of its stop, if it has one.
+        number: Number of the trial.
+        snapshot: Index of the snapshot; by default the last one, which is the stop of a stopped trial.
 
     Raises:
-        ValueError: If there is no such trial, or it has reported nothing.
+        ValueError: If there is no such trial, or it has made no report.
         IndexError: If it has no such snapshot.
 
     Example:
@@ -116,7 +122,7 @@ def plot_trial(review: Review, number: int, moment: int = -1) -> Figure:
     study, trial = review.study, review.trial(number)
     step = escape(study.step)
     figure = _figure(step, escape(study.metric))
-    looks: dict[str, dict[str, Any]] = {
+    styles: dict[str, dict[str, Any]] = {
         "low": {"line": {"width": 0}, "showlegend": False},
         "high": {
             "line": {"width": 0},
@@ -130,11 +136,11 @@ def plot_trial(review: Review, number: int, moment: int = -1) -> Figure:
         "curve": {"line": {"color": INK, "width": 3}, "name": "known"},
         "now": {"mode": "markers", "marker": {"color": STOPPED, "size": 9}, "showlegend": False},
     }
-    shot = trial.snapshots[moment] if trial.snapshots else None
-    lines = _trial_lines(review, trial, shot)
+    shown = trial.snapshots[snapshot] if trial.snapshots else None
+    lines = _trial_lines(review, trial, shown)
     for part in PARTS:
         figure.add_scatter(
-            **{"mode": "lines", **lines[part], **looks[part]},
+            **{"mode": "lines", **lines[part], **styles[part]},
             hovertemplate=f"{step} %{{x:.4~g}}: <b>%{{y:.5~g}}</b><extra>%{{fullData.name}}</extra>",
         )
     if value_axis(review).log:
@@ -144,30 +150,34 @@ def plot_trial(review: Review, number: int, moment: int = -1) -> Figure:
 
 
 def _trial_lines(
-    review: Review, trial: ReviewedTrial, shot: Snapshot | None
+    review: Review, trial: ReviewedTrial, snapshot: Snapshot | None
 ) -> dict[str, dict[str, list[Any]]]:
-    """The points of each of :data:`PARTS`, empty where a trial has none."""
+    """The points of each of :data:`PARTS`; empty lists for parts that a trial does not have."""
     whole = trial.record.whole or trial.record.curve
-    n = shot.n if shot else trial.n
+    n = snapshot.n if snapshot else trial.n
     known, rest = whole.prefix(n), Curve(whole.steps[n - 1 :], whole.values[n - 1 :], whole.horizon)
     lines: dict[str, dict[str, list[Any]]] = {part: {"x": [], "y": []} for part in PARTS}
     lines["curve"], lines["rest"] = _points(known), _points(rest)
     end = known.finite()
     lines["now"] = _points(Curve(end.steps[-1:], end.values[-1:], end.horizon))
-    if shot and shot.band:
-        x = round_all(shot.band.steps)
+    if snapshot and snapshot.band:
+        x = round_all(snapshot.band.steps)
         for part in ("low", "median", "high"):
-            lines[part] = {"x": x, "y": round_all(getattr(shot.band, part))}
-    if shot and shot.decision.incumbent is not None:
-        lines["incumbent"] = {"x": [0, review.study.horizon], "y": round_all([shot.decision.incumbent] * 2)}
+            lines[part] = {"x": x, "y": round_all(getattr(snapshot.band, part))}
+    if snapshot and snapshot.decision.incumbent is not None:
+        incumbent = round_all([snapshot.decision.incumbent] * 2)
+        lines["incumbent"] = {"x": [0, review.study.horizon], "y": incumbent}
     return lines
 
 
 def plot_calibration(review: Review) -> Figure:
-    """How often forecasts held: of each central interval, the share that held the value at the horizon.
+    """Calibration: probability of central intervals at the horizon, and the share that held the final value.
 
-    Only trials whose end is known count. Forecasts on the diagonal are right as often as they say; above it
-    they are too careful, below it too sure.
+    Only trials with a known final value count. On the diagonal the forecasts are calibrated, above it their
+    intervals are too wide, below it too narrow.
+
+    Args:
+        review: The review.
 
     Example:
         >>> from lcstop.review.example import example
@@ -199,7 +209,10 @@ def plot_calibration(review: Review) -> Figure:
 
 
 def plot_savings(review: Review) -> Figure:
-    """Epochs trained over the trials, with the stops and without them.
+    """Trained epochs by number of trials, with the stops and without them.
+
+    Args:
+        review: The review.
 
     Example:
         >>> from lcstop.review.example import example
@@ -252,7 +265,7 @@ def _value_axis(figure: Figure, review: Review) -> None:
 
 
 def _joined(trials: Iterable[ReviewedTrial]) -> dict[str, list[Any]]:
-    """Many curves as one trace with gaps, which browsers draw much faster than many traces."""
+    """Many curves as one trace with gaps. Browsers draw it much faster than many traces."""
     x, y, number = list[Any](), list[Any](), list[Any]()
     for trial in trials:
         points = _points(trial.curve)
@@ -267,7 +280,7 @@ def _points(curve: Curve) -> dict[str, list[Any]]:
 
 
 def round_all(values: Iterable[float]) -> list[float | None]:
-    """Six significant digits, more than a screen can show; None where there is no number."""
+    """Values with six significant digits, more than a screen can show; None for non-finite ones."""
     return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values]
 
 

@@ -1,6 +1,6 @@
-"""The figures of :mod:`lcstop.plots` by matplotlib, in the manner of ``optuna.visualization.matplotlib``.
+"""The figures of :mod:`lcstop.plots` by matplotlib, like those of ``optuna.visualization.matplotlib``.
 
-Each takes the axes to draw on; without them it makes a figure with pyplot.
+Each function takes the axes to draw on. Without axes it makes a figure with pyplot.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from lcstop.review.review import Review
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TILES = 8
-"""Most single stops of a picture, four in a row."""
+_MAX_STOPS = 8
+"""Maximum number of stops with a panel of their own, four in a row."""
 
 
 def plot_incumbent(review: Review, ax: Axes | None = None) -> Axes:
@@ -49,14 +49,14 @@ def plot_curves(review: Review, ax: Axes | None = None) -> Axes:
         ('epoch', 'accuracy')
     """
     ax = _axes(ax, review.study.step, review.study.metric)
-    looks: dict[str, dict[str, Any]] = {
+    styles: dict[str, dict[str, Any]] = {
         "stopped": {"color": GREY, "alpha": 0.55, "lw": 0.9},
         "went on": {"color": WHOLE, "alpha": 0.8, "lw": 1.1},
         "best": {"color": INCUMBENT, "lw": 2.4, "zorder": 5},
     }
     for trial in review.trials:
         name = "best" if trial is review.winner else "stopped" if trial.stop else "went on"
-        ax.plot(trial.curve.steps, trial.curve.values, label=name, **looks[name])
+        ax.plot(trial.curve.steps, trial.curve.values, label=name, **styles[name])
     for trial in review.stopped:
         name = "wrong stop" if trial.wrong else "stop"
         _dot(ax, trial.curve, label=name, marker="X" if trial.wrong else "o")
@@ -69,11 +69,11 @@ def plot_curves(review: Review, ax: Axes | None = None) -> Axes:
     return _legend(ax)
 
 
-def plot_trial(review: Review, number: int, moment: int = -1, ax: Axes | None = None) -> Axes:
+def plot_trial(review: Review, number: int, snapshot: int = -1, ax: Axes | None = None) -> Axes:
     """See :func:`lcstop.plots.plot_trial`.
 
     Raises:
-        ValueError: If there is no such trial, or it has reported nothing.
+        ValueError: If there is no such trial, or it has made no report.
         IndexError: If it has no such snapshot.
 
     Example:
@@ -84,21 +84,21 @@ def plot_trial(review: Review, number: int, moment: int = -1, ax: Axes | None = 
     """
     study, trial = review.study, review.trial(number)
     ax = _axes(ax, study.step, study.metric)
-    shot = trial.snapshots[moment] if trial.snapshots else None
-    whole, n = trial.record.whole or trial.record.curve, shot.n if shot else trial.n
+    shown = trial.snapshots[snapshot] if trial.snapshots else None
+    whole, n = trial.record.whole or trial.record.curve, shown.n if shown else trial.n
     ax.plot(whole.steps[n - 1 :], whole.values[n - 1 :], color=GREY, ls=":", label="later")
-    if shot and shot.band:
-        band = shot.band
+    if shown and shown.band:
+        band = shown.band
         ax.fill_between(band.steps, band.low, band.high, color=BAND, alpha=0.25, lw=0, label="90 % interval")
         ax.plot(band.steps, band.median, color=BAND, lw=1.8, label="median")
-    if shot and shot.decision.incumbent is not None:
-        ax.axhline(shot.decision.incumbent, color=INCUMBENT, lw=1.4, ls=(0, (4, 2)), label="incumbent")
+    if shown and shown.decision.incumbent is not None:
+        ax.axhline(shown.decision.incumbent, color=INCUMBENT, lw=1.4, ls=(0, (4, 2)), label="incumbent")
     known = whole.prefix(n)
     ax.plot(known.steps, known.values, color=INK, lw=1.8, label="known")
     _dot(ax, known)
     ax.set_title(f"trial {number}, {study.step} {known.cutoff:g}", size=10, loc="left", color=INK)
-    if shot and shot.decision.p_beat is not None:
-        ax.set_title(f"P(beat) = {shot.decision.p_beat:.2g}", size=10, loc="right", color=GREY)
+    if shown and shown.decision.p_beat is not None:
+        ax.set_title(f"P(beat) = {shown.decision.p_beat:.2g}", size=10, loc="right", color=GREY)
     if value_axis(review).log:
         ax.set_yscale("log")
     ax.set_xlim(0, study.horizon * 1.01)
@@ -140,8 +140,12 @@ def plot_savings(review: Review, ax: Axes | None = None) -> Axes:
     return _legend(ax)
 
 
-def write_picture(review: Review, path: Path) -> None:
-    """Write ``path``: every curve, and below them some stops with the forecasts of those moments.
+def write_figure(review: Review, path: Path) -> None:
+    """Write a figure of all curves, and below it panels of some stops with their forecasts.
+
+    Args:
+        review: The review.
+        path: The file. Its folder is created if it does not exist.
 
     Raises:
         OSError: If the file cannot be written.
@@ -150,27 +154,27 @@ def write_picture(review: Review, path: Path) -> None:
         >>> import tempfile
         >>> from lcstop.review.example import example
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_picture(example(), Path(folder, "study.png"))
+        ...     write_figure(example(), Path(folder, "study.png"))
         ...     Path(folder, "study.png").read_bytes()[1:4]
         b'PNG'
     """
-    # A figure without pyplot: no window, no global state, safe in threads.
+    # pyplot has global state and may open windows, so the figure is made without it.
     from matplotlib.figure import Figure
 
     others = [trial for trial in review.stopped if not trial.wrong]
-    chosen = review.wrong[:_TILES]
-    n_more = min(_TILES - len(chosen), len(others))
+    chosen = review.wrong[:_MAX_STOPS]
+    n_more = min(_MAX_STOPS - len(chosen), len(others))
     chosen += [others[round(i * (len(others) - 1) / max(n_more - 1, 1))] for i in range(n_more)]
     rows = math.ceil(len(chosen) / 4)
     figure = Figure(figsize=(12.5, 5 + 2.3 * rows), dpi=150, layout="constrained", facecolor="white")
     grid = figure.add_gridspec(1 + rows, 4, height_ratios=[2.2] + [1] * rows)
     top = plot_curves(review, figure.add_subplot(grid[0, :]))
     title = f"{review.study.name}: {len(review.stopped)} of {len(review.trials)} trials stopped"
-    top.set_title(_plain(title), size=14, weight="bold", color=INK, loc="left", pad=28)
+    top.set_title(_escape(title), size=14, weight="bold", color=INK, loc="left", pad=28)
     for i, trial in enumerate(sorted(chosen, key=lambda trial: trial.record.number)):
-        tile = plot_trial(review, trial.record.number, ax=figure.add_subplot(grid[1 + i // 4, i % 4]))
-        tile.set_xlabel("")
-        tile.set_ylabel("")
+        panel = plot_trial(review, trial.record.number, ax=figure.add_subplot(grid[1 + i // 4, i % 4]))
+        panel.set_xlabel("")
+        panel.set_ylabel("")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
@@ -180,8 +184,8 @@ def _axes(ax: Axes | None, x: str, y: str) -> Axes:
         from matplotlib import pyplot
 
         ax = pyplot.subplots()[1]
-    ax.set_xlabel(_plain(x), color=INK)
-    ax.set_ylabel(_plain(y), color=INK)
+    ax.set_xlabel(_escape(x), color=INK)
+    ax.set_ylabel(_escape(y), color=INK)
     ax.grid(axis="y", color=LINE, lw=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)
@@ -190,19 +194,19 @@ def _axes(ax: Axes | None, x: str, y: str) -> Axes:
     return ax
 
 
-def _plain(text: str) -> str:
-    """A user's word, in which a dollar sign is no beginning of a formula."""
+def _escape(text: str) -> str:
+    """``text`` with escaped dollar signs, which would start a formula."""
     return text.replace("$", r"\$")
 
 
-def _dot(ax: Axes, curve: Curve, **look: Any) -> None:
+def _dot(ax: Axes, curve: Curve, **style: Any) -> None:
     end = curve.finite()
-    style: dict[str, Any] = {"color": STOPPED, "marker": "o", "ms": 5, "ls": "", "zorder": 6, **look}
-    ax.plot(end.steps[-1:], end.values[-1:], **style)
+    defaults: dict[str, Any] = {"color": STOPPED, "marker": "o", "ms": 5, "ls": "", "zorder": 6}
+    ax.plot(end.steps[-1:], end.values[-1:], **{**defaults, **style})
 
 
 def _legend(ax: Axes) -> Axes:
-    """One entry for each kind of line, above the axes."""
+    """Adds a legend above the axes, with one entry per label."""
     named = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
     ax.legend(
         named.values(),

@@ -1,4 +1,4 @@
-"""A page that shows a review: one file, without network, for any screen."""
+"""The HTML page of a review: a single file that needs no network."""
 
 from __future__ import annotations
 
@@ -34,13 +34,17 @@ _DARK = {
     "rgba(0, 114, 178": "rgba(74, 168, 224",
     WHOLE: "#8cc4e6",
 }
-"""What stands on a dark page for colours that would hardly show there."""
+"""Replacements on a dark page for colours with too little contrast there."""
 
 
 def write_page(review: Review, path: Path) -> None:
-    """Write ``path``: headline, curves, forecasts, calibration, savings and the configuration.
+    """Write the page of a review: key figures, curves, forecasts, calibration, savings and configuration.
 
-    Whatever comes from the study, its name, metric, parameters and attributes, is shown as text.
+    Names, parameters and attributes of the study are escaped, so that they cannot run as code.
+
+    Args:
+        review: The review.
+        path: The file, in an existing folder.
 
     Raises:
         OSError: If the file cannot be written.
@@ -66,7 +70,7 @@ def write_page(review: Review, path: Path) -> None:
         "data": _embedded(_data(review)),
         "plotly": get_plotlyjs(),
     }
-    # In one pass, so that nothing which is put in is searched for places to fill.
+    # One pass over the template: inserted text may contain {{...}}, too, and must not be replaced.
     page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
     path.write_text(page, encoding="utf-8")
 
@@ -76,10 +80,10 @@ def _texts(review: Review) -> dict[str, str]:
     direction = "maximized" if study.direction == "maximize" else "minimized"
     counted = sum(part.n for part in calibration(review))
     checked = (
-        f"Of each predicted interval, the share that held the value at {study.step} {study.horizon:g}; "
-        f"{counted} forecasts. On the dotted line they are right as often as they say."
+        f"Share of the predicted intervals that held the value at {study.step} {study.horizon:g}; "
+        f"{counted} forecasts. On the dotted line the forecasts are calibrated."
     )
-    blind = review.live and not any(trial.whole for trial in study.trials)
+    only_unstopped = review.live and not any(trial.whole for trial in study.trials)
     return {
         "title": study.name,
         "subtitle": (
@@ -87,21 +91,21 @@ def _texts(review: Review) -> dict[str, str]:
             f"of up to {study.horizon:g} steps"
         ),
         "notice": (
-            "lcstop watched this study in shadow mode and stopped nothing. The stops are those that it would "
-            "have made."
+            "This study ran in shadow mode: lcstop stopped no trial. The stops are those that it would have "
+            "made."
             if review.shadow
-            else "This study ran without lcstop. The stops are those that lcstop would have made, its trials "
-            "taken in the order of their numbers, one after another."
+            else "This study ran without lcstop. The stops are those that lcstop would have made in a replay "
+            "of the trials in the order of their numbers, one after another."
         ),
         "step": study.step,
-        "incumbent": "Best value of the finished trials, after each that finished."
+        "incumbent": "Best value of the finished trials, after each finished trial."
         if review.live
-        else "Best value of the finished trials: as it was, and as it would have been.",
-        "savings": "A stopped trial saves the steps that were left to it.",
-        "calibration": checked + (" Only trials that went on can be checked." if blind else ""),
-        "configuration": "As noted in the study."
+        else "Best value of the finished trials, with and without lcstop.",
+        "savings": "A stopped trial saves its remaining steps.",
+        "calibration": checked + (" Only trials that were not stopped count." if only_unstopped else ""),
+        "configuration": "Recorded in the study."
         if study.options and (review.live or review.shadow)
-        else "The study holds no options of lcstop: these are those of the command, and defaults.",
+        else "The study has no recorded options of lcstop. These are options of the command and defaults.",
         "version": lcstop.__version__,
     }
 
@@ -122,7 +126,7 @@ def _cards(review: Review) -> str:
         ),
     ]
     if found["seconds_saved"] >= 1:
-        cards.insert(1, (duration(found["seconds_saved"]), f"{would}saved", "at each trial's own pace"))
+        cards.insert(1, (duration(found["seconds_saved"]), f"{would}saved", "at the speed of each trial"))
     if found["best"] is not None:
         recorded, more = found["best_recorded"], f"trial {found['best_trial']}"
         if not review.live:
@@ -130,7 +134,7 @@ def _cards(review: Review) -> str:
         cards.append((f"{found['best']:.5g}", "best value", more))
     known = found["stopped"] - found["unknown"]
     if known:
-        cards.append((str(found["wrong"]), "wrong stops", f"of {known} whose end is known"))
+        cards.append((str(found["wrong"]), "wrong stops", f"of {known} with a known end"))
     audit = found["audit"]
     if audit["audited"]:
         what = "of audited trials would have been wrong stops"
@@ -152,7 +156,7 @@ def _options(review: Review) -> str:
 
 
 def _data(review: Review) -> dict[str, Any]:
-    first = _first(review)
+    first = _first_shown(review)
     number = review.trials[first].record.number
     figures: dict[str, Any] = {
         "incumbent": plot_incumbent(review),
@@ -174,8 +178,11 @@ def _data(review: Review) -> dict[str, Any]:
     }
 
 
-def _first(review: Review) -> int:
-    """The trial to begin with: a stop that was wrong, or a rather early one, whose forecast goes far."""
+def _first_shown(review: Review) -> int:
+    """Index of the trial that the page shows first: a wrong stop, otherwise a rather early stop.
+
+    The forecast of an early stop covers many steps.
+    """
     if review.wrong:
         return review.trials.index(review.wrong[0])
     shown = [t for t in review.stopped if t.snapshots and t.snapshots[-1].band]
@@ -205,12 +212,12 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         "best": trial.curve.best(study.direction),
         "p": last and last.p_beat,
         "note": _note(trial, last),
-        "verdict": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
+        "wrong": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
         "params": [[str(name), _text(value)] for name, value in named],
         "n": trial.n,
         "x": round_all(whole.steps),
         "y": round_all(whole.values),
-        "shots": [_shot(shot) for shot in trial.snapshots],
+        "snapshots": [_snapshot(snapshot) for snapshot in trial.snapshots],
     }
 
 
@@ -222,15 +229,15 @@ def _note(trial: ReviewedTrial, last: Decision | None) -> str:
     return last.reason if last else "never judged"
 
 
-def _shot(shot: Snapshot) -> dict[str, Any]:
-    decision, band = shot.decision, shot.band
+def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    decision, band = snapshot.decision, snapshot.band
     drawn: dict[str, Any] = {}
     if band is not None:
-        # Its steps are evenly spaced up to the horizon, which is less to write than each of them.
+        # The steps are evenly spaced up to the last one. Their spacing and end make a smaller page.
         drawn = {part: round_all(getattr(band, part)) for part in ("low", "median", "high")}
         drawn["end"] = band.steps[-1]
     return {
-        "n": shot.n,
+        "n": snapshot.n,
         "step": decision.cutoff,
         "p": _rounded(decision.p_beat),
         "incumbent": _rounded(decision.incumbent),
@@ -257,7 +264,7 @@ def _text(value: Any) -> Any:
 
 
 def _embedded(data: Mapping[str, Any]) -> str:
-    """JSON that stays data whatever it holds: no character in it can end the script element."""
+    """JSON without characters that could end the script element."""
     text = json.dumps(json_safe(data), separators=(",", ":"), allow_nan=False, default=str)
     return re.sub(r"[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
 

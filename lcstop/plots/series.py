@@ -1,4 +1,4 @@
-"""What the figures show, as numbers, whichever library draws them."""
+"""The data of the figures, independent of the plotting library."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from lcstop.review.review import Review
 Array = NDArray[np.float64]
 
 MIN_FORECASTS = 10
-"""Forecasts from which on it is worth asking how often they were right."""
+"""Minimum number of forecasts for a calibration curve."""
 
-_SPAN = 30.0
-"""Ratio of values from which on a metric above 0 is drawn on a logarithmic axis."""
+_LOG_RATIO = 30.0
+"""Ratio of the ends of an axis above which it is logarithmic, if all values are positive."""
 
 _LEVELS = np.linspace(0.1, 0.9, 9)
+"""Probabilities of the central intervals of a calibration curve."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Points to connect."""
+    """Points of a line, both ``[n]``."""
 
     x: Sequence[float]
     y: Sequence[float]
@@ -33,7 +34,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of values: where it begins and ends, and whether it is logarithmic."""
+    """An axis of values.
+
+    Attributes:
+        low: Lower end, in the metric's units.
+        high: Upper end, in the metric's units.
+        log: Whether it is logarithmic.
+    """
 
     low: float
     high: float
@@ -41,9 +48,10 @@ class Axis:
 
 
 def value_axis(review: Review) -> Axis:
-    """An axis on which trials that compete are told apart; what is worse than most values lies outside.
+    """An axis that resolves the differences between good trials. The worst values lie outside.
 
-    It ends at the level at which trials begin, or at the worst tenth of all values if that is better.
+    It goes from the best value to the median first value of the trials, or to the worst decile of all values
+    if that is better.
 
     Example:
         >>> from lcstop.review.example import example
@@ -59,7 +67,7 @@ def value_axis(review: Review) -> Axis:
     else:
         best, worst = values.min(), min(start, np.quantile(values, 0.9))
     low, high = sorted((float(best), float(worst)))
-    if values.min() > 0 and high / low > _SPAN:
+    if values.min() > 0 and high / low > _LOG_RATIO:
         margin = (high / low) ** 0.05
         return Axis(low / margin, high * margin, True)
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
@@ -67,7 +75,7 @@ def value_axis(review: Review) -> Axis:
 
 
 def incumbents(review: Review) -> tuple[Line, Line | None]:
-    """The incumbent over the epochs trained: with the stops and, where it is known, without them.
+    """The incumbent by trained epochs: with the stops, and without them (None if unknown).
 
     Example:
         >>> from lcstop.review.example import example
@@ -100,7 +108,7 @@ def _incumbent(review: Review, runs: Sequence[tuple[Curve, bool]]) -> Line:
 
 
 def savings(review: Review) -> tuple[Line, Line]:
-    """Epochs after so many trials: with the stops, and without them.
+    """Trained epochs by number of trials: with the stops, and without them.
 
     Example:
         >>> from lcstop.review.example import example
@@ -116,13 +124,13 @@ def savings(review: Review) -> tuple[Line, Line]:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How often forecasts held.
+    """A calibration curve.
 
     Attributes:
-        name: Which forecasts.
-        n: How many.
-        line: Width of the central interval, as a probability, and the share of intervals that held the value
-            with which the trial ended.
+        name: Name of the group of forecasts.
+        n: Number of forecasts.
+        line: Probability of the central interval (x), and the share of intervals that held the final value
+            of the trial (y).
     """
 
     name: str
@@ -131,7 +139,7 @@ class Calibration:
 
 
 def calibration(review: Review) -> list[Calibration]:
-    """Forecasts of the early and of the late half of the trials that are known to their end.
+    """Calibration of the forecasts in the first and in the second half of trials with a known final value.
 
     Example:
         >>> from lcstop.review.example import example
@@ -140,13 +148,14 @@ def calibration(review: Review) -> list[Calibration]:
     """
     early, late = list[float](), list[float]()
     for trial in review.trials:
-        for shot in trial.snapshots:
-            if shot.band is not None and shot.band.level is not None:
-                half = shot.decision.cutoff <= trial.record.curve.horizon / 2
-                (early if half else late).append(shot.band.level)
+        for snapshot in trial.snapshots:
+            if snapshot.band is not None and snapshot.band.level is not None:
+                is_early = snapshot.decision.cutoff <= trial.record.curve.horizon / 2
+                (early if is_early else late).append(snapshot.band.level)
     parts = []
     for name, levels in (("first half of a trial", early), ("second half", late)):
-        away = 2 * np.abs(np.array(levels) - 0.5)
-        held = [float((away <= level).mean()) if levels else math.nan for level in _LEVELS]
+        # The narrowest central interval that holds a value at quantile q has probability 2 |q - 0.5|.
+        narrowest = 2 * np.abs(np.array(levels) - 0.5)
+        held = [float((narrowest <= level).mean()) if levels else math.nan for level in _LEVELS]
         parts.append(Calibration(name, len(levels), Line([0.0, *_LEVELS.tolist(), 1.0], [0.0, *held, 1.0])))
     return parts

@@ -211,7 +211,7 @@ def test_without_matplotlib_the_run_ends_with_a_note(fakes, tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     console = Console(record=True, file=io.StringIO())
     evaluate(tmp_path, ["prior:10"], console=console)
-    assert "no figures written: they need matplotlib" in console.export_text()
+    assert "no plots written: they need matplotlib" in console.export_text()
 
 
 def test_seconds_are_measured_alone_and_in_a_batch_of_what_is_fast(fakes, monkeypatch):

@@ -1,4 +1,4 @@
-"""Figures of a review: what they show, by plotly and by matplotlib."""
+"""Data of the figures of a review, by plotly and by matplotlib."""
 
 import math
 import subprocess
@@ -19,7 +19,7 @@ NAMES = ["plot_incumbent", "plot_curves", "plot_savings", "plot_calibration"]
 
 @pytest.fixture
 def review(surrogate) -> Review:
-    """A study without lcstop: 0.2 and a diverged trial are stopped, and one that would have won."""
+    """A study without lcstop. Stopped in the replay: 0.2, a diverged trial, and one that would have won."""
     riser = [0.3] * 4 + [0.95] * (H - 4)
     trials = [
         flat(0, 0.8),
@@ -90,7 +90,7 @@ def test_savings_end_at_the_epochs_of_the_review(review):
 
 
 def test_calibration_counts_how_often_intervals_held(surrogate):
-    # Each trial ends at the 69 % quantile: outside of the inner 38 %, and within every wider interval.
+    # Each trial ends at the 69 % quantile: outside the central 38 % interval, within all wider ones.
     review = Review.of(study_of([flat(i, 0.5 + 0.01 * i) for i in range(9)]), config_of(), surrogate)
     for trial in review.trials:
         for shot in trial.snapshots:
@@ -152,13 +152,13 @@ def test_names_are_text_in_both(surrogate):
 
 def test_a_picture_holds_wrong_stops_first(review, tmp_path):
     path = tmp_path / "new folder" / "study.png"
-    still.write_picture(review, path)
+    still.write_figure(review, path)
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_picture_of_a_study_without_stops(surrogate, tmp_path):
     review = Review.of(study_of([flat(0, 0.8)]), config_of(), surrogate)
-    still.write_picture(review, tmp_path / "study.png")
+    still.write_figure(review, tmp_path / "study.png")
     assert (tmp_path / "study.png").stat().st_size > 1000
 
 

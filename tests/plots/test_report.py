@@ -1,4 +1,4 @@
-"""``lcstop report``: one page that holds everything, shows every word as text, and needs no network."""
+"""``lcstop report``: a single page that escapes all text and needs no network."""
 
 import json
 import math
@@ -23,7 +23,7 @@ EVIL = "</script><img src=x onerror=alert(1)>&\"'`{{data}}<!--\u2028"
 
 
 class Parsed(HTMLParser):
-    """The page's elements: what would be loaded, the text of each script, and the visible text."""
+    """Parsed page: loaded resources, the text of each script, and the visible text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ def test_the_headline_says_what_would_have_been_saved(review, tmp_path):
     assert f"{review.epochs:.0f} instead of 48" in page.text
     assert "2 of 4trials would be stopped" in page.text
     assert "0.85best valuetrial 2, kept" in page.text
-    assert "0wrong stopsof 2 whose end is known" in page.text
+    assert "0wrong stopsof 2 with a known end" in page.text
     assert "This study ran without lcstop" in page.text
 
 
@@ -96,12 +96,12 @@ def test_the_headline_of_a_study_with_lcstop_is_what_happened(surrogate, tmp_pat
     page = page_of(Review.of(study, config_of(), surrogate), tmp_path)
     assert "33%of epochs saved16 instead of 24" in page.text
     assert "1 of 2trials stopped50%" in page.text
-    assert "wrong stops" not in page.text  # nobody knows
+    assert "wrong stops" not in page.text  # it is unknown
     assert "This study ran without lcstop" not in page.text
     trials = data_of(page)["trials"]
     assert [trial["note"] for trial in trials][1] == "too poor"
     assert [trial["status"] for trial in trials] == ["best", "stopped at 4"]
-    assert trials[1]["verdict"] == "not known"
+    assert trials[1]["wrong"] == "not known"
 
 
 def test_a_stopped_winner_is_told_of(surrogate, tmp_path):
@@ -117,9 +117,9 @@ def test_every_trial_is_there_with_its_forecasts(review, tmp_path):
     data = data_of(page_of(review, tmp_path))
     assert [trial["number"] for trial in data["trials"]] == [0, 1, 2, 3]
     stopped = data["trials"][1]
-    assert (stopped["status"], stopped["n"], stopped["verdict"]) == ("stopped at 2", 2, "no")
-    assert len(stopped["x"]) == H  # what it did later is known
-    shot = stopped["shots"][-1]
+    assert (stopped["status"], stopped["n"], stopped["wrong"]) == ("stopped at 2", 2, "no")
+    assert len(stopped["x"]) == H  # its later reports are recorded
+    shot = stopped["snapshots"][-1]
     assert shot["reason"] == review.trials[1].stop.reason
     band = review.trials[1].snapshots[-1].band
     assert data["horizon"] - shot["spacing"] * (len(shot["low"]) - 1) == pytest.approx(band.steps[0])
@@ -153,12 +153,12 @@ def test_whatever_comes_from_a_study_is_text(surrogate, tmp_path):
         tmp_path,
     )
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
-    assert page.text.count(EVIL) >= 2  # title and heading, as it is written
+    assert page.text.count(EVIL) >= 2  # title and heading, unchanged
     assert all("onerror" not in str(attrs) for _, attrs in page.tags)
     data = data_of(page)
     assert data["trials"][0]["params"][0] == [EVIL, EVIL]
-    assert data["trials"][1]["note"] == data["trials"][1]["shots"][-1]["reason"] == EVIL
-    for figure in data["figures"].values():  # plotly reads tags in its labels
+    assert data["trials"][1]["note"] == data["trials"][1]["snapshots"][-1]["reason"] == EVIL
+    for figure in data["figures"].values():  # plotly interprets tags in labels
         assert "<img" not in json.dumps(figure)
 
 

@@ -1,4 +1,4 @@
-"""The report in a real browser: no error, no request, every trial reachable by mouse, finger and keyboard.
+"""The report in a real browser: no errors, no requests, every trial reachable by mouse, touch and keyboard.
 
 Needs Chromium and playwright (``pip install playwright``); run with ``-m slow``.
 """
@@ -30,7 +30,7 @@ SCREENS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "h
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of 200 trials, most of them stopped, with names that try to break out."""
+    """The report of 200 trials, most of them stopped, with markup in their names."""
     rng = np.random.default_rng(0)
     steps = np.arange(1.0, H + 1)
     trials = []
@@ -60,7 +60,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Opened:
-    """A page, and what the browser said while it was open."""
+    """A page, and the messages of the browser while it was open."""
 
     page: Any
     said: list[str] = field(default_factory=list)
@@ -126,7 +126,7 @@ def test_a_click_on_a_curve_shows_its_forecast_and_reason(show: Any) -> None:
     opened = show()
     page, before = opened.page, median_line(opened.page)
     title = page.locator("#trial-title").inner_text()
-    for mark in range(0, 60, 10):  # the marks of stops; one may lie on another trial's curve
+    for mark in range(0, 60, 10):  # marks of stops; a mark may lie on the curve of another trial
         box = page.locator("#plot-curves .scatterlayer .points path").nth(mark).bounding_box()
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         if page.locator("#trial-title").inner_text() != title:
@@ -170,7 +170,7 @@ def test_everything_works_by_keyboard(show: Any) -> None:
     page.keyboard.press("Home")
     assert page.locator("#trial-title").inner_text() == "Trial 0"
     assert page.locator("#previous").is_disabled()
-    shots = page.locator("#shots button")
+    shots = page.locator("#snapshots button")
     shots.nth(0).focus()
     page.keyboard.press("Space")
     assert shots.nth(0).get_attribute("aria-pressed") == "true"

@@ -1,5 +1,5 @@
 "use strict";
-// Every text from the study is put in by textContent, never as markup.
+// Texts from the study are set as textContent, never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -7,7 +7,7 @@ const options = { responsive: true, displayModeBar: false, doubleClick: false };
 const narrow = matchMedia("(max-width: 40rem)");
 const nothing = { x: [], y: [] };
 let chosen = -1;
-let shot = 0;
+let snapshot = 0;
 let whole = false;
 
 function make(name, text, classes) {
@@ -24,7 +24,7 @@ function format(value, digits = 5) {
   return rounded !== 0 && Math.abs(rounded) < 1e-3 ? rounded.toExponential() : String(rounded);
 }
 
-// Colours of the figures that do not show on a dark page, and what stands for them there.
+// Replaces the colours that have too little contrast on a dark page.
 function themed(figure) {
   let text = JSON.stringify(figure);
   if (dark.matches) for (const [light, other] of Object.entries(data.dark)) text = text.replaceAll(light, other);
@@ -63,7 +63,7 @@ function lines(trial, now) {
 
 function drawTrial() {
   const trial = data.trials[chosen];
-  const found = lines(trial, trial.shots[shot]);
+  const found = lines(trial, trial.snapshots[snapshot]);
   const figure = data.figures.trial;
   figure.data.forEach((trace, i) => Object.assign(trace, found[data.parts[i]]));
   draw("trial", figure);
@@ -91,18 +91,18 @@ function describe(list, pairs) {
   }));
 }
 
-function showShot(i) {
+function showSnapshot(i) {
   const trial = data.trials[chosen];
-  shot = i;
-  const now = trial.shots[i];
+  snapshot = i;
+  const now = trial.snapshots[i];
   element("reason").textContent = now ? now.reason : trial.note;
-  [...element("shots").children].forEach((button, j) => button.setAttribute("aria-pressed", String(j === i)));
+  [...element("snapshots").children].forEach((button, j) => button.setAttribute("aria-pressed", String(j === i)));
   const facts = [["Best value", trial.best], [`Last ${data.step}`, trial.last]];
   if (now) {
     const predicted = now.interval ? `${format(now.predicted, 4)} [${now.interval.map((end) => format(end, 4)).join(", ")}]` : null;
     facts.push(["P(beat)", format(now.p, 3)], ["Incumbent", now.incumbent], ["Predicted", predicted]);
   }
-  if (trial.verdict) facts.push(["Wrong stop", trial.verdict]);
+  if (trial.wrong) facts.push(["Wrong stop", trial.wrong]);
   describe(element("facts"), facts);
   drawTrial();
 }
@@ -118,14 +118,14 @@ function choose(i) {
   const named = [...(trial.name ? [["name", trial.name]] : []), ...trial.params];
   describe(element("params"), named);
   element("params").parentElement.hidden = named.length === 0;
-  element("shots").replaceChildren(...trial.shots.map((now, j) => {
+  element("snapshots").replaceChildren(...trial.snapshots.map((now, j) => {
     const button = make("button", `${data.step} ${format(now.step)}`);
     button.type = "button";
-    button.addEventListener("click", () => showShot(j));
+    button.addEventListener("click", () => showSnapshot(j));
     return button;
   }));
   for (const row of element("table").tBodies[0].rows) row.classList.toggle("chosen", row.dataset.i === String(i));
-  showShot(trial.shots.length - 1);
+  showSnapshot(trial.snapshots.length - 1);
   drawCurves();
 }
 
