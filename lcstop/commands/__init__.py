@@ -1,1 +1,1 @@
-"""The command line: a module for each command; :mod:`lcstop.commands.app` puts them together."""
+"""The command line. Each command has a module; :mod:`lcstop.commands.app` combines them."""

@@ -1,13 +1,13 @@
-"""Adapters of frameworks: found through entry points, imported when a command needs one.
+"""Adapters of frameworks, found through entry points and imported on demand.
 
 A package declares its adapter in the entry-point group ``lcstop.adapters``, under the name of the framework.
-The adapter is a module with some of these functions. None takes an argument; each imports what it needs:
+The adapter is a module with some of these functions. They take no arguments and import what they need:
 
-- ``study_reader()`` returns the function that reads a study on record,
+- ``study_reader()`` returns a function that reads a recorded study,
 - ``search_runner()`` returns ``run_search(config, console)``, which runs a search file,
 - ``demo_runner()`` returns ``run_demo(storage, out, n_trials, n_epochs, console)``,
-- ``rule_source()`` returns the framework's rules as a :class:`lcstop.benchmark.settings.RuleSource`,
-- ``executor()`` returns ``run_all(function, items)``, which spreads work over a cluster.
+- ``rule_source()`` returns the rules of the framework as a :class:`lcstop.benchmark.settings.RuleSource`,
+- ``executor()`` returns ``run_all(function, items)``, which runs work on a cluster.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ def names() -> list[str]:
 
 
 def provided_by(name: str, part: str, needed_by: str = "this command", extra: str | None = None) -> Any:
-    """What a function of an adapter returns.
+    """The return value of a function of an adapter.
 
     Args:
-        name: Of the adapter.
+        name: Name of the adapter.
         part: Name of the function.
-        needed_by: What an error says needs it.
-        extra: Extras of ``lcstop`` that bring what the part needs; the adapter's name if None.
+        needed_by: Subject of error messages, such as an option.
+        extra: Extras of ``lcstop`` named in the error if a module is missing; by default the adapter's name.
 
     Raises:
-        ValueError: If there is no such adapter, it has no such part, or a module that it needs is
+        ValueError: If there is no such adapter, it has no such function, or a module that it needs is
             not installed.
     """
-    found = _entry_points()
-    if name not in found:
-        known = ", ".join(sorted(found)) or "none"
+    installed = _entry_points()
+    if name not in installed:
+        known = ", ".join(sorted(installed)) or "none"
         raise ValueError(
             f"{needed_by} needs the adapter {name!r}, which is not installed; installed: {known}"
         )
-    entry = found[name]
+    entry = installed[name]
     try:
         adapter = entry.load()
         if not hasattr(adapter, part):
-            raise ValueError(f"{needed_by} needs {part} of the adapter {name!r}, which has none")
+            raise ValueError(f"{needed_by} needs {part}, which the adapter {name!r} does not have")
         return getattr(adapter, part)()
     except ModuleNotFoundError as error:
         ours = entry.dist is not None and entry.dist.name == "lcstop"

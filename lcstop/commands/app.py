@@ -1,4 +1,4 @@
-"""The ``lcstop`` command: puts the commands together, and says what went wrong in one."""
+"""The ``lcstop`` command: all commands, and their error messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lcstop.config.search_config import ObjectiveError
 
 app = typer.Typer(
     name="lcstop",
-    rich_markup_mode="markdown",  # so that paragraphs are wrapped to the terminal
+    rich_markup_mode="markdown",  # wraps paragraphs to the terminal
     pretty_exceptions_enable=False,
 )
 
@@ -47,29 +47,32 @@ for command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command: 0 it worked, 1 the user's own code failed, 2 a user's mistake, 130 interrupted.
+    """Run the command and exit: 0 success, 1 the objective failed, 2 a mistake of the user, 130 interrupted.
 
-    What went wrong is one line on stderr for each mistake, and no trace unless ``--debug`` asks for it.
+    Each mistake is one line on stderr. There is a trace only with ``--debug``.
+
+    Args:
+        arguments: Arguments of the command; by default those of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    debug = "--debug" in given  # wherever it stands: it is added to the end of a command that has failed
+    debug = "--debug" in given  # allowed anywhere: users append it to a command that failed
     given = [argument for argument in given if argument != "--debug"]
     try:
         code = app(given, prog_name="lcstop", standalone_mode=False)
     except Exception as error:
-        in_arguments = _in_arguments(error)
-        if debug or not (in_arguments or isinstance(error, (ValueError, OSError, ObjectiveError))):
+        usage_error = _usage_error(error)
+        if debug or not (usage_error or isinstance(error, (ValueError, OSError, ObjectiveError))):
             raise
-        for line in (in_arguments or str(error)).splitlines():
+        for line in (usage_error or str(error)).splitlines():
             errors.print(f"lcstop: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise SystemExit(1 if isinstance(error, ObjectiveError) else 2) from None
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def _in_arguments(error: Any) -> str | None:
-    """What is wrong in the arguments, None if it is something else.
+def _usage_error(error: Any) -> str | None:
+    """The message of an error in the arguments; None for other errors.
 
-    Typer does not export the class of these errors, but all of them say it by this method.
+    Typer does not export the class of these errors. They are recognized by their method ``format_message``.
     """
     if not hasattr(error, "format_message"):
         return None
@@ -89,12 +92,12 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show the trace of an error; allowed after the command, too.")
+        bool, typer.Option("--debug", help="Show the trace of an error. Also allowed after the command.")
     ] = False,
 ) -> None:
     """Stops hyperparameter-optimization trials that will not win.
 
-    Exit codes: 0 it worked, 1 your objective failed, 2 a mistake in the command or a file, 130 interrupted.
+    Exit codes: 0 success, 1 your objective failed, 2 a mistake in the command or a file, 130 interrupted.
     """
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
 

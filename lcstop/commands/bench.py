@@ -1,4 +1,4 @@
-"""``lcstop bench``: replays recorded studies against stopping rules."""
+"""``lcstop bench``: replays recorded studies under stopping policies."""
 
 from __future__ import annotations
 
@@ -18,26 +18,30 @@ if TYPE_CHECKING:
 
 def bench(
     curves: Annotated[
-        Path, typer.Option(envvar="LCSTOP_CURVES", help="Recorded curves: a file, or a folder of them.")
+        Path, typer.Option(envvar="LCSTOP_CURVES", help="Recorded curves: a file or a folder of files.")
     ],
     policies: Annotated[
-        str, typer.Option(help="Separated by commas: a source, optuna.sha, lcstop:confidence=0.99, ...")
+        str, typer.Option(help="Policies, separated by commas: optuna, ray.asha, lcstop:confidence=0.99, ...")
     ] = "lcstop,optuna,ray,limits",
-    orders: Annotated[int, typer.Option(min=1, help="Random orders of each task.")] = 20,
-    workers: Annotated[int, typer.Option(min=1, help="Trials that run at a time.")] = 1,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder for results and pictures.")] = Path("runs/bench"),
-    tasks: Annotated[str, typer.Option(help="Only tasks with a name like this, such as 'taskset/*'.")] = "*",
-    target: Annotated[Target, typer.Option(help="Best value of any run, or of finished runs.")] = "best",
-    grid: Annotated[bool, typer.Option(help="Run each rule over its grid, not only at its defaults.")] = True,
-    seed: Annotated[int, typer.Option(min=0, help="Of the orders.")] = 0,
-    on_ray: Annotated[bool, typer.Option("--ray", help="Spread the work over a Ray cluster.")] = False,
+    orders: Annotated[int, typer.Option(min=1, help="Number of random orders of each task.")] = 20,
+    workers: Annotated[int, typer.Option(min=1, help="Number of trials that run in parallel.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for results and plots.")] = Path("runs/bench"),
+    tasks: Annotated[str, typer.Option(help="Pattern of the names of tasks, such as 'taskset/*'.")] = "*",
+    target: Annotated[
+        Target, typer.Option(help="Value that counts: the best of any report, or of final values.")
+    ] = "best",
+    grid: Annotated[
+        bool, typer.Option(help="Run each rule with all settings of its grid, not only with its defaults.")
+    ] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the orders.")] = 0,
+    on_ray: Annotated[bool, typer.Option("--ray", help="Run the work on a Ray cluster.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Replay recorded studies against stopping policies; run again to go on after a kill.
+    """Replay recorded studies under stopping policies. Run the same command again to resume.
 
-    Finished replays are kept in OUT and found again by the policy's name, options, weights and version and
-    by the study. After a change of a policy's code take another folder.
+    Finished replays are stored in OUT. They are reused for the same study and the same policy: name, options,
+    weights and version. After a change of a policy's code choose another folder.
 
     Example: lcstop bench --curves PATH --orders 20 --jobs 2 --out runs/bench
     """
@@ -55,4 +59,4 @@ def bench(
         print_json(summary)
     else:
         run_benchmark.show(summary, table_console(160))
-        typer.echo(f"all figures and pictures: {out}")
+        typer.echo(f"all figures and plots: {out}")

@@ -1,4 +1,4 @@
-"""What several commands use."""
+"""Parts shared by several commands."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from rich.console import Console
 from lcstop._utils.json_safe import json_safe
 
 errors = Console(stderr=True)
-"""Where errors and progress go, so that stdout holds results alone."""
+"""Console for errors and progress, so that stdout has only results."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON instead of a table.")]
 
 
 @contextmanager
 def needs(extra: str, command: str) -> Iterator[None]:
-    """Around imports: a module that is not installed becomes one line that names the extra that brings it.
+    """Context of imports. Turns the error of a missing module into one line that names the extra to install.
+
+    Args:
+        extra: Extra of ``lcstop`` with the module.
+        command: Subject of the error message.
 
     Raises:
         ValueError: If a module is not installed.
@@ -32,16 +36,16 @@ def needs(extra: str, command: str) -> Iterator[None]:
         raise ValueError(f"{command} needs {error.name}: pip install 'lcstop[{extra}]'") from error
 
 
-def print_json(found: Any) -> None:
-    """Print figures as JSON, with null for a number that JSON does not know."""
-    typer.echo(json.dumps(json_safe(found), default=str))
+def print_json(content: Any) -> None:
+    """Print as JSON, with null for NaN and infinities."""
+    typer.echo(json.dumps(json_safe(content), default=str))
 
 
 def table_console(width: int) -> Console:
-    """Where tables are printed: as wide as the terminal, or ``width`` characters where there is none."""
+    """Console for tables: as wide as the terminal, or ``width`` characters if stdout is no terminal."""
     return Console(width=None if sys.stdout.isatty() else width)
 
 
 def split_words(text: str) -> list[str]:
-    """The words of an option that takes several, separated by commas."""
+    """Values of an option, separated by commas."""
     return [word.strip() for word in text.split(",") if word.strip()]

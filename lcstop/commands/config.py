@@ -1,4 +1,4 @@
-"""``lcstop config``: check a YAML file, show it with its defaults, print its schema."""
+"""``lcstop config``: checks YAML files, prints them with their defaults, prints their JSON Schema."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ app = typer.Typer(help="Check, show and describe YAML files.", rich_markup_mode=
 
 
 class Kind(str, Enum):
-    """What a YAML file is for."""
+    """Kind of a YAML file."""
 
     PRUNER = "pruner"
     SEARCH = "search"
@@ -30,7 +30,7 @@ _MODELS: dict[Kind, type[BaseModel]] = {Kind.PRUNER: PrunerConfig, Kind.SEARCH: 
 
 As = Annotated[
     Kind | None,
-    typer.Option("--as", help="What the file is for; by default the kind that most of its keys belong to."),
+    typer.Option("--as", help="Kind of the file; by default the kind that has most of its keys."),
 ]
 
 
@@ -39,7 +39,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="YAML files, such as configs/optuna.yaml.")],
     kind: As = None,
 ) -> None:
-    """Say what is wrong in YAML files, one line for each mistake; exit code 2 if anything is.
+    """Check YAML files. Prints one line for each mistake; exit code 2 if there is one.
 
     Examples:
 
@@ -50,12 +50,12 @@ def check(
     mistakes = []
     for path in files:
         try:
-            found = kind or _guess(path)
-            read_yaml(path, _MODELS[found])
+            file_kind = kind or _guess(path)
+            read_yaml(path, _MODELS[file_kind])
         except (ValueError, OSError) as error:
             mistakes.append(str(error))
         else:
-            typer.echo(f"{path}: fine ({found.value})")
+            typer.echo(f"{path}: fine ({file_kind.value})")
     if mistakes:
         raise ValueError("\n".join(mistakes))
 
@@ -66,7 +66,7 @@ def show(
     kind: As = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of YAML.")] = False,
 ) -> None:
-    """Print what a YAML file says, with every default filled in.
+    """Print a YAML file with all defaults.
 
     Examples:
 
@@ -80,11 +80,11 @@ def show(
 
 @app.command()
 def schema(
-    kind: Annotated[Kind, typer.Argument(help="What the file is for.")] = Kind.PRUNER,
+    kind: Annotated[Kind, typer.Argument(help="Kind of the file.")] = Kind.PRUNER,
 ) -> None:
-    """Print the JSON Schema of a kind of YAML file, by which editors complete and check it.
+    """Print the JSON Schema of a kind of YAML file. Editors use it to complete and check such files.
 
-    In the first line of a YAML file name the file that you save it to:
+    Save the schema to a file and name it in the first line of the YAML file:
     `# yaml-language-server: $schema=pruner.schema.json`
 
     Examples:
@@ -97,7 +97,7 @@ def schema(
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of a model; of a class's docstring, only the first line.
+    """The JSON Schema of a model. Descriptions are cut after the first line of the class's docstring.
 
     Example:
         >>> json_schema(SearchConfig)["properties"]["pruner"]["description"]
@@ -118,6 +118,6 @@ def _as_yaml(content: dict[str, Any]) -> str:
 
 
 def _guess(path: Path) -> Kind:
-    """The kind with most of the file's keys, so that a misspelt key does not make it another."""
+    """The kind that has most of the keys of the file. A misspelt key does not change it."""
     keys = set(read_plain(path)[0])
     return max(Kind, key=lambda kind: len(keys & set(_MODELS[kind].model_fields)))

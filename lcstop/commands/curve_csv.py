@@ -1,4 +1,4 @@
-"""Curves from CSV files, with each mistake named by its line and column."""
+"""Reads a curve from CSV. Errors name line and column."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from lcstop.config.error_messages import nearest
 from lcstop.curves.curve import Curve
 
 STEP_NAMES = ("step", "epoch", "iteration", "training_iteration", "round")
-"""Columns that are taken for the steps when none is named."""
+"""Names of columns that are used as steps by default."""
 
 
 def read_curve(text: str, name: str, horizon: float, metric: str | None, step: str | None = None) -> Curve:
-    """The curve in a CSV text with a header; columns are separated by commas, semicolons or tabs.
+    """The curve in a CSV text with a header. Columns are separated by commas, semicolons or tabs.
 
-    An empty field is a step without a report; ``nan`` and ``inf`` are diverged reports.
+    An empty field is a step without a report. ``nan`` and ``inf`` are diverged reports.
 
     Args:
         text: The CSV text.
-        name: What errors call it.
-        horizon: Last step that the trial would reach.
-        metric: Column of the values; may be None where only one column can be meant.
-        step: Column of the steps; by default one of the usual names, and the number of the row without one.
+        name: Name of the text in errors.
+        horizon: Horizon of the trial, a step.
+        metric: Column of the values; may be None if there is only one beside the steps.
+        step: Column of the steps; by default the first one of :data:`STEP_NAMES`, or the row number from 1.
 
     Raises:
-        ValueError: If a column is missing, a field is not a number, or there is no finite value before the
-            horizon.
+        ValueError: If a column is missing, a field is not a number, there is no finite value, or the curve
+            has reached the horizon.
 
     Example:
         >>> curve = read_curve("epoch,loss,accuracy\\n0,2.3,0.1\\n1,1.1,0.6\\n", "a.csv", 50, "accuracy")
@@ -50,10 +50,10 @@ def read_curve(text: str, name: str, horizon: float, metric: str | None, step: s
             at = float(i) if step is None else _number(name, rows.line_num, step, row[step])
             if at is None or not 0 <= at < math.inf:
                 raise ValueError(
-                    f"{name}:{rows.line_num}: {step}: a step must be a number from 0 on, got {at}"
+                    f"{name}:{rows.line_num}: {step}: a step must be a number of at least 0, got {at}"
                 )
             if at in reports:
-                raise ValueError(f"{name}:{rows.line_num}: {step}: the step {at:g} is there twice")
+                raise ValueError(f"{name}:{rows.line_num}: {step}: step {at:g} appears twice")
             reports[at] = value
     except csv.Error as error:
         raise ValueError(f"{name} is not valid CSV: {error}") from error
@@ -61,7 +61,7 @@ def read_curve(text: str, name: str, horizon: float, metric: str | None, step: s
     if not len(curve.finite()):
         raise ValueError(f"{name}: the column {metric!r} has no finite value")
     if curve.cutoff >= horizon:
-        raise ValueError(f"{name}: nothing is left to predict: the curve has reached the horizon {horizon:g}")
+        raise ValueError(f"{name}: no step is left to predict: the curve has reached the horizon {horizon:g}")
     return curve
 
 
@@ -77,8 +77,8 @@ def _metric_column(name: str, columns: list[str], metric: str | None, step: str 
     others = [column for column in columns if column != step]
     if metric is None:
         if len(others) != 1:
-            found = ", ".join(others) or "none"
-            raise ValueError(f"{name}:1: which column is the metric? name it by --metric; columns: {found}")
+            listed = ", ".join(others) or "none"
+            raise ValueError(f"{name}:1: which column is the metric? name it by --metric; columns: {listed}")
         return others[0]
     if metric not in others:
         raise ValueError(f"{name}:1: there is no column {metric!r}{nearest(metric, others)}")

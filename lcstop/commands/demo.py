@@ -1,4 +1,4 @@
-"""``lcstop demo``: one search with pruning and without, compared."""
+"""``lcstop demo``: compares a search with pruning to the same search without."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def demo(
             metavar="[optuna|ray]",
             callback=_installed,
             autocompletion=adapters.names,
-            help="What runs the search.",
+            help="Framework that runs the search.",
         ),
     ] = "optuna",
     storage: Annotated[
-        str | None, typer.Option(help="Optuna storage URL or Ray results folder; temporary if absent.")
+        str | None, typer.Option(help="Optuna storage URL or Ray results folder; by default a temporary one.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo-output"),
+    out: Annotated[Path, typer.Option(help="Folder for the plot and the report.")] = Path("demo-output"),
     trials: Annotated[int, typer.Option(min=1, help="Number of trials.")] = 60,
-    epochs: Annotated[int, typer.Option(min=3, help="Epochs of a whole trial.")] = 40,
+    epochs: Annotated[int, typer.Option(min=3, help="Number of epochs of a full trial.")] = 40,
     as_json: Json = False,
 ) -> None:
-    """Search a network for handwritten digits, with and without pruning, and compare.
+    """Tune a network on handwritten digits, with and without pruning, and compare.
 
     Example: lcstop demo --json
     """

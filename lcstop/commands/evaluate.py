@@ -1,4 +1,4 @@
-"""``lcstop evaluate``: measures surrogates."""
+"""``lcstop evaluate``: compares surrogates by their forecasts."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from lcstop.commands.common import Json, errors, print_json, split_words, table_
 
 
 def evaluate(
-    surrogate: Annotated[str, typer.Option(help="The surrogate that the others are held against.")] = "lcpfn",
+    surrogate: Annotated[str, typer.Option(help="Reference: the surrogate to compare with.")] = "lcpfn",
     against: Annotated[
-        str, typer.Option(help="Others, separated by commas; mcmc:4000 takes 4,000 samples.")
+        str, typer.Option(help="Other surrogates, separated by commas; mcmc:4000 has 4,000 samples.")
     ] = "powerlaw,last_value",
     on: Annotated[
-        str, typer.Option(help="prior, prior:LENGTH (curves of that many points) and curves:PATH (packs).")
+        str,
+        typer.Option(help="Sources: prior, prior:LENGTH (curves of so many points), curves:PATH (packs)."),
     ] = "prior",
-    curves: Annotated[int, typer.Option(min=1, help="Curves of the prior, and most curves of a pack.")] = 200,
-    limit: Annotated[str, typer.Option(help="Fewer curves of each for a slow surrogate: mcmc=100.")] = "",
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the curves that are drawn.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for results and pictures.")] = Path("runs/evaluation"),
+    curves: Annotated[
+        int, typer.Option(min=1, help="Number of curves of the prior; maximum number of curves of a pack.")
+    ] = 200,
+    limit: Annotated[str, typer.Option(help="Lower number of curves for a slow surrogate: mcmc=100.")] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of curves.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for results and plots.")] = Path("runs/evaluation"),
     as_json: Json = False,
 ) -> None:
-    """Measure surrogates on curves of the prior and on recorded ones; run again to go on after a kill.
+    """Compare surrogates on curves of the prior and on recorded curves. Run the same command again to resume.
 
-    Finished forecasts are kept in OUT and found again by the surrogate's name, weights and version and by
-    the curve. After a change of a surrogate's code take another folder.
+    Finished forecasts are stored in OUT. They are reused for the same curve and the same surrogate: name,
+    weights and version. After a change of a surrogate's code choose another folder.
 
     Example: lcstop evaluate --on prior,curves:PATH --against mcmc,powerlaw,last_value --limit mcmc=100
     """
@@ -48,4 +51,4 @@ def evaluate(
         print_json(summary)
     else:
         run_evaluation.show(summary, table_console(120))
-        typer.echo(f"all figures and pictures: {out}")
+        typer.echo(f"all figures and plots: {out}")

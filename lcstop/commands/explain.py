@@ -1,4 +1,4 @@
-"""``lcstop explain``: why a trial of a study on record was stopped, or what would be stopped."""
+"""``lcstop explain``: the decisions on a trial of a recorded study, or a what-if replay of the study."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def explain(
     storage: Storage = None,
     study: StudyName = None,
     trial: Annotated[
-        int | None, typer.Option(help="Number of a trial; without it, a what-if replay.")
+        int | None, typer.Option(help="Number of a trial; without it, a what-if replay of the study.")
     ] = None,
     results: ResultsFolder = None,
     metric: Metric = None,
@@ -39,9 +39,9 @@ def explain(
     confidence: Confidence = None,
     as_json: Json = False,
 ) -> None:
-    """Say why a trial was stopped or not; without --trial, what lcstop would have done with the study.
+    """Show why a trial was stopped or not. Without --trial, show what lcstop would have done with the study.
 
-    Works on any study whose trials reported values on their way, whatever pruner or scheduler it ran with.
+    The study may have run with any pruner or scheduler. Its trials must have reported intermediate values.
 
     Examples:
 
@@ -53,21 +53,21 @@ def explain(
 
     recorded, options = read_study(storage, study, results, metric, mode, config, horizon, confidence)
     if trial is not None:
-        found, show = _explained(recorded, options, trial), table.show_trial
+        content, show = _explain_trial(recorded, options, trial), table.show_trial
     else:
         with trial_progress(len(recorded.trials)) as advance:
-            found, show = what_if(recorded, options, report=advance).as_dict(), table.show_what_if
+            content, show = what_if(recorded, options, report=advance).as_dict(), table.show_what_if
     if as_json:
-        print_json(found)
+        print_json(content)
     else:
-        show(found, table_console(120))
+        show(content, table_console(120))
 
 
-def _explained(study: RecordedStudy, config: PrunerConfig, number: int) -> dict[str, Any]:
-    """The decisions on one trial, and those of other confidences.
+def _explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> dict[str, Any]:
+    """The decisions on one trial, also at other confidences, as a dictionary for JSON.
 
     Raises:
-        ValueError: If the study has no such trial, or it has reported nothing.
+        ValueError: If the study has no such trial, or it has made no report.
     """
     from lcstop.review.history import at_confidences, history, suppressed_stop_as_dict
 

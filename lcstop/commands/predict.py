@@ -1,4 +1,4 @@
-"""``lcstop predict``: the rest of one curve."""
+"""``lcstop predict``: forecasts the rest of a curve."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from lcstop.curves.curve import Direction
 
 
 def predict(
-    file: Annotated[Path, typer.Argument(metavar="CSV", help="Curve with a header line; - reads stdin.")],
-    horizon: Annotated[float, typer.Option(min=1, help="Last step that the trial would reach.")],
-    direction: Annotated[Direction, typer.Option(help="Which values are better.")],
-    metric: Annotated[str | None, typer.Option(help="Column of the values; optional if only one.")] = None,
-    step: Annotated[
-        str | None, typer.Option(help="Column of the steps; by default step, epoch, ... or the row's number.")
+    file: Annotated[
+        Path, typer.Argument(metavar="CSV", help="File of the curve, with a header line; - reads stdin.")
+    ],
+    horizon: Annotated[float, typer.Option(min=1, help="Last step of a full trial.")],
+    direction: Annotated[Direction, typer.Option(help="Whether higher or lower values are better.")],
+    metric: Annotated[
+        str | None, typer.Option(help="Column of the values; optional if there is only one.")
     ] = None,
-    lower: Annotated[float | None, typer.Option(help="Least possible value of the metric.")] = None,
-    upper: Annotated[float | None, typer.Option(help="Greatest possible value of the metric.")] = None,
-    incumbent: Annotated[float | None, typer.Option(help="A value to beat.")] = None,
-    surrogate: Annotated[str, typer.Option(help="What predicts.")] = "lcpfn",
-    out: Annotated[Path, typer.Option(help="The picture; .png, .pdf or .svg.")] = Path("forecast.png"),
+    step: Annotated[
+        str | None, typer.Option(help="Column of the steps; by default step, epoch, ... or the row number.")
+    ] = None,
+    lower: Annotated[float | None, typer.Option(help="Lowest possible value of the metric.")] = None,
+    upper: Annotated[float | None, typer.Option(help="Highest possible value of the metric.")] = None,
+    incumbent: Annotated[
+        float | None, typer.Option(help="Value to beat; adds the probability of beating it.")
+    ] = None,
+    surrogate: Annotated[str, typer.Option(help="Surrogate that makes the forecast.")] = "lcpfn",
+    out: Annotated[Path, typer.Option(help="File of the plot: .png, .pdf or .svg.")] = Path("forecast.png"),
     as_json: Json = False,
 ) -> None:
-    """Predict the rest of a learning curve: a table, a line of bars, and a picture.
+    """Predict the rest of a learning curve. Prints a sparkline and a table, and writes a plot.
 
-    An empty field is a step without a report; nan and inf are diverged reports. Bounds of the metric, where
-    there are any, make the forecast better.
+    An empty field is a step without a report. nan and inf are diverged reports. Known bounds of the metric
+    improve the forecast.
 
     Examples:
 
@@ -51,16 +57,16 @@ def predict(
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} is not UTF-8 text") from error
     curve = read_curve(text, name, horizon, metric, step)
-    found = predict_curve(curve, direction, metric or "value", lower, upper, incumbent, surrogate)
+    prediction = predict_curve(curve, direction, metric or "value", lower, upper, incumbent, surrogate)
     if as_json:
-        print_json(found.as_dict())
+        print_json(prediction.as_dict())
     else:
         console = Console()
-        console.print(found.sparkline(console.width, console.options.ascii_only))
-        console.print(found.table())
+        console.print(prediction.sparkline(console.width, console.options.ascii_only))
+        console.print(prediction.table())
     try:
-        found.draw(out)
+        prediction.draw(out)
     except ImportError:
-        errors.print("no picture: it needs matplotlib, pip install 'lcstop[plot]'", markup=False)
+        errors.print("no plot written: it needs matplotlib; pip install 'lcstop[plot]'", markup=False)
     else:
-        errors.print(f"picture: {out}", highlight=False, markup=False)
+        errors.print(f"plot: {out}", highlight=False, markup=False)

@@ -1,4 +1,4 @@
-"""What ``lcstop predict`` shows of one curve: figures, a sparkline, a picture."""
+"""The output of ``lcstop predict``: figures, a sparkline and a plot."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from lcstop.review.band import Band, forecast_band
 from lcstop.surrogates import load_surrogate
 
 _ROWS = 8
-"""Later steps in the table."""
+"""Maximum number of rows of the table."""
 
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=*#%@"
-"""From the least value to the greatest; the second for terminals without Unicode."""
+"""Characters of the sparkline, from the lowest to the highest value, with and without Unicode."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class PredictedCurve:
     """The forecast of one curve.
 
     Attributes:
-        curve: What was observed.
+        curve: The observed curve.
         metric: Name of the metric.
-        band: Median and 90 % interval at every later step.
-        at: Some of these steps, the horizon last.
-        incumbent: A value to beat, None if there is none.
-        p_beat: Probability of being better than that at each step of ``at``.
+        band: Median and 90 % interval at every future step.
+        at: ``[n]``, positions in ``band`` of the steps in the table. The last one is the horizon.
+        incumbent: Value to beat; None if there is none.
+        p_beat: ``[n]``, probability of a value better than the incumbent at these steps; None without one.
     """
 
     curve: Curve
@@ -46,21 +46,21 @@ class PredictedCurve:
     p_beat: NDArray[np.float64] | None
 
     def rows(self) -> list[dict[str, float]]:
-        """One row for each step of ``at``."""
+        """The figures at the steps of ``at``."""
         band = self.band
-        found = []
-        for i, place in enumerate(self.at):
+        rows = []
+        for i, position in enumerate(self.at):
             row = {
-                "step": float(band.steps[place]),
-                "median": float(band.median[place]),
-                "low": float(band.low[place]),
-                "high": float(band.high[place]),
+                "step": float(band.steps[position]),
+                "median": float(band.median[position]),
+                "low": float(band.low[position]),
+                "high": float(band.high[position]),
             }
-            found.append(row if self.p_beat is None else {**row, "p_beat": float(self.p_beat[i])})
-        return found
+            rows.append(row if self.p_beat is None else {**row, "p_beat": float(self.p_beat[i])})
+        return rows
 
     def as_dict(self) -> dict[str, Any]:
-        """Every figure, ready for JSON; ``low`` and ``high`` are the 5 % and 95 % quantiles."""
+        """All figures as a dictionary for JSON. ``low`` and ``high`` are the 5 % and 95 % quantiles."""
         return {
             "metric": self.metric,
             "cutoff": self.curve.cutoff,
@@ -70,7 +70,7 @@ class PredictedCurve:
         }
 
     def table(self) -> Table:
-        """The rows, for a terminal."""
+        """The rows as a table."""
         table = Table(title=f"{self.metric} after step {self.curve.cutoff:g}")
         titles = ["step", "median", "90 % interval"]
         if self.incumbent is not None:
@@ -83,47 +83,50 @@ class PredictedCurve:
         return table
 
     def sparkline(self, width: int, ascii_only: bool = False) -> Text:
-        """Observed values and predicted medians in one line of at most ``width`` characters.
+        """Observed values and predicted medians as one line of bars.
 
         Args:
-            width: Of the terminal.
+            width: Maximum number of characters.
             ascii_only: Whether the terminal lacks Unicode.
         """
-        seen = self.curve.finite()
-        steps = np.concatenate([seen.steps, self.band.steps])
-        values = np.concatenate([seen.values, self.band.median])
+        observed = self.curve.finite()
+        steps = np.concatenate([observed.steps, self.band.steps])
+        values = np.concatenate([observed.values, self.band.median])
         n = min(max(10, width - 24), math.ceil(self.curve.horizon))
         at = np.linspace(steps[0], steps[-1], n)
         shown = np.interp(at, steps, values)
         low, high = float(values.min()), float(values.max())
         bars = _ASCII_BARS if ascii_only else _BARS
-        place = (shown - low) / ((high - low) or 1.0) * (len(bars) - 1)
-        line = "".join(bars[round(float(i))] for i in place)
-        n_seen = int((at <= seen.cutoff).sum())
+        heights = (shown - low) / ((high - low) or 1.0) * (len(bars) - 1)
+        line = "".join(bars[round(float(height))] for height in heights)
+        n_observed = int((at <= observed.cutoff).sum())
         return Text.assemble(
-            f"{values[0]:.4g} ", (line[:n_seen], "bold"), (line[n_seen:], "cyan"), f" {values[-1]:.4g}"
+            f"{values[0]:.4g} ",
+            (line[:n_observed], "bold"),
+            (line[n_observed:], "cyan"),
+            f" {values[-1]:.4g}",
         )
 
     def draw(self, path: Path) -> None:
-        """Write a picture of the curve and its forecast.
+        """Write a plot of the curve and its forecast.
 
         Raises:
             ImportError: If matplotlib is not installed.
             OSError: If ``path`` cannot be written.
-            ValueError: If the ending of ``path`` is not that of a kind of picture.
+            ValueError: If matplotlib does not know the suffix of ``path``.
         """
-        # A figure without pyplot: no window, no global state.
+        # pyplot has global state and may open windows, so the figure is made without it.
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(8, 4.5), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)
-        axes, band, seen = figure.add_subplot(), self.band, self.curve.finite()
+        axes, band, observed = figure.add_subplot(), self.band, self.curve.finite()
         axes.fill_between(
             band.steps, band.low, band.high, color=BAND, alpha=0.25, lw=0, label="90 % interval"
         )
         axes.plot(band.steps, band.median, color=BAND, label="predicted median")
-        axes.plot(seen.steps, seen.values, color=INK, marker=".", label="observed")
+        axes.plot(observed.steps, observed.values, color=INK, marker=".", label="observed")
         if self.incumbent is not None:
             axes.axhline(self.incumbent, color=INCUMBENT, ls=(0, (4, 2)), label="incumbent")
         axes.set(xlabel="step", ylabel=self.metric, xlim=(0, self.curve.horizon * 1.01))
@@ -142,24 +145,24 @@ def predict_curve(
     incumbent: float | None = None,
     surrogate: str = "lcpfn",
 ) -> PredictedCurve:
-    """Forecast the rest of one curve, without any other trial.
+    """Forecast the rest of one curve, without other trials.
 
     Args:
-        curve: What was observed; before its horizon, with a finite value.
+        curve: The observed curve, with a finite value and a cutoff before its horizon.
         direction: ``maximize`` or ``minimize``.
         metric: Name of the metric.
-        lower: Least possible value of the metric.
-        upper: Greatest possible value of the metric.
-        incumbent: A value to beat.
-        surrogate: What predicts.
+        lower: Lowest possible value of the metric; None for no bound.
+        upper: Highest possible value of the metric; None for no bound.
+        incumbent: Value to beat; None for none.
+        surrogate: Name of the surrogate.
 
     Raises:
-        ValueError: If a bound is not on its side of the curve, or there is no such surrogate.
+        ValueError: If a value of the curve is outside the bounds, or there is no such surrogate.
 
     Example:
         >>> curve = Curve([1, 2, 3], [0.41, 0.55, 0.61], horizon=50)
-        >>> found = predict_curve(curve, "maximize", lower=0, upper=1, incumbent=0.99)
-        >>> [row["step"] for row in found.rows()][-1], bool(found.p_beat[-1] < 0.5)
+        >>> prediction = predict_curve(curve, "maximize", lower=0, upper=1, incumbent=0.99)
+        >>> [row["step"] for row in prediction.rows()][-1], bool(prediction.p_beat[-1] < 0.5)
         (50.0, True)
     """
     model, finite = load_surrogate(surrogate), curve.finite()
@@ -173,9 +176,9 @@ def predict_curve(
 
 
 def _scale(curve: Curve, direction: Direction, lower: float | None, upper: float | None) -> MetricScale:
-    """Known bounds are the ends of the range that is looked at; else the curve's own start and best are."""
+    """A scale whose soft range ends at the bounds, or at the start and the best value of the curve."""
     extent = curve.finite_range
-    assert extent is not None  # a finite curve with a point
+    assert extent is not None  # read_curve refuses curves without a finite value
     if (lower is not None and lower > extent.low) or (upper is not None and upper < extent.high):
         raise ValueError(
             f"the curve must be within its bounds, got values from {extent.low:g} to {extent.high:g}, "

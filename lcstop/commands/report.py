@@ -1,4 +1,4 @@
-"""``lcstop report``: a page that shows a study on record."""
+"""``lcstop report``: writes an HTML page about a recorded study."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lcstop.commands.study_options import (
 def report(
     storage: Storage = None,
     study: StudyName = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="File of the page.")] = Path("report.html"),
     results: ResultsFolder = None,
     metric: Metric = None,
     mode: Mode = None,
@@ -35,10 +35,10 @@ def report(
     confidence: Confidence = None,
     as_json: Json = False,
 ) -> None:
-    """Write a page that shows a study: what was saved, every curve, and why each trial was stopped.
+    """Write an HTML page about a study: savings, curves, and the reason of each stop.
 
-    The page is one file and needs no network. Of a study that ran without lcstop it shows what lcstop would
-    have done.
+    The page is a single file and needs no network. For a study that ran without lcstop it shows what lcstop
+    would have done.
 
     Examples:
 
@@ -51,21 +51,21 @@ def report(
     from lcstop.review.table import summary
 
     try:
-        importlib.import_module("plotly")  # to say that it is missing before the work
+        importlib.import_module("plotly")  # fails before the work if it is missing
     except ModuleNotFoundError as error:
         raise ValueError(f"this command needs {error.name}: pip install 'lcstop[plot]'") from error
     recorded, options = read_study(storage, study, results, metric, mode, config, horizon, confidence)
-    out.parent.mkdir(parents=True, exist_ok=True)  # first, since it may fail
+    out.parent.mkdir(parents=True, exist_ok=True)  # fails before the work
     with trial_progress(len(recorded.trials)) as advance:
         review = Review.of(recorded, options, report=advance)
     write_page(review, out)
-    found = summary(review)
+    figures = summary(review)
     if as_json:
-        print_json({**found, "page": str(out)})
+        print_json({**figures, "page": str(out)})
     else:
-        would = "" if found["live"] else "would have "
+        would = "" if figures["live"] else "would have "
         typer.echo(
-            f"{found['study']}: {would}stopped {found['stopped']} of {found['trials']} trials, "
-            f"{would}saved {found['share_saved']:.1%} of the epochs"
+            f"{figures['study']}: {would}stopped {figures['stopped']} of {figures['trials']} trials, "
+            f"{would}saved {figures['share_saved']:.1%} of the epochs"
         )
         typer.echo(f"report: {out}")

@@ -1,4 +1,4 @@
-"""``lcstop run``: a whole search from one YAML file."""
+"""``lcstop run``: runs a search described by a YAML file."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ from lcstop.config.yaml_file import read_yaml
 
 
 def run(
-    file: Annotated[Path, typer.Argument(metavar="SEARCH", help="Such as configs/search.yaml.")],
+    file: Annotated[Path, typer.Argument(metavar="SEARCH", help="A YAML file, such as configs/search.yaml.")],
     as_json: Json = False,
 ) -> None:
-    """Run a search that a YAML file describes; run again to go on after a kill or an interrupt.
+    """Run a search described by a YAML file. Run the same command again to resume after an interruption.
 
-    The file names the objective (a generator that yields the metric after every step), the space, the
-    sampler, the storage, the number of trials, the direction and the options of the pruner, and chooses
-    Optuna or Ray Tune. A search goes on only with the configuration that it was begun with; with Optuna,
-    n_trials may grow.
+    The file has the objective (a generator that yields the metric after every step), the space, the sampler,
+    the storage, the number of trials, the direction, the options of the pruner, and the engine: Optuna or Ray
+    Tune. A search can only be resumed with an unchanged file; with Optuna, n_trials may be increased.
 
-    Exit codes: 0 all trials have ended, 1 the objective failed in some, 2 a mistake in the file,
-    130 interrupted. After 1 and 130 the same command goes on.
+    Exit codes: 0 all trials have ended, 1 the objective failed in some trials, 2 a mistake in the file,
+    130 interrupted. After 1 and 130 the same command resumes the search.
 
     Examples:
 
@@ -38,13 +37,17 @@ def run(
     lcstop run search.yaml --json > result.json
     """
     config = read_yaml(file, SearchConfig)
-    sys.path.insert(0, str(Path.cwd()))  # where `python -m` looks for modules, and a console script does not
+    sys.path.insert(0, str(Path.cwd()))  # as for `python -m`, for the module of the objective
     run_search = adapters.provided_by(config.engine, "search_runner")
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what the objective prints is no figure of ours
+        with contextlib.redirect_stdout(
+            sys.stderr
+        ):  # stdout has only our result, not the output of the objective
             result: SearchResult = run_search(config, errors)
     except KeyboardInterrupt:
-        errors.print("lcstop: interrupted; the same command goes on", style="red", highlight=False)
+        errors.print(
+            "lcstop: interrupted; run the same command again to resume", style="red", highlight=False
+        )
         raise typer.Exit(130) from None
     if as_json:
         print_json(result.as_dict())

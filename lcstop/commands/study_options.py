@@ -1,4 +1,4 @@
-"""Options that ``lcstop explain`` and ``lcstop report`` share: which study, and how to judge it."""
+"""Options shared by ``lcstop explain`` and ``lcstop report``: the study, and the options for judging it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ if TYPE_CHECKING:
     from lcstop.config.pruner import PrunerConfig
     from lcstop.review import RecordedStudy
 
-Storage = Annotated[str | None, typer.Option(help="URL of the Optuna storage that holds the study.")]
+Storage = Annotated[str | None, typer.Option(help="URL of the Optuna storage of the study.")]
 StudyName = Annotated[
-    str | None, typer.Option("--study", help="Its name; may be left out where the storage holds one study.")
+    str | None, typer.Option("--study", help="Name of the study; optional if the storage has only one.")
 ]
 ResultsFolder = Annotated[
-    Path | None, typer.Option("--results", help="Ray Tune's results folder, instead of a storage.")
+    Path | None, typer.Option("--results", help="Results folder of Ray Tune, instead of a storage.")
 ]
-Metric = Annotated[str | None, typer.Option(help="Result to look at in that folder.")]
-Mode = Annotated[Literal["min", "max"] | None, typer.Option(help="Which values are better, for that folder.")]
-PrunerFile = Annotated[Path | None, typer.Option("--config", help="YAML file with the pruner's options.")]
+Metric = Annotated[str | None, typer.Option(help="Name of the metric, for --results.")]
+Mode = Annotated[
+    Literal["min", "max"] | None,
+    typer.Option(help="Whether lower or higher values are better, for --results."),
+]
+PrunerFile = Annotated[Path | None, typer.Option("--config", help="YAML file with options of the pruner.")]
 Horizon = Annotated[
-    float | None, typer.Option(help="Last step of a trial; as on record, or else that of the longest trial.")
+    float | None,
+    typer.Option(
+        help="Last step of a full trial; by default the recorded one, or that of the longest trial."
+    ),
 ]
-Confidence = Annotated[float | None, typer.Option(help="Judge at this confidence.")]
+Confidence = Annotated[float | None, typer.Option(help="Confidence of the decisions.")]
 
 
 def read_study(
@@ -44,13 +50,13 @@ def read_study(
     horizon: float | None,
     confidence: float | None,
 ) -> tuple[RecordedStudy, PrunerConfig]:
-    """The study that the options name, and the pruner's options to judge it by.
+    """The study named by the options, and the options of the pruner for judging it.
 
-    Options of the command replace those of the file ``config``. Where neither says anything, options on
-    record are taken.
+    Options of the command come first, then those of the file ``config``, then the recorded ones, then the
+    defaults.
 
     Raises:
-        ValueError: If the options do not name one study, or it cannot be read.
+        ValueError: If the options do not name exactly one study, or it cannot be read.
         OSError: If a file cannot be read.
     """
     from lcstop.review.review import options_of
@@ -60,20 +66,20 @@ def read_study(
         name: value for name, value in (("horizon", horizon), ("confidence", confidence)) if value is not None
     }
     if (storage is None) == (results is None):
-        raise ValueError("--storage URL or --results FOLDER says where the study is; give one of them")
-    found: RecordedStudy
+        raise ValueError("the study is missing: give --storage URL or --results FOLDER, not both")
+    recorded: RecordedStudy
     if results is not None:
         read_folder = adapters.provided_by("ray", "study_reader")
-        found = read_folder(results, metric, mode, horizon=given.get("horizon"))
+        recorded = read_folder(results, metric, mode, horizon=given.get("horizon"))
     else:
         read_storage = adapters.provided_by("optuna", "study_reader")
-        found = read_storage(storage, study, given.get("horizon"))
-    return found, options_of(found, given)
+        recorded = read_storage(storage, study, given.get("horizon"))
+    return recorded, options_of(recorded, given)
 
 
 @contextmanager
 def trial_progress(n_trials: int) -> Iterator[Callable[[], None]]:
-    """A progress display; the function that it gives is called when a trial is done."""
+    """Context of a progress bar. Its value is a function to call after each trial."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
         bar = progress.add_task("trials", total=n_trials)

@@ -1,4 +1,4 @@
-"""``lcstop train``: pre-trains the surrogate."""
+"""``lcstop train``: pre-trains the surrogate ``lcpfn``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 
 def train(
-    file: Annotated[Path, typer.Argument(metavar="CONFIG", help="A run, such as configs/train/lcpfn.yaml.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as configs/train/lcpfn.yaml.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and weights.")] = Path("runs/lcpfn"),
     as_json: Json = False,
 ) -> None:
-    """Pre-train the surrogate; run again to go on after a kill.
+    """Pre-train the surrogate lcpfn. Run the same command again to resume.
 
     Example: lcstop train configs/train/lcpfn.yaml --out runs/lcpfn
     """
@@ -29,7 +31,7 @@ def train(
         from lcstop.pretraining.config import TrainConfig
         from lcstop.pretraining.train_lcpfn import run
 
-    chosen = TrainConfig.from_yaml(file)
+    config = TrainConfig.from_yaml(file)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -38,16 +40,16 @@ def train(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=errors) as progress:
-        bar = progress.add_task("training", total=chosen.total_steps, loss=float("nan"), speed=0.0)
-        table = run(
-            chosen,
+        bar = progress.add_task("training", total=config.total_steps, loss=float("nan"), speed=0.0)
+        scores = run(
+            config,
             out,
             lambda p: progress.update(bar, completed=p.step, loss=p.loss, speed=p.curves_per_second),
         )
     if as_json:
-        print_json([score.model_dump() for score in table])
+        print_json([score.model_dump() for score in scores])
     else:
-        Console().print(_score_table(table))
+        Console().print(_score_table(scores))
         typer.echo(f"weights: {out / 'lcpfn.safetensors'}")
 
 
@@ -56,7 +58,7 @@ def _error(value: float | None) -> str:
 
 
 def _score_table(scores: list[LikelihoodRow]) -> Table:
-    table = Table(title="Mean log-likelihood of the unseen points of fresh prior curves")
+    table = Table(title="Mean log-likelihood of the unseen points of new curves of the prior")
     for title in ("observed", "log-likelihood", "standard error"):
         table.add_column(title, justify="right")
     for score in scores:

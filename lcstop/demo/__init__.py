@@ -1,1 +1,1 @@
-"""What the demos of both engines share: the network that they search, the figures, the pictures."""
+"""Parts shared by the demos of both engines: the trained network and the result."""

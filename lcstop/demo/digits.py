@@ -1,4 +1,4 @@
-"""A small network on scikit-learn's handwritten digits: the real training that the demos search."""
+"""Training of a small network on scikit-learn's handwritten digits: the objective of the demos."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class DigitsConfig:
     """Hyperparameters of one training.
 
     Attributes:
-        learning_rate: Of AdamW, constant over the training.
-        width: Units of each hidden layer.
-        depth: Number of hidden layers.
-        dropout: Share of each hidden layer's units that a training step leaves out, in [0, 1).
-        weight_decay: Of AdamW, decoupled from the gradient.
-        batch_size: Images in one training step.
+        learning_rate: Constant learning rate of AdamW, above 0.
+        width: Units per hidden layer, at least 1.
+        depth: Number of hidden layers, at least 1.
+        dropout: Probability that a unit of a hidden layer is dropped in a training step, in [0, 1).
+        weight_decay: Weight decay of AdamW, 0 or more.
+        batch_size: Images per training step, at least 1.
 
     Raises:
         ValueError: If a value is not allowed.
@@ -59,11 +59,15 @@ class DigitsConfig:
 
 
 def train(config: DigitsConfig, n_epochs: int, seed: int = 0) -> Iterator[float]:
-    """Train one configuration; yield the validation accuracy, in [0, 1], after each epoch.
+    """Train one configuration. Yields the validation accuracy, in [0, 1], after each epoch.
 
-    An epoch is trained when its value is asked for, so that a stopped trial costs no more than it used. The
-    same configuration and seed give the same curve on one machine, whatever ran before: nothing is drawn
-    from torch's global random state.
+    An epoch is trained when the next value is requested, so a stopped trial trains no further epoch. The same
+    configuration and seed give the same curve on one machine. The global random state of torch is not used.
+
+    Args:
+        config: Hyperparameters.
+        n_epochs: Number of epochs.
+        seed: Seed of the weights, the batches and the dropout.
 
     Example:
         >>> config = DigitsConfig(3e-3, width=32, depth=1, dropout=0.0, weight_decay=0.0, batch_size=64)
@@ -89,7 +93,11 @@ def train(config: DigitsConfig, n_epochs: int, seed: int = 0) -> Iterator[float]
 
 
 def objective(seed: int = 0, **hyperparameters: Any) -> Iterator[float]:
-    """The same for ``lcstop run``: takes the fields of :class:`DigitsConfig`, and trains while it is asked.
+    """:func:`train` as an objective of ``lcstop run``. It trains until its iteration ends.
+
+    Args:
+        seed: Seed of the training.
+        hyperparameters: Fields of :class:`DigitsConfig`.
 
     Example:
         >>> curve = objective(
@@ -103,7 +111,7 @@ def objective(seed: int = 0, **hyperparameters: Any) -> Iterator[float]:
 
 @dataclass(frozen=True)
 class Digits:
-    """The 1,797 images, half of them for training: pixels ``[n, 64]`` in [0, 1] and classes ``[n]``."""
+    """The 1,797 images in two halves: pixels ``[n, 64]`` in [0, 1] and classes ``[n]``."""
 
     train_x: Tensor
     train_y: Tensor
@@ -113,9 +121,10 @@ class Digits:
 
 @cache
 def load_data() -> Digits:
-    """The first half for training and the second for validation, as in scikit-learn's own example.
+    """The data: the first half for training and the second for validation, as in scikit-learn's example.
 
-    Unshuffled is harder than shuffled: good configurations differ by more than a few images.
+    The images are not shuffled. This makes the task harder, so that good configurations differ by more than a
+    few images.
     """
     pixels, classes = load_digits(return_X_y=True)
     x = torch.tensor(pixels / _PIXEL_MAX, dtype=torch.float32, device="cpu")
@@ -126,16 +135,16 @@ def load_data() -> Digits:
 
 @dataclass(frozen=True)
 class _Network:
-    """Layers of rectified units; ``weights[i]`` is ``[n_in, n_out]``."""
+    """A multilayer perceptron with ReLU: ``weights[i]`` is ``[n_in, n_out]``, ``biases[i]`` ``[n_out]``."""
 
     weights: list[Tensor]
     biases: list[Tensor] = field(default_factory=list)
 
     @classmethod
     def draw(cls, config: DigitsConfig, n_inputs: int, random: torch.Generator) -> _Network:
-        """Initial weights of variance 2 / n_in (He et al. 2015), from ``random`` alone.
+        """A network with initial weights of variance 2 / n_in (He et al. 2015), drawn from ``random``.
 
-        torch.nn's layers would draw theirs from the global random state.
+        The layers of torch.nn would use the global random state.
         """
         sizes = [n_inputs, *[config.width] * config.depth, _CLASSES]
         network = cls([], [])
@@ -150,7 +159,7 @@ class _Network:
         return [*self.weights, *self.biases]
 
     def __call__(self, x: Tensor, drop: Callable[[Tensor], Tensor] = lambda hidden: hidden) -> Tensor:
-        """Pixels ``[n, n_inputs]`` to logits ``[n, n_classes]``."""
+        """Logits ``[n, n_classes]`` of pixels ``[n, n_inputs]``; ``drop`` is applied to hidden layers."""
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             x = drop(torch.addmm(bias, x, weight).relu())
         return torch.addmm(self.biases[-1], x, self.weights[-1])

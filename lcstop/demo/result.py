@@ -1,4 +1,4 @@
-"""The figures, the picture and the report of a demo, from what both of its searches did."""
+"""The result of a demo: figures, a plot and a report of its two searches."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from lcstop.review import RecordedStudy, Review
 
 @dataclass(frozen=True)
 class Side:
-    """One side of the comparison.
+    """One of the two searches.
 
     Attributes:
         study: Name of the study.
-        epochs: Epochs trained.
-        seconds: Wall time of the whole search: training, sampling, storage and decisions.
+        epochs: Number of trained epochs.
+        seconds: Wall time of the search in seconds: training, sampling, storage and decisions.
         best: Best validation accuracy of the trials that were not stopped.
     """
 
@@ -33,19 +33,21 @@ class Side:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What happened in the demo.
+    """The result of a demo.
 
     Attributes:
-        n_trials: Trials of each side.
-        n_epochs: Epochs of a whole trial.
+        n_trials: Number of trials of each search.
+        n_epochs: Number of epochs of a full trial.
         with_pruning: The search with pruning.
-        without_pruning: The same configurations, each trained to the end.
-        n_stopped: Trials stopped.
-        stopped_that_beat_incumbent: Stopped trials that, trained on, beat the incumbent they were judged by.
-        stopped_that_beat_best: Stopped trials that, trained on, beat the best value found with pruning.
-        decision_ms: Median milliseconds that the pruner took for a report.
-        png: Still picture of the curves and forecasts.
-        html: The report.
+        without_pruning: The search without pruning, with the same configurations.
+        n_stopped: Number of stopped trials.
+        stopped_that_beat_incumbent: Number of stopped trials that beat the incumbent of their stop in the
+            search without pruning.
+        stopped_that_beat_best: Number of stopped trials that beat the best value of the search with pruning
+            in the search without.
+        decision_ms: Median milliseconds of the pruner per report.
+        png: Path of the plot of curves and forecasts.
+        html: Path of the report.
     """
 
     n_trials: int
@@ -61,16 +63,16 @@ class DemoResult:
 
     @property
     def epochs_saved(self) -> float:
-        """Share of the epochs that pruning saved, in [0, 1]."""
+        """Share of the epochs that pruning saved."""
         return 1 - self.with_pruning.epochs / self.without_pruning.epochs
 
     def as_dict(self) -> dict[str, Any]:
-        """Every figure, ready for JSON."""
+        """All figures as a dictionary for JSON."""
         paths = {"png": str(self.png), "html": str(self.html)}
         return {**asdict(self), "epochs_saved": self.epochs_saved, **paths}
 
     def table(self) -> Table:
-        """The figures side by side."""
+        """The figures of both searches, side by side."""
         pruned, whole = self.with_pruning, self.without_pruning
         table = Table(
             title=f"{self.n_trials} configurations, {self.n_epochs} epochs each",
@@ -100,16 +102,16 @@ def compare(
     decision_ms: float,
     out: Path,
 ) -> DemoResult:
-    """Draw the picture and the report into ``out`` and count what happened.
+    """Compare the two searches of a demo. Writes ``curves.png`` and ``report.html``.
 
     Args:
-        study: The search with pruning, each trial with the whole curve that it has without; at least one was
-            not stopped.
+        study: The search with pruning. Its trials have their curves without pruning in ``whole``. At least
+            one trial was not stopped.
         config: The options of the pruner.
-        seconds: Wall time with pruning and without.
-        studies: Names of the two studies.
-        decision_ms: Median milliseconds of the pruner for a report.
-        out: Folder for ``curves.png`` and ``report.html``.
+        seconds: Wall times in seconds, with pruning and without.
+        studies: Names of the studies, with pruning and without.
+        decision_ms: Median milliseconds of the pruner per report.
+        out: Folder of the two files.
 
     Raises:
         OSError: If ``out`` cannot be written.

@@ -1,4 +1,4 @@
-"""Adapters: found by entry points, whoever wrote them, and imported only by commands that need them."""
+"""Adapters: found through entry points, also in other packages, imported only by commands that need one."""
 
 import json
 import subprocess
@@ -57,7 +57,7 @@ def executor():
 
 @pytest.fixture
 def shop(tmp_path, monkeypatch):
-    """An adapter of a framework called shop, in a package of its own."""
+    """An adapter of a made-up framework ``shop``, in a package of its own."""
     site = tmp_path / "site"
     info = site / "shop-1.0.dist-info"
     info.mkdir(parents=True)
@@ -127,7 +127,7 @@ def test_what_an_adapter_lacks_is_named(shop):
     ):
         adapters.provided_by("market", "rule_source")
     with pytest.raises(
-        ValueError, match="this command needs study_reader of the adapter 'shop', which has none"
+        ValueError, match="this command needs study_reader, which the adapter 'shop' does not have"
     ):
         adapters.provided_by("shop", "study_reader")
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""The command as a whole: help, completion, errors."""
+"""The ``lcstop`` command: help, completion, errors."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""``lcstop predict``: the rest of one curve from a CSV file."""
+"""``lcstop predict``: the forecast of a curve from a CSV file."""
 
 import builtins
 import io
@@ -38,7 +38,7 @@ def test_a_table_a_line_of_bars_and_a_picture(run, tmp_path):
     first = out.splitlines()[0]
     assert first.startswith("0.11 ▁")
     assert "█" in first
-    assert "picture: forecast.png" in err
+    assert "plot: forecast.png" in err
     assert (tmp_path / "forecast.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -109,14 +109,14 @@ def test_kinds_of_csv(text, steps, values):
         (CSV, (), r"curve.csv:1: which column is the metric? name it by --metric; columns: loss, val_acc"),
         (CSV, ("--metric", "loss", "--step", "steps"), "curve.csv:1: there is no column 'steps'"),
         ("epoch,acc\n1,0.1\n2,good\n", (), "curve.csv:3: acc: must be a number, got 'good'"),
-        ("epoch,acc\n1,0.1\n1,0.2\n", (), "curve.csv:3: epoch: the step 1 is there twice"),
-        ("epoch,acc\n-1,0.1\n", (), "curve.csv:2: epoch: a step must be a number from 0 on, got -1"),
+        ("epoch,acc\n1,0.1\n1,0.2\n", (), "curve.csv:3: epoch: step 1 appears twice"),
+        ("epoch,acc\n-1,0.1\n", (), "curve.csv:2: epoch: a step must be a number of at least 0, got -1"),
         ("epoch,acc\n", (), "curve.csv: the column 'acc' has no finite value"),
         ("", (), "curve.csv:1: which column is the metric?"),
         (
             "epoch,acc\n1,0.5\n60,0.6\n",
             (),
-            "nothing is left to predict: the curve has reached the horizon 50",
+            "no step is left to predict: the curve has reached the horizon 50",
         ),
         ("epoch,acc\n1,0.5\n", ("--upper", "0.1"), "the curve must be within its bounds"),
         ("epoch,acc\n1,0.5\n", ("--surrogate", "gp"), "surrogate must be one of lcpfn, "),

@@ -225,6 +225,6 @@ def test_an_interrupt_says_that_the_search_goes_on(tmp_path, run, monkeypatch):
         patch.setattr("tests.objectives.time.sleep", interrupted)
         code, _, err = run(write(tmp_path, n_trials=2))
     assert code == 130
-    assert "interrupted; the same command goes on" in err
+    assert "interrupted; run the same command again to resume" in err
     assert run(tmp_path / "search.yaml")[0] == 0
     assert len(ended(load(tmp_path))) == 2

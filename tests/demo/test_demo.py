@@ -1,4 +1,4 @@
-"""The demo: its figures are those of the studies that it stored."""
+"""The demo: its figures match the stored studies."""
 
 import io
 import json

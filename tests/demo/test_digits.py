@@ -1,4 +1,4 @@
-"""The digits network: the same configuration, the same curve, and nobody else's state is touched."""
+"""The digits network: curves are reproducible, and no global state changes."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ CONFIG = DigitsConfig(3e-3, width=24, depth=2, dropout=0.3, weight_decay=1e-3, b
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Threads that wait for a busy core make these small matrices many times slower."""
+    """One thread. On busy cores several threads are many times slower for matrices this small."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -95,7 +95,7 @@ def test_an_interrupted_search_says_that_it_goes_on(tmp_path):
         out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
     # From Python 3.12 on, a thread of Ray may print an error at the shutdown of the interpreter after it.
-    assert "\nlcstop: interrupted; the same command goes on\n" in err
+    assert "\nlcstop: interrupted; run the same command again to resume\n" in err
 
 
 @pytest.mark.parametrize(

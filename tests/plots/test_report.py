@@ -109,7 +109,7 @@ def test_a_stopped_winner_is_told_of(surrogate, tmp_path):
     review = Review.of(study_of([flat(0, 0.8), riser]), config_of(), surrogate)
     page = page_of(review, tmp_path)
     assert "0.8best valuetrial 0, instead of 0.95" in page.text
-    assert "1wrong stopsof 1 whose" in page.text
+    assert "1wrong stopsof 1 with" in page.text
     assert data_of(page)["first"] == 1
 
 

@@ -1,4 +1,4 @@
-"""Runs an example of the folder ``examples`` and writes down what became of its trials.
+"""Runs an example of the folder ``examples`` and records its trials.
 
 ``python example_run.py EXAMPLE OUT.json [whole]``; with ``whole`` nothing is stopped.
 """
@@ -16,7 +16,7 @@ import lcstop_ray
 
 
 class Whole(FIFOScheduler):
-    """Stops nothing, in the place of LCPFNScheduler."""
+    """A replacement of LCPFNScheduler that stops no trial."""
 
     def __init__(self, **options) -> None:
         super().__init__()
@@ -24,14 +24,14 @@ class Whole(FIFOScheduler):
 
 
 def of_study(study: optuna.Study) -> dict[str, list[list[float]]]:
-    """Every trial's reports, and the result of a finished one behind them."""
+    """Reports of every trial; those of a finished trial end with its result."""
     stopped = [[*t.intermediate_values.values()] for t in study.trials if t.state.name == "PRUNED"]
     done = [[*t.intermediate_values.values(), t.value] for t in study.trials if t.state.name == "COMPLETE"]
     return {"stopped": stopped, "finished": done}
 
 
 def of_results(results, stops, metric: str) -> dict[str, list[list[float]]]:
-    """Every trial's reports."""
+    """Reports of every trial."""
     trials: dict[str, list[list[float]]] = {"stopped": [], "finished": []}
     for result in results:
         reports = result.metrics_dataframe[metric].tolist()
@@ -52,7 +52,7 @@ def main() -> None:
         results = left["results"]
         metric = results._experiment_analysis.default_metric
         trials = of_results(results, left["scheduler"].stops, metric)
-    else:  # what the Trainer hands back is Ray's own analysis
+    else:  # the Trainer returns Ray's ExperimentAnalysis
         analysis = left["best"].run_summary
         trials = of_results(ray_results(analysis), left["scheduler"].stops, "objective")
     Path(out).write_text(json.dumps(trials), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The same recorded curves through Optuna's and Ray Tune's adapters: the same decisions, step by step."""
+"""The adapters of Optuna and Ray Tune make the same decisions on the same recorded curves."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from lcstop_ray import LCPFNScheduler
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 AT_ONCE = 3
-"""Trials that run side by side, so that unfinished trials are seen too."""
+"""Number of trials that run in parallel, so that there are unfinished trials, too."""
 
 
 class OptunaRun:
@@ -56,7 +56,7 @@ class RayRun:
     def __init__(self, mode: str, options: dict) -> None:
         self.scheduler = LCPFNScheduler(metric="value", mode=mode, **options)
         self.decisions = recorded(self.scheduler)
-        self.names = map(str, count())  # as Optuna numbers trials, so that the same ones are audited
+        self.names = map(str, count())  # names of trials as in Optuna, so that the same trials are audited
 
     def start(self, params: dict) -> Trial:
         trial = Trial(
@@ -74,7 +74,7 @@ class RayRun:
 
 
 def recorded(adapter) -> list[Decision]:
-    """Every decision of the adapter's core from now on."""
+    """Records the decisions of the adapter's core."""
     decisions: list[Decision] = []
     answer = adapter._core.answer
 
@@ -87,14 +87,14 @@ def recorded(adapter) -> list[Decision]:
 
 
 def params_of(index: int) -> dict:
-    """Hyperparameters of a trial; those of the first are not known, nor are those of every seventh."""
+    """Hyperparameters of a trial; None for the first one and every seventh one."""
     rng = np.random.default_rng(index)
     lr, width, opt = float(rng.uniform()), int(rng.integers(1, 10)), str(rng.choice(["sgd", "adam"]))
     return {} if index % 7 == 0 else {"lr": lr, "width": width, "opt": opt}
 
 
 def run(adapter: OptunaRun | RayRun, curves: np.ndarray, steps: list[int]) -> list[tuple[int, int, bool]]:
-    """``(curve, step, stop)`` in order; trials take turns, and a stopped one makes room for the next."""
+    """``(curve, step, stop)`` in order. Trials take turns; a new trial starts when one ends."""
     waiting = iter(enumerate(curves))
     running: list[tuple[int, object, Iterator]] = []
     outcome = []

@@ -1,4 +1,4 @@
-"""docs/design.md is true: the way of one reported value, traced."""
+"""docs/design.md matches a trace of the calls for one reported value."""
 
 import re
 import sys
@@ -15,13 +15,13 @@ DATA = ("study_view", "suppressed_stop", "evidence", "decision", "error_log")
 
 
 def modules(heading: str, until: str) -> list[str]:
-    """The modules of the numbered list between two texts of the page."""
+    """Modules of the numbered list between two texts of the page."""
     section = PAGE.split(heading)[1].split(until)[0]
     return re.findall(r"^\d\. `(lcstop[\w.]+)`", section, re.MULTILINE)
 
 
 def traced(call) -> list[str]:
-    """Modules of lcstop that a conductor calls, each time that it turns to another one."""
+    """Modules of lcstop called by one of ``CONDUCTORS``, in order, without repetitions in a row."""
     found: list[str] = []
 
     def follow(frame, event, _):

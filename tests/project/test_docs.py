@@ -1,4 +1,4 @@
-"""The pages: their code runs, what they name exists, their tables say what the frameworks have."""
+"""The documentation: its code runs, its names exist, its tables match the frameworks."""
 
 import inspect
 import re
@@ -30,7 +30,7 @@ RULES = {
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """The code blocks of a language, those inside tabs included."""
+    """The code blocks of a language, including those inside tabs."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL)
     return [re.sub(rf"^{indent}", "", code, flags=re.MULTILINE) for indent, code in found]
 
@@ -77,7 +77,7 @@ def test_what_the_page_on_metrics_shows_is_what_its_code_prints(tmp_path, capsys
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where the commands of the pages find what they name: a study, the files that stand beside them."""
+    """A folder with the study and the files that the commands of the pages name."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     storage = optuna.storages.RDBStorage("sqlite:///study.db")

@@ -1,4 +1,4 @@
-"""Decisions in threads and processes of every kind are the same."""
+"""Decisions are the same in threads and in spawned and forked processes."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ import joblib, numpy
 from lcstop.surrogates.numpy_network import NumpyLCPFNNetwork
 from tests.ranking.study_trials import decide, decide_of_several
 
-numpy.ones((500, 500)) @ numpy.ones((500, 500))  # the threads of the library are there before the fork
+numpy.ones((500, 500)) @ numpy.ones((500, 500))  # starts the threads of the library before the fork
 works = decide, decide_of_several
 here = [work() for work in works]
 assert all(stops for stops, *_ in here)
@@ -51,7 +51,7 @@ for method in ("fork", "spawn"):
         assert [pool.apply(work) for work in works] == here, method
 assert joblib.Parallel(n_jobs=2)(joblib.delayed(work)() for work in works) == here
 
-# A process that is forked while another thread is in the middle of a decision.
+# A process is forked while another thread makes a decision.
 logits, inside, go_on = NumpyLCPFNNetwork.logits, threading.Event(), threading.Event()
 
 def wait(self, *args):

@@ -1,4 +1,4 @@
-"""The examples: each runs as a user would run it, and what it prints is true."""
+"""The examples: each one runs, and its output is correct."""
 
 import json
 import os
@@ -16,7 +16,7 @@ SAID = re.compile(
     r"best (?P<metric>accuracy|loss) (?P<best>[\d.]+)$",
     re.MULTILINE,
 )
-NEEDED = {  # what each needs beside the dependencies of development
+NEEDED = {  # modules beside the development dependencies
     "optuna_sklearn": "nothing",
     "optuna_xgboost": "xgboost",
     "optuna_lightgbm": "lightgbm",
@@ -34,7 +34,7 @@ MARKS = {name: pytest.mark.slow if NEEDED[name] == "nothing" else pytest.mark.ex
 
 
 class Outcome(NamedTuple):
-    """What an example has printed, and every trial's reports with its result behind them."""
+    """Output of an example, and the reports of every trial, which end with its result."""
 
     saved: int
     planned: int
@@ -63,7 +63,7 @@ def run(name: str, folder: Path, *how: str) -> Outcome:
         env=os.environ | {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(folder)},
     )
     assert done.returncode == 0, done.stderr
-    assert not [*here.iterdir()]  # an example leaves nothing behind in the working directory
+    assert not [*here.iterdir()]  # no files in the working directory
     said = SAID.search(done.stdout)
     assert said, done.stdout
     print(f"{name}: {said[0]}")
@@ -85,7 +85,7 @@ def test_saves_epochs_and_keeps_the_best_trial(name, tmp_path):
     best = max(sign * value for reports in said.finished for value in reports)
     assert max(sign * reports[-1] for reports in said.stopped) < best
     assert sign * said.best <= best + 1e-4
-    # What was saved is what the stopped trials have not run.
+    # The saved steps are those that the stopped trials have not run.
     horizon = said.planned / said.n_trials
     reports_of_a_whole_trial = {"transformers_optuna": 12}.get(name, horizon)
     left = sum(1 - len(reports) / reports_of_a_whole_trial for reports in said.stopped) * horizon

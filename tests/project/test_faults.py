@@ -1,5 +1,5 @@
-"""Every dependency of a decision fails for a while, through both adapters: the study goes on, is told of it
-once, and is decided on again afterwards."""
+"""Every dependency of a decision fails for a while, in both adapters. The study goes on, one warning is
+logged, and decisions are made again afterwards."""
 
 import math
 import subprocess
@@ -41,7 +41,7 @@ class OptunaStudy:
         return self.pruner._core
 
     def stopped(self, top: float) -> bool:
-        """Run a trial; whether it was stopped."""
+        """Run a trial. Returns whether it was stopped."""
         trial = self.study.ask()
         for epoch, value in enumerate(rising(top)):
             trial.report(value, epoch)
@@ -81,7 +81,7 @@ def start(request):
 
 
 def raises(place, name: str, error: type[Exception]):
-    """A message that is new every time, on several lines, as those of databases are."""
+    """An error whose message changes and has several lines, like those of databases."""
 
     def fault(*_args, **_kwargs):
         raise error(f"at {time.perf_counter_ns()}\nno luck")
@@ -110,7 +110,7 @@ def surrogate_says_nan():
 
 @contextmanager
 def without_file(name: str, core):
-    """On a worker that has loaded nothing yet."""
+    """A worker that has not loaded any weights yet."""
     read_bytes = Path.read_bytes
 
     def fault(self):
@@ -141,7 +141,7 @@ def test_the_study_goes_on_with_one_warning_and_is_decided_on_again(start, fault
     search = start(policy)
     with FAULTS[fault](search.core):
         stopped = [search.stopped(POOR) for _ in range(4)]
-    if policy == "published" and "network" in fault:  # which it does not use
+    if policy == "published" and "network" in fault:  # that policy has no network
         assert stopped == [True] * 4
         assert not warnings()
         return
@@ -177,7 +177,7 @@ def test_a_storage_that_takes_no_reason(warnings):
 
 
 class Records:
-    """Ray's file system, on which nothing can be read."""
+    """The file system of Ray, with reads that fail."""
 
     def open_input_stream(self, path: str):
         raise OSError(f"at {time.perf_counter_ns()}: connection reset")
@@ -196,7 +196,7 @@ def test_records_of_an_earlier_run_that_cannot_be_read(warnings):
     (warning,) = {text.partition(" of trial ")[2].partition(" was ")[2] for text in warnings()}
     assert warning.startswith("not read: OSError: at ")
     assert len(warnings()) == 1
-    # What Ray itself remembers of those trials is enough to go on with.
+    # The records of Ray suffice to resume.
     assert [history.state for history in scheduler._search.histories.values()] == ["finished"] * 3
     assert scheduler._search.incumbent() == 0.9
     assert feed(scheduler, new_trial(scheduler), results(rising(POOR)))[-1] == STOP
@@ -246,7 +246,7 @@ for left in (4096, 512, 64):
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(), limits[1]))
     hog, size = [], 1 << 20
-    while size >= left:  # what the allocators still hold
+    while size >= left:  # memory that the allocators still hold
         try:
             hog.append(bytearray(size))
         except MemoryError:
@@ -268,7 +268,7 @@ def test_a_process_that_gets_no_more_memory():
     assert done.stderr.count("a trial goes on because judging it failed: MemoryError") >= 1
 
 
-# --- how a fault is told ------------------------------------------------------------------------------------
+# --- warnings -----------------------------------------------------------------------------------------------
 
 
 class MuteError(Exception):

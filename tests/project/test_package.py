@@ -1,4 +1,4 @@
-"""The package as a whole: what importing it loads, and what the command says."""
+"""The package: modules that its import loads, and the version of the command."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is handed out: the wheel, the sdist, the package for OptunaHub, the citation."""
+"""Released files: the wheel, the sdist, the package for OptunaHub, the citation."""
 
 import json
 import re
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The built wheel, opened."""
+    """The built wheel as an open zip file."""
     (path,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path_factory.mktemp("wheel")))
     with zipfile.ZipFile(path) as opened:
         yield opened
@@ -103,7 +103,7 @@ def test_optunahub_gets_the_files_that_its_registry_asks_for(registry):
 
 
 def test_optunahub_loads_the_pruner(registry, monkeypatch):
-    # What optunahub.load_local_module does; optunahub itself would bring GitPython and PyGithub with it.
+    # As in optunahub.load_local_module. optunahub itself would install GitPython and PyGithub.
     from importlib.util import module_from_spec, spec_from_file_location
 
     file = registry / "pruners" / "lcpfn" / "__init__.py"

@@ -1,4 +1,4 @@
-"""The README: its code runs as pasted, its files exist."""
+"""The README: its code runs, its files exist."""
 
 import os
 import re
@@ -20,7 +20,7 @@ FILES = {block.split()[1]: block for block in BLOCKS if block[0] == "#"}
 def test_snippets_run_as_pasted(snippet, tmp_path):
     path = tmp_path / "snippet.py"
     path.write_text(snippet, encoding="utf-8")
-    strict = [] if "ray" in snippet else ["-W", "error"]  # Ray warns of itself
+    strict = [] if "ray" in snippet else ["-W", "error"]  # Ray raises warnings of its own
     done = subprocess.run(  # noqa: S603
         [sys.executable, *strict, str(path)],
         cwd=tmp_path,
@@ -75,7 +75,7 @@ def test_the_commands_that_look_back_run_as_written(tmp_path):
     lines = re.findall(r"^lcstop ((?:explain|report) [^#\n]*)", README, re.MULTILINE)
     assert {line.split()[0] for line in lines} == {"explain", "report"}
     for line in lines:
-        if "--results" not in line:  # tests of that are in test_ray_folder
+        if "--results" not in line:  # tested in test_ray_folder
             done = subprocess.run(  # noqa: S603
                 [sys.executable, "-m", "lcstop.commands.app", *line.split()],
                 cwd=tmp_path,

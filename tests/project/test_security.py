@@ -1,4 +1,4 @@
-"""No code from files, no network, and text that stays text; see SECURITY.md."""
+"""No code from files, no network, escaped text; see SECURITY.md."""
 
 import ast
 import hashlib
@@ -40,7 +40,7 @@ EVIL = [
 
 
 def names(tree: ast.AST):
-    """Modules that are imported, and functions that are called by name."""
+    """Imported modules, and functions called by name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (("import", alias.name.partition(".")[0]) for alias in node.names)
@@ -112,7 +112,7 @@ print("no socket")
 
 
 def test_nothing_opens_a_socket(tmp_path):
-    """Importing, deciding, predicting and reporting, audited by the interpreter itself."""
+    """Import, decisions, predictions and reports under an audit hook of the interpreter."""
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", EVERYTHING], capture_output=True, text=True, cwd=tmp_path, check=False
     )
@@ -122,7 +122,7 @@ def test_nothing_opens_a_socket(tmp_path):
 
 
 class Bomb:
-    """Says so when it is unpickled."""
+    """Raises SystemExit when it is unpickled."""
 
     def __reduce__(self):
         return (exec, ("raise SystemExit('unpickled')",))
@@ -161,7 +161,7 @@ def test_each_file_of_weights_that_is_shipped_has_its_hash(name):
 
 @pytest.fixture
 def damaged(tmp_path, monkeypatch):
-    """One bit of each shipped file is another."""
+    """One bit of each shipped file is flipped."""
     for path in SHIPPED.iterdir():
         content = bytearray(path.read_bytes())
         if path.suffix == ".safetensors":
@@ -214,6 +214,6 @@ def test_the_report_of_a_study_shows_every_word_as_text(tmp_path):
     data = data_of(page)
     shown = [*([evil, evil] for evil in EVIL), *([name, str(value)] for name, value in attrs.items())]
     assert sorted(data["trials"][0]["params"]) == sorted(shown)
-    for figure in data["figures"].values():  # plotly reads tags in its labels
+    for figure in data["figures"].values():  # plotly interprets tags in labels
         assert "<img" not in json.dumps(figure)
         assert "<script" not in json.dumps(figure)

@@ -1,4 +1,4 @@
-"""What belongs to the user, torch's settings above all, is after a decision as it was before."""
+"""A decision does not change global settings, such as those of torch."""
 
 import os
 import random
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.torch
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 OF_SEVERAL = {"policy": "published", "patience": 2}
-"""Options with which a forecast is of more than one curve."""
+"""Options with forecasts of more than one curve."""
 
 TOPS = (0.9, 0.8, 0.85, 0.7, 0.75, 0.1)
 
@@ -33,7 +33,7 @@ def curve(top: float) -> list[float]:
 
 
 def stops_in_optuna(**options) -> bool:
-    """Whether the last of some trials is stopped, by a pruner that has loaded nothing yet."""
+    """Whether the last of some trials is stopped, by a pruner that has not loaded any weights yet."""
     study = optuna.create_study(direction="maximize", pruner=LCPFNPruner(horizon=H, **options))
     for top in TOPS:
         trial = study.ask()
@@ -54,7 +54,7 @@ def stops_in_ray(**options) -> bool:
 
 
 def settings() -> dict[str, object]:
-    """All that a process has once, and belongs to the user."""
+    """The global state of the process."""
     name, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
         "random": random.getstate(),
@@ -87,7 +87,7 @@ def in_a_new_thread(work):
 
 @pytest.fixture(scope="module", autouse=True)
 def everything_imported():
-    """Libraries set variables and filters of their own when they are imported."""
+    """Imports everything first: libraries set variables and filters when they are imported."""
     stops_in_optuna(**OF_SEVERAL)
     stops_in_ray(policy="published", surrogate="powerlaw")
 
@@ -99,7 +99,7 @@ def plain():
 
 @contextmanager
 def odd():
-    """Settings that no ordinary code expects, and ours must neither stumble over nor change."""
+    """Unusual settings, which lcstop must accept and not change."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     torch.set_default_dtype(torch.float64)
@@ -137,7 +137,7 @@ def test_what_belongs_to_the_user_is_untouched(set_by_the_user, stops, options):
 
 @pytest.mark.parametrize("stops", [stops_in_optuna, stops_in_ray])
 def test_no_context_of_a_gpu_is_made(stops):
-    """Every way to one leads through this function, also where there is a GPU."""
+    """Every use of a GPU calls this function."""
     with mock.patch("torch.cuda._lazy_init", side_effect=AssertionError("a context was asked for")) as asked:
         assert stops()
     asked.assert_not_called()

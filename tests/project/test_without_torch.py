@@ -1,4 +1,4 @@
-"""What needs torch says so in one line at its start; nothing else imports it."""
+"""Commands that need torch fail at once with a one-line error without it. Nothing else imports torch."""
 
 import subprocess
 import sys
