@@ -6,7 +6,7 @@ import csv
 import io
 import math
 
-from lcstop.config.error_messages import nearest
+from lcstop.config.error_messages import suggest
 from lcstop.curves.curve import Curve
 
 STEP_NAMES = ("step", "epoch", "iteration", "training_iteration", "round")
@@ -68,7 +68,7 @@ def read_curve(text: str, name: str, horizon: float, metric: str | None, step: s
 def _step_column(name: str, columns: list[str], step: str | None) -> str | None:
     if step is not None:
         if step not in columns:
-            raise ValueError(f"{name}:1: there is no column {step!r}{nearest(step, columns)}")
+            raise ValueError(f"{name}:1: there is no column {step!r}{suggest(step, columns)}")
         return step
     return next((column for column in columns if column.lower() in STEP_NAMES), None)
 
@@ -81,7 +81,7 @@ def _metric_column(name: str, columns: list[str], metric: str | None, step: str 
             raise ValueError(f"{name}:1: which column is the metric? name it by --metric; columns: {listed}")
         return others[0]
     if metric not in others:
-        raise ValueError(f"{name}:1: there is no column {metric!r}{nearest(metric, others)}")
+        raise ValueError(f"{name}:1: there is no column {metric!r}{suggest(metric, others)}")
     return metric
 
 

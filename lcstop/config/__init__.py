@@ -1,4 +1,4 @@
-"""Options: the pruner's, those of a search file, presets, and YAML files with line numbers."""
+"""Options of the pruner and of search files, and the reading of YAML files."""
 
 from lcstop.config.pruner import PrunerConfig, load_config
 

@@ -1,12 +1,12 @@
-"""The names that options choose from."""
+"""The allowed values of the options that are names."""
 
 from typing import Literal
 
 Policy = Literal["study", "published"]
-"""What a trial is judged by: the other trials of its study, or the forecast of its own curve."""
+"""``study`` judges a trial by the other trials of its study, ``published`` by a forecast of its own curve."""
 
 Preset = Literal["safe", "balanced", "bold"]
-"""How early and how boldly trials are stopped."""
+"""How early and with which thresholds ``policy="study"`` stops trials."""
 
 SurrogateName = Literal["lcpfn", "lcpfn-published", "mcmc", "powerlaw", "last_value"]
-"""What forecasts the rest of a curve; :func:`lcstop.load_surrogate` loads it."""
+"""Names that :func:`lcstop.load_surrogate` takes. A surrogate forecasts the rest of a curve."""

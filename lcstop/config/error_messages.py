@@ -1,4 +1,4 @@
-"""Mistakes in a configuration, in words: the key, its value, what is allowed, the nearest valid key."""
+"""Messages on errors in a configuration: the key, its value, the allowed values, the nearest valid key."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands: the keys, and the places in lists, that lead to it."""
+"""The keys and list indices that lead to a value."""
 
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = 60
-shown = _short.repr
-"""A value as a message shows it: one short line."""
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 60
+short_repr = _repr.repr
+"""``repr`` of a value, shortened to one line for messages."""
 
 
-def in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """One line on a mistake that pydantic found in the options of ``model``.
+def describe_error(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """One line on an error that pydantic found in the options of ``model``.
+
+    Args:
+        error: An entry of ``ValidationError.errors()``.
+        model: The model that was validated.
 
     Example:
         >>> from pydantic import ConfigDict, ValidationError
@@ -30,49 +34,49 @@ def in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
         >>> try:
         ...     Options.model_validate({"confidance": 0.9})
         ... except ValidationError as error:
-        ...     in_words(error.errors()[0], Options)
+        ...     describe_error(error.errors()[0], Options)
         "confidance: no such key, got 0.9; did you mean 'confidence'? allowed: confidence"
     """
-    message, at = error["msg"].removeprefix("Value error, "), error["loc"]
-    if not at:
-        return message  # what concerns several keys names them and their values itself
-    where = key_path(at)
+    message, path = error["msg"].removeprefix("Value error, "), error["loc"]
+    if not path:
+        return message  # an error on several keys: its message contains them and their values
+    where = join_keys(path)
     if error["type"] == "missing":
         return f"{where}: is missing, and there is no default"
     if error["type"] == "extra_forbidden":
-        *parents, key = at
-        hint = nearest(str(key), _keys(model, parents))
-        return f"{where}: no such key, got {shown(error['input'])}{hint}"
+        *parents, key = path
+        hint = suggest(str(key), _allowed_keys(model, parents))
+        return f"{where}: no such key, got {short_repr(error['input'])}{hint}"
     if error["type"] == "value_error":
         return f"{where}: {message}"
-    return f"{where}: {message}, got {shown(error['input'])}{_as_number(error)}"
+    return f"{where}: {message}, got {short_repr(error['input'])}{_number_hint(error)}"
 
 
-def key_path(at: Sequence[str | int]) -> str:
-    """The keys that lead to a value, with dots between them.
+def join_keys(path: Sequence[str | int]) -> str:
+    """The keys that lead to a value, joined by dots.
 
     Example:
-        >>> key_path(("space", "width", "choices", 0))
+        >>> join_keys(("space", "width", "choices", 0))
         'space.width.choices.0'
     """
-    words = (str(key) for key in at)
-    return ".".join(word if word.isprintable() and len(word) <= 60 else shown(word) for word in words)
+    keys = (str(key) for key in path)
+    return ".".join(key if key.isprintable() and len(key) <= 60 else short_repr(key) for key in keys)
 
 
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """What to write instead of ``word``: the nearest of the allowed words, if one is near, and all of them.
+def suggest(word: str, allowed: Iterable[str]) -> str:
+    """The end of a message on an unknown word: a similar allowed word, if there is one, and all of them.
 
     Example:
-        >>> nearest("fina", ["best", "final"])
+        >>> suggest("fina", ["best", "final"])
         "; did you mean 'final'? allowed: best, final"
     """
     words = list(allowed)
-    near = difflib.get_close_matches(word, words, n=1)
-    return "; " + (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {', '.join(words)}"
+    similar = difflib.get_close_matches(word, words, n=1)
+    return "; " + (f"did you mean {similar[0]!r}? " if similar else "") + f"allowed: {', '.join(words)}"
 
 
-def _as_number(error: ErrorDetails) -> str:
-    """How to write a number that quotes made a text."""
+def _number_hint(error: ErrorDetails) -> str:
+    """A hint to remove the quotes, if the value is a number in quotes; else empty."""
     value = error["input"]
     if error["type"] not in ("float_type", "int_type") or not isinstance(value, str):
         return ""
@@ -83,11 +87,11 @@ def _as_number(error: ErrorDetails) -> str:
     return f", which is text; write {number:.12g} without quotes"
 
 
-def _keys(model: type[BaseModel], at: Sequence[str | int]) -> list[str]:
-    """The keys that are allowed in the mapping that ``at`` leads to."""
+def _allowed_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys that are allowed in the mapping at ``path``."""
     kind: Any = model
-    for key in at:
-        inner = get_args(kind)  # of a mapping or a list
+    for key in path:
+        inner = get_args(kind)  # types of the items of a mapping or list
         kind = inner[-1] if inner else kind.model_fields[str(key)].annotation
         if get_origin(kind) in (Union, UnionType):
             kind = next(part for part in get_args(kind) if part is not type(None))

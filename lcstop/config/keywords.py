@@ -5,24 +5,24 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from lcstop.config.error_messages import nearest
+from lcstop.config.error_messages import suggest
 from lcstop.config.pruner import PrunerConfig
 
 Init = TypeVar("Init", bound=Callable[..., None])
 
 
 def takes_options(init: Init) -> Init:
-    """Name every option in the signature of ``init``, with its type and default, in place of ``**options``.
+    """Replace ``**options`` in the signature of ``init`` by every option with its type and default.
 
-    ``help()``, notebooks and the error on an unknown keyword read this signature. Type checkers read
+    ``help()`` and notebooks show this signature, and calls with unknown keywords raise. Type checkers use
     ``Unpack[PrunerOptions]`` instead.
 
     Args:
-        init: An ``__init__`` that takes the options of :class:`lcstop.PrunerConfig` as ``**options``. Those
-            that it takes by themselves, such as the horizon, keep their place and default.
+        init: An ``__init__`` that takes the options of :class:`lcstop.PrunerConfig` as ``**options``. Options
+            that are parameters of its own, such as the horizon, keep their position and default.
 
     Raises:
-        TypeError: When the constructor is called with a keyword that it does not have.
+        TypeError: If the constructor is called with an unknown keyword.
 
     Example:
         >>> class Pruner:
@@ -51,7 +51,7 @@ def takes_options(init: Init) -> Init:
     def checked(self: object, *args: Any, **keywords: Any) -> None:
         for name in keywords:
             if name not in names:
-                raise TypeError(f"{type(self).__name__} has no option {name!r}{nearest(name, names)}")
+                raise TypeError(f"{type(self).__name__} has no option {name!r}{suggest(name, names)}")
         init(self, *args, **keywords)
 
     checked.__signature__ = signature  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""SearchConfig: a whole search in one YAML file, the same for both engines."""
+"""SearchConfig: the content of a search file, for both engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from lcstop.config.error_messages import nearest
+from lcstop.config.error_messages import suggest
 from lcstop.config.pruner import PrunerConfig, horizon_of
 from lcstop.curves.curve import Curve, Direction
 
@@ -25,26 +25,26 @@ Choice = bool | int | float | str | None
 
 
 class ObjectiveError(RuntimeError):
-    """The user's objective has failed; the cause is the exception that it raised."""
+    """The user's objective has failed. The cause is the exception that it raised."""
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search has found.
+    """The result of a search.
 
     Attributes:
         study: Name of the search.
-        storage: Where the results are.
+        storage: URL or folder of the results.
         metric: Name of the metric.
-        n_trials: Trials that have ended, in this run and before; failed ones do not count.
-        n_stopped: Of those, trials that were stopped early.
-        n_failed: Trials in which the objective failed in this run.
+        n_trials: Number of trials that have ended, in this run and before, without failed trials.
+        n_stopped: Number of those that were stopped.
+        n_failed: Number of trials in which the objective failed in this run.
         steps: Steps of all trials that have ended.
-        steps_unpruned: Steps that they would have had if none had been stopped.
+        steps_unpruned: Steps of the same trials if none had been stopped.
         seconds: Wall time of this run.
-        best: Best value of a trial, None if no trial was finished.
-        best_trial: That trial's number, or its id in Ray.
-        best_params: Its hyperparameters.
+        best: Best value of a trial; None if no trial has finished.
+        best_trial: Number of the best trial, in Ray its id.
+        best_params: Hyperparameters of the best trial.
     """
 
     study: str
@@ -61,7 +61,7 @@ class SearchResult:
     best_params: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """Every figure, ready for JSON."""
+        """All attributes, for JSON."""
         return asdict(self)
 
 
@@ -78,12 +78,12 @@ class Parameter(BaseModel):
     type: Literal["float", "int", "choice"] = Field(
         description="`float` or `int` between `low` and `high`, or `choice` among `choices`."
     )
-    low: float | None = Field(None, description="Least value of a `float` or `int`.")
-    high: float | None = Field(None, description="Greatest value of a `float` or `int`; it is included.")
+    low: float | None = Field(None, description="Lowest value of a `float` or `int`.")
+    high: float | None = Field(None, description="Highest value of a `float` or `int`, included.")
     log: bool = Field(
-        False, description="Whether the logarithm is drawn evenly; for ranges over several powers of ten."
+        False, description="Whether to sample on a log scale, for ranges over several powers of ten."
     )
-    choices: tuple[Choice, ...] | None = Field(None, min_length=1, description="The values of a `choice`.")
+    choices: tuple[Choice, ...] | None = Field(None, min_length=1, description="Values of a `choice`.")
 
     @model_validator(mode="after")
     def _check(self) -> Parameter:
@@ -104,14 +104,14 @@ class Parameter(BaseModel):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """``low`` and ``high`` of what is not a choice."""
-        assert self.low is not None  # checked where it was made
+        """``low`` and ``high`` of a ``float`` or ``int``."""
+        assert self.low is not None  # see _check
         assert self.high is not None
         return self.low, self.high
 
 
 class SearchConfig(BaseModel):
-    """A search for hyperparameters; the schema of what ``lcstop run`` takes.
+    """A search for hyperparameters, as ``lcstop run`` reads it from a file.
 
     Example:
         >>> SearchConfig(
@@ -130,37 +130,35 @@ class SearchConfig(BaseModel):
 
     objective: str = Field(
         description="`module:function` of a generator that takes the hyperparameters as keywords and yields "
-        "the metric after every step. It is asked for at most `pruner.horizon` values."
+        "the metric after every step. At most `pruner.horizon` values are read."
     )
     study: str = Field(description="Name of the search: letters, digits, dots, - and _.")
     storage: str = Field(
         min_length=1,
-        description="Where results are kept and found again: an SQL database URL such as "
+        description="Where results are stored, to resume the search: an SQL database URL such as "
         "`sqlite:///runs/digits.db` for Optuna, a folder for Ray.",
     )
-    direction: Direction = Field(description="Whether a larger metric is better, or a smaller one.")
+    direction: Direction = Field(description="Whether a higher or a lower metric is better.")
     n_trials: int = Field(
         ge=1,
-        description="Trials that the search ends with, those of earlier runs of the same command included.",
+        description="Number of trials at the end of the search, earlier runs of the same command included.",
     )
-    space: dict[str, Parameter] = Field(
-        min_length=1, description="The range of each hyperparameter, by name."
-    )
+    space: dict[str, Parameter] = Field(min_length=1, description="Range of each hyperparameter, by name.")
     pruner: PrunerConfig = Field(description="Options of the stopping decision.")
     engine: Literal["optuna", "ray"] = Field("optuna", description="The framework that runs the search.")
-    metric: str = Field("value", min_length=1, description="Name of what the objective yields.")
+    metric: str = Field("value", min_length=1, description="Name of the value that the objective yields.")
     sampler: Literal["tpe", "random"] = Field(
-        "tpe", description="`tpe` learns from the trials before; `random` does not."
+        "tpe", description="`tpe` learns from earlier trials; `random` does not."
     )
     seed: int | None = Field(
-        None, ge=0, lt=2**32, description="Seed of the sampler; without one every search is another."
+        None, ge=0, lt=2**32, description="Seed of the sampler. Without one, no two searches are the same."
     )
     arguments: dict[str, Any] = Field(
-        {}, description="Further keywords of the objective, the same for every trial."
+        {}, description="Further keyword arguments of the objective, the same for every trial."
     )
     resources: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {},
-        description="What a trial takes of Ray's cluster, such as `{cpu: 2, gpu: 0.5}`; one CPU if absent.",
+        description="Resources of a trial in Ray's cluster, such as `{cpu: 2, gpu: 0.5}`. Default: one CPU.",
     )
 
     @field_validator("objective")
@@ -173,8 +171,8 @@ class SearchConfig(BaseModel):
     @field_validator("study")
     @classmethod
     def _check_study(cls, value: str) -> str:
-        if not re.fullmatch(r"\w[\w.-]*", value):  # Ray makes a folder of it
-            raise ValueError(f"must be of letters, digits, dots, - and _ alone, got {value!r}")
+        if not re.fullmatch(r"\w[\w.-]*", value):  # with Ray it is the name of a folder
+            raise ValueError(f"must consist of letters, digits, dots, - and _, got {value!r}")
         return value
 
     @model_validator(mode="after")
@@ -188,20 +186,21 @@ class SearchConfig(BaseModel):
         if isinstance(horizon, str) and horizon not in self.space:
             raise ValueError(
                 f"pruner has a horizon that is neither a number nor in the space, got {horizon!r}"
-                + nearest(horizon, self.space)
+                + suggest(horizon, self.space)
             )
         return self
 
     def n_steps(self, params: Mapping[str, Any]) -> int:
-        """Steps of a whole trial with these hyperparameters."""
+        """Number of steps of a full trial with these hyperparameters."""
         return math.ceil(horizon_of(self.pruner.horizon, params))
 
     def load_objective(self) -> Objective:
         """Import the objective.
 
         Raises:
-            ObjectiveError: If its module fails while it is imported.
-            ValueError: If there is no such module or function, or it does not take the hyperparameters.
+            ObjectiveError: If the import of its module fails.
+            ValueError: If there is no such module or function, or the function does not take the
+                hyperparameters.
         """
         module_name, _, name = self.objective.partition(":")
         try:
@@ -211,15 +210,15 @@ class SearchConfig(BaseModel):
             if not f"{module_name}.".startswith(f"{missing}."):
                 raise ObjectiveError(f"{module_name} needs the module {missing!r}: {error}") from error
             raise ValueError(
-                f"objective: there is no module {missing!r}; modules are looked for in the current "
-                "directory and among the installed ones"
+                f"objective: there is no module {missing!r} in the current directory or among the installed "
+                "packages"
             ) from error
         except Exception as error:
             raise ObjectiveError(f"{module_name} cannot be imported: {error!r}") from error
         objective: Objective | None = getattr(module, name, None)
         if not callable(objective):
             functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
-            raise ValueError(f"objective: {module_name} has no function {name!r}{nearest(name, functions)}")
+            raise ValueError(f"objective: {module_name} has no function {name!r}{suggest(name, functions)}")
         try:
             inspect.signature(objective).bind(**dict.fromkeys([*self.space, *self.arguments]))
         except TypeError as error:
@@ -227,7 +226,11 @@ class SearchConfig(BaseModel):
         return objective
 
     def curve(self, objective: Objective, params: Mapping[str, Any]) -> Iterator[float]:
-        """The metric after every step of one trial; a step is trained when its value is asked for.
+        """The metric after every step of one trial. The iterator trains a step for each value.
+
+        Args:
+            objective: The objective that :meth:`load_objective` returns.
+            params: Hyperparameters of the trial.
 
         Raises:
             TypeError: If the objective does not yield numbers.
@@ -240,9 +243,9 @@ class SearchConfig(BaseModel):
         return map(float, islice(values, self.n_steps(params)))
 
     def value(self, values: list[float]) -> float:
-        """What a trial with these values counts: its best one, or its last one, as ``pruner.target`` says.
+        """The value of a trial: the best or the last of ``values``, as ``pruner.target`` says.
 
-        NaN for a trial without a finite value.
+        NaN if there is no finite value.
         """
         if self.pruner.target == "final":
             return values[-1] if values else math.nan
@@ -250,10 +253,10 @@ class SearchConfig(BaseModel):
         return math.nan if best is None else best
 
     def changes(self, stored: Mapping[str, Any], ignore: str | None = None) -> list[str]:
-        """What is different in the configuration that a search was begun with, one entry a key.
+        """The differences to the configuration with which a search was started, one entry per key.
 
         Args:
-            stored: The stored configuration.
+            stored: The configuration with which the search was started, as JSON.
             ignore: A key whose value may differ.
 
         Example:
@@ -264,7 +267,7 @@ class SearchConfig(BaseModel):
             >>> config.changes({**config.model_dump(mode="json"), "n_trials": 3})
             ['n_trials was 3, is 5']
         """
-        # An option that a later version of the package brought is not in what an older one has stored.
+        # Adds the defaults of options that the version which stored the configuration did not have.
         with contextlib.suppress(ValidationError):
             stored = SearchConfig.model_validate(stored).model_dump(mode="json")
         old, new = _flat(stored), _flat(self.model_dump(mode="json"))
@@ -276,11 +279,11 @@ class SearchConfig(BaseModel):
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by the path of their key; the empty mapping has none."""
-    found: dict[str, Any] = {}
+    """Nested mappings as one, with keys joined by dots. Empty mappings are left out."""
+    flat: dict[str, Any] = {}
     for key, value in content.items():
         if isinstance(value, Mapping):
-            found.update(_flat(value, f"{prefix}{key}."))
+            flat.update(_flat(value, f"{prefix}{key}."))
         else:
-            found[f"{prefix}{key}"] = value
-    return found
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -104,7 +104,7 @@ def test_a_trial_without_its_length_is_left_out_of_the_view():
 
 @pytest.mark.parametrize("value", ["30", True, None, 0.5, float("nan"), float("inf"), [30], 10**400])
 def test_lengths_that_are_none(value):
-    with pytest.raises(ValueError, match=r"horizon='n' names the length .*, a number of at least 1"):
+    with pytest.raises(ValueError, match=r"horizon='n': the length .* must be a number of at least 1"):
         horizon_of("n", {"n": value})
 
 

@@ -1,4 +1,4 @@
-"""The files in configs/: each is loaded, run, commented, names its schema; generated ones are up to date."""
+"""Files in configs/ can be loaded and run, and have comments and a schema; generated files are up to date."""
 
 import math
 import runpy
@@ -42,7 +42,7 @@ def levels() -> Iterator[float]:
 
 @pytest.fixture(scope="module")
 def studies() -> dict[str, optuna.Study]:
-    """Every file in a search of twelve trials, the last six of them hopeless."""
+    """Each file is used in a search of twelve trials, of which the last six are poor."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return {name: search(name) for name in PRUNERS if name != "ray.yaml"}
 
@@ -77,7 +77,7 @@ def test_a_file_stops_hopeless_trials_and_keeps_the_best(name, studies):
     config = load_config(CONFIGS / name)
     stopped = [trial.number for trial in trials if trial.state == TrialState.PRUNED]
     assert stopped
-    assert 5 not in stopped  # the best
+    assert 5 not in stopped  # the best trial
     assert studies[name].best_trial.number == 5
     assert min(trials[i].last_step for i in stopped) >= config.min_steps
     first = min(stopped)

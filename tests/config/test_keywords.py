@@ -1,4 +1,4 @@
-"""The options as keywords of both adapters: types, defaults, help, and what is said of a mistake."""
+"""The options as keywords of both adapters: types, defaults, help, and errors."""
 
 import inspect
 import pickle

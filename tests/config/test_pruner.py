@@ -1,4 +1,4 @@
-"""PrunerConfig: what is allowed, and what errors say."""
+"""PrunerConfig: allowed values, and messages on others."""
 
 import math
 import pickle

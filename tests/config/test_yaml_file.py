@@ -1,4 +1,4 @@
-"""YAML files: what is wrong in one is one line with its place, and exit code 2."""
+"""Each error in a YAML file is one line with its place, and the exit code is 2."""
 
 import json
 import re
@@ -65,13 +65,16 @@ BROKEN = {
     "an anchor written twice": (b"horizon: &a 50\nlower: &a 0\n", r":1: horizon: anchors"),
     "an alias of nothing": (b"horizon: *a\n", r":1: not valid YAML: found undefined alias 'a'"),
     "merged keys": (b"horizon: 50\n<<: {lower: 0}\n", r":2: << is not allowed"),
-    "off": (b"horizon: 50\nlower: off\n", r":2: lower: 'off' is false to YAML 1.1; write false, or 'off' i"),
+    "off": (
+        b"horizon: 50\nlower: off\n",
+        r":2: lower: 'off' means false in YAML 1.1; write false, or 'off' i",
+    ),
     "a boolean for a number": (b"horizon: 50\npatience: true\n", r":2: patience: .*integer, got True"),
-    "octal": (b"horizon: 050\n", r":1: horizon: '050' is another number to YAML 1.1"),
-    "base sixty": (b"horizon: 1:30\n", r":1: horizon: '1:30' is another number to YAML 1.1"),
+    "octal": (b"horizon: 050\n", r":1: horizon: '050' is another number in YAML 1.1"),
+    "base sixty": (b"horizon: 1:30\n", r":1: horizon: '1:30' is another number in YAML 1.1"),
     "a date": (b"horizon: 2024-01-31\n", r":1: horizon: '2024-01-31' is a date"),
-    "a key that is no text": (b"horizon: 50\non: 3\n", r":2: 'on' is true to YAML 1.1"),
-    "a number for a key": (b"horizon: 50\n3: 3\n", r":2: a key must be text, got '3'; in quotes it would be"),
+    "a key that is no text": (b"horizon: 50\non: 3\n", r":2: 'on' means true in YAML 1.1"),
+    "a number for a key": (b"horizon: 50\n3: 3\n", r":2: a key must be text, got '3'; write it in quotes"),
     "a key of two lines": (b'horizon: 50\n"a\\nb": 3\n', r":2: 'a\\nb': no such key, got 3"),
     "a list for a key": (b"horizon: 50\n? [a]\n: 3\n", r":2: a key must be text, got '\?'"),
     "a tag for a plain value": (b"horizon: !!int 50\n", r":1: horizon: the tag '.*int' is not allowed"),
@@ -97,7 +100,7 @@ def run(*arguments: str) -> int:
 def test_a_broken_file_is_one_clear_line_and_exit_code_2(content, line, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.yaml").write_bytes(content)
-    assert run("config", "check", "bad.yaml") == 2  # and soon: every test has its time limit
+    assert run("config", "check", "bad.yaml") == 2  # within the time limit of a test
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(rf"lcstop: bad\.yaml{line}.*\n", err), err
@@ -145,7 +148,7 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_lines(tmp_path):
             "module.function",
             r":1: objective: must be module:function, .*, got 'module.function'",
         ),
-        ("study: digits", "study: a/b", r":2: study: must be of letters, .*, got 'a/b'"),
+        ("study: digits", "study: a/b", r":2: study: must consist of letters, .*, got 'a/b'"),
         ("n_trials: 6", "resources: {gpu: 1}", r":5: resources is for engine: ray"),
         (
             "n_trials: 6",
@@ -166,7 +169,7 @@ def test_mistakes_in_a_search_are_named_with_their_path(old, new, line, tmp_path
     ("written", "read"),
     [
         ("[1, -2.5, +3, 1_000, .5, 0x10, 0o17]", [1, -2.5, 3, 1000, 0.5, 16, 15]),
-        ("[1e-5, 1E5, 1.0e-3, 2e+3]", [1e-5, 1e5, 1e-3, 2e3]),  # text in YAML 1.1, but for the third
+        ("[1e-5, 1E5, 1.0e-3, 2e+3]", [1e-5, 1e5, 1e-3, 2e3]),  # text in YAML 1.1, except for the third
         ("[null, ~, true, False, TRUE]", [None, None, True, False, True]),
         (
             "['off', \"on\", 'yes', '010', '1:30', '2024-01-31', '<<', '=']",
@@ -175,7 +178,7 @@ def test_mistakes_in_a_search_are_named_with_their_path(old, new, line, tmp_path
         ("[offline, y, n, 1.2.3, 08:61, a:b]", ["offline", "y", "n", "1.2.3", "08:61", "a:b"]),
         ("{b: '', c: [], d: {}}", {"b": "", "c": [], "d": {}}),
         ("|\n    two\n    lines\n", "two\nlines\n"),
-        (f"[{'[1], ' * 1000}]", [[1]] * 1000),  # what is limited is the depth, not the number
+        (f"[{'[1], ' * 1000}]", [[1]] * 1000),  # only the depth is limited
     ],
 )
 def test_what_values_are_read_as(written, read, tmp_path):

@@ -1,4 +1,4 @@
-"""Calls that mypy must accept or refuse; it is checked with the package, and never run.
+"""Calls that mypy must accept or refuse. It is checked with the package and never run.
 
 Each ``type: ignore`` is an error that mypy finds. mypy complains about one that is not needed.
 """
