@@ -1,10 +1,10 @@
-"""What the convergence stop saves and gives away on recorded curves, beside rules that only wait.
+"""Steps saved and gain lost by the convergence stop on recorded curves, compared with patience rules.
 
 LCSTOP_CURVES=FOLDER python benchmarks/convergence.py [family ...]
 
-Every complete curve of a pack is taken for a trial that nothing else stops. ``min_gain`` is a share of the
-pack's range, from the median of the first values to the best of all. A patience rule is the one of Keras: it
-stops after so many steps in which the best value has not grown by more than ``min_gain``.
+Every complete curve of a pack is a trial that nothing else stops. ``min_gain`` is given as a share of the
+pack's range, from the median of the first values to the best value. The patience rule is that of Keras: it
+stops a trial after a number of steps in which the best value has not grown by more than ``min_gain``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
 def highest_gains(
     surrogate: Surrogate, curve: Curve, scale: MetricScale, direction: str, gains: Array
 ) -> Array:
-    """P(the best value grows by more than each of ``gains``), as ``lcstop.pruning.convergence`` asks it."""
+    """Probability that the best value grows by more than each of ``gains``, as in ``pruning.convergence``."""
     best = max(curve.values) if direction == "maximize" else min(curve.values)
     forecast = surrogate.forecast([curve], curve.future_steps(32).tolist(), scale)
     sign = 1 if direction == "maximize" else -1
@@ -44,7 +44,14 @@ def highest_gains(
 def measure(
     path: Path, entry: dict[str, object], surrogate: Surrogate, alone: bool
 ) -> list[dict[str, object]]:
-    """One row for each rule, min_gain and group of curves of a pack."""
+    """One row for each rule, ``min_gain`` and group of curves of a pack.
+
+    Args:
+        path: File of the pack.
+        entry: Its entry in the index.
+        surrogate: Makes the forecasts.
+        alone: Whether a curve is judged without other trials, which would give the scale.
+    """
     pack = read_pack(path, entry)
     rng = np.random.default_rng(0)
     sign = 1.0 if pack.direction == "maximize" else -1.0
@@ -107,7 +114,7 @@ def measure(
 
 
 def main() -> None:
-    """Measure every pack, write the rows to ``RESULTS``, print one line for each rule and min_gain."""
+    """Measure every pack, write the rows to ``RESULTS``, print a line per ``min_gain``, group and rule."""
     families = [word for word in sys.argv[1:] if not word.startswith("-")] or FAMILIES
     surrogate, rows = load_surrogate(), list[dict[str, object]]()
     for path, entry in find_packs(Path(os.environ["LCSTOP_CURVES"])):

@@ -1,11 +1,11 @@
-"""How long the shipped surrogate takes for a forecast, beside a power law and MCMC in the same run.
+"""Time of a forecast of the shipped surrogate, compared with a power law and MCMC in the same run.
 
     python benchmarks/forecast.py [lcpfn:WEIGHTS]
 
-The last of 100 points from the first 50 of curves of the prior, by the network alone and in turn with the
-power law, which empties the caches; the ratios are those of the latter. MCMC is timed as we ship it, all
-walkers at once, and walker by walker as published; it needs ``lcstop[mcmc]``, and the curves of the prior
-need ``lcstop[train]``. All of them take one thread.
+The last of 100 points is forecast from the first 50, for curves of the prior. The network is timed alone and
+in turn with the power law, which empties the caches. The ratios are those in turn. MCMC is timed as shipped,
+all walkers at once, and as published, walker by walker. It needs ``lcstop[mcmc]``, and the curves of the
+prior need ``lcstop[train]``. Everything runs on one thread.
 """
 
 import subprocess
@@ -31,7 +31,7 @@ REPETITIONS = {1: 1000, 10: 200, 100: 50, 1000: 5}
 
 
 def milliseconds(surrogates: list[Surrogate], n: int, repetitions: int) -> list[float]:
-    """Medians of a forecast of ``n`` curves at once, the surrogates in turn."""
+    """Median time of a forecast of ``n`` curves at once, by surrogate. The surrogates run in turn."""
     steps, scale = np.arange(1.0, OBSERVED + 1), MetricScale("maximize", 0.0, 1.0)
     curves = [Curve(steps, row[:OBSERVED], HORIZON) for row in prior_values(n, seed=0, length=HORIZON)]
     calls = [partial(one.forecast, curves, [HORIZON], scale) for one in surrogates]
@@ -39,7 +39,7 @@ def milliseconds(surrogates: list[Surrogate], n: int, repetitions: int) -> list[
 
 
 def import_seconds(module: str) -> float:
-    """Median of five fresh interpreters, without the interpreter's own start."""
+    """Time of an import, median of five new interpreters, without their start."""
     code = f"import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
     command = [sys.executable, "-c", code]
     return median(float(subprocess.check_output(command)) for _ in range(5))  # noqa: S603

@@ -2,11 +2,11 @@
 
     python benchmarks/load.py memory|journal|ray [live]
 
-Trials are put into the study as if they had been run, a fifth of them to their end. After every thousand, new
-trials are judged as the framework does it, reports included; the time is that of the processor in this
-process (a busy machine does not count), and the memory is what the process holds. With Optuna its
-MedianPruner is asked about the same trials. With ``live`` every trial is judged at each of its reports
-instead, until it is stopped or has made all of them, for some minutes.
+Trials are inserted into the study with their reports; a fifth of them have finished. After every thousand,
+new trials are run and judged through the framework. The time is the CPU time of this process, so that other
+processes do not matter. The memory is the resident memory of this process. With Optuna, the same trials are
+also judged by its MedianPruner. With ``live``, every trial is run and judged instead of being inserted, which
+takes some minutes.
 """
 
 import resource
@@ -28,13 +28,13 @@ from lcstop_ray.history import History
 
 STEPS, TRIALS, EVERY = 100, 10_000, 1000
 JUDGED_AT = 14
-"""Reports of a trial that is judged; the decisions at some of them stop it."""
+"""Number of reports of the trials that are judged."""
 
 Curve = list[float]
 
 
 def curves(seed: int = 0) -> Iterator[tuple[Curve, bool]]:
-    """Values of trials without end, and whether each has finished."""
+    """An endless series of trials: the values, and whether the trial has finished."""
     rng, steps = np.random.default_rng(seed), np.arange(1, STEPS + 1)
     while True:
         values = rng.uniform(0.1, 0.9) * (1 - 0.95**steps) + rng.normal(0, 0.003, STEPS)
@@ -43,11 +43,11 @@ def curves(seed: int = 0) -> Iterator[tuple[Curve, bool]]:
 
 
 Times = tuple[list[float], list[float]]
-"""Seconds of each decision on a trial until it is stopped: ours, and the peer's where there is one."""
+"""Seconds of each decision on a trial: of lcstop, and of MedianPruner (NaN with Ray)."""
 
 
 def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None], Callable[..., Times]]:
-    """How a trial is added to a study, and how another one is trained."""
+    """Functions that insert a trial into an Optuna study, and that run a trial."""
     pruner = LCPFNPruner(horizon=STEPS, lower=0, upper=1, audit=0)
     peer = optuna.pruners.MedianPruner()
     study = optuna.create_study(
@@ -82,9 +82,9 @@ def in_optuna(storage: optuna.storages.BaseStorage) -> tuple[Callable[..., None]
 
 
 def in_ray() -> tuple[Callable[..., None], Callable[..., Times]]:
-    """The same by the hooks of the scheduler."""
+    """The same functions for Ray, through the hooks of the scheduler."""
     scheduler = LCPFNScheduler(metric="accuracy", mode="max", horizon=STEPS, lower=0, upper=1, audit=0)
-    search = scheduler._running()
+    search = scheduler._search_state()
 
     def add(values: Curve, finished: bool) -> None:
         history = search.histories.setdefault(f"trial {len(search.histories)}", History(STEPS))
@@ -108,13 +108,13 @@ def in_ray() -> tuple[Callable[..., None], Callable[..., Times]]:
 
 
 def megabytes() -> float:
-    """What the process holds."""
+    """Resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
 
 
 def inserted(add: Callable[..., None], train: Callable[..., Times]) -> None:
-    """Print the table of a study into which trials are put."""
+    """Print the table of a study into which trials are inserted."""
     poor = [0.3 * (1 - 0.95**step) for step in range(1, JUDGED_AT + 1)]
     source = curves()
     print("trials  ms a decision  MedianPruner  MB")
@@ -128,20 +128,20 @@ def inserted(add: Callable[..., None], train: Callable[..., Times]) -> None:
 
 
 def live(train: Callable[..., Times], seed: int = 0) -> None:
-    """Print the table of a study in which every trial is trained."""
+    """Print the table of a study in which every trial is run."""
     rng, steps, seconds = np.random.default_rng(seed), np.arange(1, STEPS + 1), list[float]()
     print("trials  reports of the last  ms a decision, mean  p99  MB")
     for n in range(1, TRIALS + 1):
         values = rng.uniform(0.1, 0.9) * (1 - 0.95**steps) + rng.normal(0, 0.003, STEPS)
         seconds += train(values.clip(0, 1).tolist(), with_peer=False)[0]
         if n == 100 or n % EVERY == 0:
-            mean, most = 1e3 * statistics.mean(seconds), 1e3 * float(np.quantile(seconds, 0.99))
-            print(f"{n:6d}  {len(seconds):19,d}  {mean:19.2f}  {most:.1f}  {megabytes():.0f}", flush=True)
+            mean, p99 = 1e3 * statistics.mean(seconds), 1e3 * float(np.quantile(seconds, 0.99))
+            print(f"{n:6d}  {len(seconds):19,d}  {mean:19.2f}  {p99:.1f}  {megabytes():.0f}", flush=True)
             seconds.clear()
 
 
 def main(where: str, folder: Path, how: str = "") -> None:
-    """Print the table."""
+    """Print the table for a storage or framework; ``how`` may be ``live``."""
     if where == "ray":
         add, train = in_ray()
     elif where == "journal":

@@ -1,9 +1,9 @@
-"""A search on a cluster of three raylets on this machine, one of which dies in the middle.
+"""A search on a cluster of three raylets on this machine, one of which is killed during the search.
 
     python benchmarks/ray_cluster.py --trials 200 --kill-after 60
 
-The trials report curves of the LC-PFN prior. The raylet is killed with its workers and without notice, as
-when a machine is lost; Ray Tune starts the trials that ran there again, on the other two.
+The trials report curves of the LC-PFN prior. The raylet is killed with its workers, as if a machine were
+lost. Ray Tune restarts its trials on the other two.
 """
 
 from __future__ import annotations
@@ -31,36 +31,36 @@ from lcstop_ray import LCPFNScheduler
 from lcstop_ray.history import History
 
 HORIZON = 30
-CPUS = 2  # of each raylet; a trial takes one
-MEMORY = 100_000_000  # of each raylet's object store, bytes
+CPUS = 2  # per raylet; a trial takes one
+MEMORY = 100_000_000  # of each raylet's object store, in bytes
 
 
 class Recorded(tune.Trainable):
-    """Reports a given curve; its processes are used again for later trials."""
+    """Reports a given curve. Its processes are reused for later trials."""
 
     def setup(self, config: dict) -> None:
-        """Take the curve."""
+        """Set the curve."""
         self.curve = config["curve"]
 
     def reset_config(self, new_config: dict) -> bool:
-        """Take the next trial's curve."""
+        """Set the curve of the next trial."""
         self.setup(new_config)
         return True
 
     def step(self) -> dict[str, float]:
-        """One point of it."""
+        """Report the next point."""
         time.sleep(0.05)
         return {"accuracy": self.curve[self.iteration]}
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict:
-        """Nothing but the iteration, which Ray keeps."""
+        """Save nothing: Ray itself saves the iteration."""
         return {}
 
     def load_checkpoint(self, checkpoint: dict) -> None:
-        """Nothing but the iteration, which Ray keeps."""
+        """Load nothing: Ray itself restores the iteration."""
 
 
-def kill_in_the_middle(scheduler: LCPFNScheduler, after: int, cluster: Cluster, node: object) -> None:
+def kill_raylet(scheduler: LCPFNScheduler, after: int, cluster: Cluster, node: object) -> None:
     """Kill a raylet once ``after`` trials have ended."""
     while sum(history.state != "running" for history in trials_of(scheduler)) < after:
         time.sleep(0.1)
@@ -68,20 +68,20 @@ def kill_in_the_middle(scheduler: LCPFNScheduler, after: int, cluster: Cluster, 
 
 
 def trials_of(scheduler: LCPFNScheduler) -> list[History]:
-    """What the scheduler knows of every trial."""
+    """The scheduler's history of every trial."""
     return list(scheduler._search.histories.values()) if scheduler._search else []
 
 
 def alive() -> int:
-    """Number of raylets that the cluster counts on."""
+    """Number of raylets that the cluster reports as alive."""
     return sum(node["Alive"] for node in ray.nodes())
 
 
 def main() -> None:
-    """Run the search and print what happened."""
+    """Run the search and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--trials", type=int, default=200)
-    parser.add_argument("--kill-after", type=int, default=60, help="trials that have ended by then")
+    parser.add_argument("--kill-after", type=int, default=60, help="number of ended trials at the kill")
     args = parser.parse_args()
 
     cluster = Cluster(
@@ -96,7 +96,7 @@ def main() -> None:
     curves = sample_curves(args.trials, generator=torch.Generator().manual_seed(0), length=HORIZON)
     scheduler = LCPFNScheduler(min_steps=3)
     killer = threading.Thread(
-        target=kill_in_the_middle, args=(scheduler, args.kill_after, cluster, nodes[-1]), daemon=True
+        target=kill_raylet, args=(scheduler, args.kill_after, cluster, nodes[-1]), daemon=True
     )
     killer.start()
     start = time.monotonic()
@@ -125,7 +125,7 @@ def main() -> None:
         tried_again = sum(Path(result.path, "error.txt").exists() for result in results)
     deadline = time.monotonic() + 60
     while (after := alive()) == before and time.monotonic() < deadline:
-        time.sleep(1)  # the cluster declares a raylet dead some time after its last sign of life
+        time.sleep(1)  # the cluster declares a raylet dead some seconds after its last heartbeat
     ray.shutdown()
     cluster.shutdown()
 

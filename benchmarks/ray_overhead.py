@@ -1,10 +1,10 @@
-"""Time that ``on_trial_result`` takes in Ray Tune's driver, beside ASHAScheduler's in the same run.
+"""Time of ``on_trial_result`` in Ray Tune's driver, compared with ASHAScheduler in the same run.
 
     python benchmarks/ray_overhead.py --trials 10 100 1000 --results 1000
 
-Each scheduler has as many running trials as the first column says, in the middle of their curves, and ten
-finished ones. One result after the other goes to every scheduler, in turns, so that whatever else the machine
-does meets all of them alike. Ray itself is not started: what it adds to every result is the same for all.
+Each scheduler has ten finished trials, and as many running ones as the first column says, at various steps.
+The schedulers get their results in turn, so that other load on the machine affects all of them equally. Ray
+itself is not started: its own time per result is the same for all schedulers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RAY_WARNS_AFTER = 0.5  # seconds, TUNE_WARN_THRESHOLD_S
 
 
 class Driver:
-    """A scheduler and ``n`` trials that report in turns; one that ends makes room for a new one."""
+    """A scheduler and ``n`` trials that report in turn. A trial that ends is replaced by a new one."""
 
     def __init__(
         self, scheduler: TrialScheduler, n: int, curves: np.ndarray, rng: np.random.Generator
@@ -39,7 +39,7 @@ class Driver:
         self.curves = curves
         self.n_started = 0
         self.running = [self._start() for _ in range(n)]
-        # While no trial has finished there is nothing to beat: this is quick.
+        # These reports come before any trial has finished, because decisions are then fast.
         for slot in self.running:
             for _ in range(rng.integers(1, HORIZON - 1)):
                 scheduler.on_trial_result(None, slot["trial"], self._next(slot))
@@ -50,7 +50,7 @@ class Driver:
             scheduler.on_trial_complete(None, slot["trial"], result)
 
     def report(self, i: int) -> float:
-        """Seconds that the scheduler takes for the next result of trial ``i``."""
+        """Report the next result of trial ``i``; the seconds that the scheduler takes."""
         slot = self.running[i]
         result = self._next(slot)
         start = time.perf_counter()
@@ -73,7 +73,7 @@ class Driver:
 
 
 def measure(n: int, n_results: int, curves: np.ndarray) -> dict[str, np.ndarray]:
-    """Seconds for each of ``n_results`` results, by scheduler."""
+    """Seconds of each result by scheduler, ``[n_results]``, with ``n`` running trials."""
     common = {"metric": "accuracy", "mode": "max"}
     schedulers = {
         "LCPFNScheduler": LCPFNScheduler(horizon=HORIZON, **common),
@@ -81,7 +81,7 @@ def measure(n: int, n_results: int, curves: np.ndarray) -> dict[str, np.ndarray]
         "ASHAScheduler": ASHAScheduler(max_t=HORIZON, **common),
     }
     for scheduler in schedulers.values():
-        scheduler.set_search_properties(None, None)  # as Ray does before a search: loads the network
+        scheduler.set_search_properties(None, None)  # as Ray does before a search; loads the network
     drivers = {
         name: Driver(scheduler, n, curves, np.random.default_rng(0)) for name, scheduler in schedulers.items()
     }

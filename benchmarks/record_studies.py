@@ -1,10 +1,10 @@
-"""Real studies to choose options by: small networks trained here, all configurations of a search at once.
+"""Records real studies, to choose options by: trains all configurations of a search at once.
 
 python benchmarks/record_studies.py runs/own
 
-Ten random searches of 256 configurations each, with schedules of the learning rate from constant to warm-up
-and cosine, on handwritten digits (of scikit-learn) and on the labels of random teacher networks, some of them
-wrong; 23 minutes of one core. Writes curve packs, which ``lcstop bench --curves runs/own`` replays.
+Ten random searches of 256 small networks each, with different learning-rate schedules, on handwritten digits
+(of scikit-learn) and on noisy labels of random teacher networks. Takes 23 minutes on one core. Writes curve
+packs, which ``lcstop bench --curves runs/own`` replays.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SCHEDULES = ("constant", "cosine", "linear", "step")
 
 
 class Data(NamedTuple):
-    """Examples to train on, and others to score with."""
+    """Training examples and validation examples."""
 
     x: Tensor
     y: Tensor
@@ -43,14 +43,14 @@ class Recipe:
     """One search.
 
     Attributes:
-        name: Of the pack.
-        data: What is learnt.
-        epochs: Reports of a trial.
+        name: Name of the pack.
+        data: The data set.
+        epochs: Number of reports of a trial.
         steps: Optimizer steps between two reports.
-        schedule: Of the learning rate; ``own``: each configuration has its own.
-        optimizer: ``sgd``, ``adam``, or ``both``: each configuration has its own.
-        metric: ``acc`` or ``loss``, of the validation examples.
-        seed: Of configurations and training.
+        schedule: Learning-rate schedule. ``own``: it is drawn for each configuration.
+        optimizer: ``sgd``, ``adam``, or ``both``: it is drawn for each configuration.
+        metric: ``acc`` or ``loss``, on the validation examples.
+        seed: Seed of configurations and training.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Recipe:
 
 
 def digits(seed: int, n_train: int, noise: float) -> Data:
-    """Handwritten digits; a share ``noise`` of the labels to train on is drawn at random."""
+    """Handwritten digits. A share ``noise`` of the training labels is drawn at random."""
     x, y = load_digits(return_X_y=True)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(x))
@@ -74,7 +74,7 @@ def digits(seed: int, n_train: int, noise: float) -> Data:
 def teacher(
     seed: int, n_train: int, noise: float, inputs: int = 24, classes: int = 8, depth: int = 2
 ) -> Data:
-    """Gaussian inputs with the labels of a random network, 3,000 of them to score with."""
+    """Gaussian inputs with labels of a random network; 3,000 examples are for validation."""
     rng = np.random.default_rng(seed)
     h = x = rng.standard_normal((n_train + 3000, inputs))
     for _ in range(depth):
@@ -87,11 +87,11 @@ def teacher(
 def _split(
     x: Array, y: NDArray[np.int64], n_train: int, noise: float, classes: int, rng: np.random.Generator
 ) -> Data:
-    told = y[:n_train].copy()
+    noisy = y[:n_train].copy()
     wrong = rng.random(n_train) < noise
-    told[wrong] = rng.integers(0, classes, wrong.sum())
+    noisy[wrong] = rng.integers(0, classes, wrong.sum())
     inputs = torch.from_numpy(x).float()
-    return Data(inputs[:n_train], torch.from_numpy(told), inputs[n_train:], torch.from_numpy(y[n_train:]))
+    return Data(inputs[:n_train], torch.from_numpy(noisy), inputs[n_train:], torch.from_numpy(y[n_train:]))
 
 
 def configurations(recipe: Recipe) -> dict[str, NDArray[np.generic]]:
@@ -105,7 +105,7 @@ def configurations(recipe: Recipe) -> dict[str, NDArray[np.generic]]:
     if recipe.optimizer == "both":
         kinds = rng.choice(["sgd", "adam"], N_CONFIGS)
     rates = log_uniform(1e-3, 3), log_uniform(1e-5, 1e-1)
-    found = {
+    columns = {
         "optimizer": kinds,
         "lr": np.where(kinds == "sgd", *rates),
         "one_minus_momentum": log_uniform(0.01, 0.5),
@@ -118,12 +118,12 @@ def configurations(recipe: Recipe) -> dict[str, NDArray[np.generic]]:
         "init": log_uniform(0.3, 3),
     }
     own = recipe.schedule == "own"
-    found["schedule"] = rng.choice(SCHEDULES, N_CONFIGS) if own else np.full(N_CONFIGS, recipe.schedule)
-    return found
+    columns["schedule"] = rng.choice(SCHEDULES, N_CONFIGS) if own else np.full(N_CONFIGS, recipe.schedule)
+    return columns
 
 
 def factor(config: dict[str, NDArray[np.generic]], done: float, step: float) -> Array:
-    """What the learning rates are multiplied by after a share ``done`` of the training, ``[N_CONFIGS]``."""
+    """Factors of the learning rates after a share ``done`` of the training, ``[N_CONFIGS]``."""
     peak, schedule = config["peak"].astype(float), config["schedule"]
     warm = np.minimum(1, (done + step) / peak)
     rest = np.clip((done - peak) / (1 - peak), 0, 1)
@@ -138,7 +138,7 @@ def factor(config: dict[str, NDArray[np.generic]], done: float, step: float) -> 
 
 
 class Networks:
-    """One network of two hidden layers for each configuration, trained on the same batches."""
+    """A network with two hidden layers for each configuration. All are trained on the same batches."""
 
     def __init__(self, recipe: Recipe, config: dict[str, NDArray[np.generic]]) -> None:
         self.data, self.config, self.done = recipe.data, config, 0
@@ -163,7 +163,7 @@ class Networks:
         return torch.from_numpy(self.config[name].astype(np.float64)).float()[:, None, None]
 
     def logits(self, x: Tensor, training: bool = False) -> Tensor:
-        """``[N_CONFIGS, len(x), classes]``."""
+        """Logits, ``[N_CONFIGS, len(x), classes]``."""
         h = x.expand(N_CONFIGS, *x.shape)
         for weight, bias in (self.weights[:2], self.weights[2:4]):
             h = torch.relu(h @ weight + bias) * self.used
@@ -172,15 +172,15 @@ class Networks:
         return h @ self.weights[4] + self.weights[5]
 
     def step(self) -> None:
-        """One step of each optimizer."""
+        """Do one optimizer step of every network."""
         if self.at + BATCH > len(self.order):
             self.order, self.at = torch.randperm(len(self.order), generator=self.generator), 0
         rows = self.order[self.at : self.at + BATCH]
         self.at += BATCH
         log_p = torch.log_softmax(self.logits(self.data.x[rows], training=True), -1)
-        told = log_p.gather(2, self.data.y[rows][None, :, None].expand(N_CONFIGS, -1, 1))
+        target = log_p.gather(2, self.data.y[rows][None, :, None].expand(N_CONFIGS, -1, 1))
         smoothing = self._column("label_smoothing")
-        loss = -((1 - smoothing) * told + smoothing * log_p.mean(-1, keepdim=True)).mean((1, 2)).sum()
+        loss = -((1 - smoothing) * target + smoothing * log_p.mean(-1, keepdim=True)).mean((1, 2)).sum()
         gradients = torch.autograd.grad(loss, self.weights)
         rates = factor(self.config, self.done / self.total, 1 / self.total)
         rate = self._column("lr") * torch.from_numpy(rates).float()[:, None, None]
@@ -198,7 +198,7 @@ class Networks:
 
     @torch.no_grad()
     def score(self, metric: str) -> Tensor:
-        """``[N_CONFIGS]``, NaN where a network has diverged."""
+        """The metric, ``[N_CONFIGS]``; NaN for networks that have diverged."""
         logits, y = self.logits(self.data.x_valid), self.data.y_valid
         if metric == "acc":
             value = (logits.argmax(-1) == y).float().mean(1)
@@ -210,7 +210,7 @@ class Networks:
 
 
 def record(recipe: Recipe, path: Path) -> None:
-    """Train all configurations of a search, and write their curves to ``path``."""
+    """Train all configurations of a search and write their curves to ``path``."""
     config = configurations(recipe)
     networks = Networks(recipe, config)
     values = np.full((N_CONFIGS, recipe.epochs), np.nan, np.float32)

@@ -1,4 +1,4 @@
-"""How fast the prior samples and how long one decision takes, each beside a peer in the same run.
+"""Speed of the prior and time of a decision, each compared with a reference in the same run.
 
 python benchmarks/speed.py
 """
@@ -26,20 +26,20 @@ from lcstop_optuna import LCPFNPruner
 from lcstop_optuna.trials import to_curve
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.priors.test_lcpfn import numpy_curve  # the independent reference, curve by curve
+from tests.priors.test_lcpfn import numpy_curve  # an independent implementation, for one curve
 
 H, REPETITIONS = 50, 1000
 JUDGED_AT = 27
-"""Reports of the trial, of H: one at which the default preset decides."""
+"""Number of reports of the judged trial. The default preset judges at this step."""
 
 
 def machine() -> str:
-    """One line that says where the figures come from."""
+    """The machine and the versions, in one line."""
     return f"{platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}"
 
 
 def prior_table() -> Table:
-    """Kept curves a second: ours in batches of 4,096, the reference one proposal at a time."""
+    """Accepted curves per second: of lcstop in batches of 4,096, and of the reference one by one."""
     torch.set_num_threads(2)
     generator, rng, t = torch.Generator().manual_seed(0), np.random.default_rng(0), np.arange(1, 101.0)
     ours, theirs = [], []
@@ -73,10 +73,13 @@ SPACE = {
 def trial_of(
     pruner: optuna.pruners.BasePruner, n_trials: int, top: float = 0.89, stopped: float = 0.0
 ) -> optuna.Trial:
-    """A trial with half of its reports, on the way to ``top``, beside ``n_trials`` that have ended.
+    """A running trial of a study with ``n_trials`` ended trials and six hyperparameters without effect.
 
-    A share of these was ``stopped``, the rest has finished. There are six hyperparameters, of which nothing
-    depends.
+    Args:
+        pruner: The study's pruner.
+        n_trials: Number of ended trials.
+        top: Limit of the running trial's curve. It has ``JUDGED_AT`` reports.
+        stopped: Share of the ended trials that were stopped; the others have finished.
     """
     rng = np.random.default_rng(0)
     sampler = optuna.samplers.RandomSampler(seed=0)
@@ -95,9 +98,9 @@ def trial_of(
             "width": int(rng.integers(8, 513)),
             "optimizer": str(rng.choice(["sgd", "adam", "lion"])),
         }
-        told = {"params": params, "distributions": SPACE, "intermediate_values": reports}
+        content = {"params": params, "distributions": SPACE, "intermediate_values": reports}
         state = TrialState.PRUNED if is_stopped else TrialState.COMPLETE
-        study.add_trial(create_trial(state=state, value=reports[n - 1], **told))
+        study.add_trial(create_trial(state=state, value=reports[n - 1], **content))
     trial = study.ask(SPACE)
     for epoch in range(JUDGED_AT):
         trial.report(top * (1 - np.exp(-(epoch + 1) / 8)) + rng.normal(0, 0.005), epoch)
@@ -105,9 +108,9 @@ def trial_of(
 
 
 def decision_table() -> Table:
-    """Milliseconds of ``trial.should_prune()`` at a step at which a decision is due, one thread.
+    """Milliseconds of ``trial.should_prune()`` at a step at which a judgement is due, on one thread.
 
-    Nothing has changed since the last decision but in the column in which other trials run and report.
+    Other trials change between decisions only in the column "the same, 3 others report".
     """
     torch.set_num_threads(1)
     table = Table(
@@ -124,11 +127,11 @@ def decision_table() -> Table:
         )
         theirs = trial_of(optuna.pruners.MedianPruner(), n)
         if goes_on.should_prune() or not stops.should_prune():
-            raise RuntimeError("a trial is not what its column says")
+            raise RuntimeError("a trial does not go on, or is not stopped, as its column says")
         running = [beside.study.ask(SPACE) for _ in range(3)]
 
         def others_report(i: int, running: list[optuna.Trial] = running) -> None:
-            for other in running:  # of the same steps over and over, which ``report`` would not take
+            for other in running:  # the steps repeat, which ``report`` would ignore
                 other.storage.set_trial_intermediate_value(other._trial_id, i % JUDGED_AT, 0.5)
 
         calls = [trial.should_prune for trial in (goes_on, beside, stops, theirs)]
@@ -142,7 +145,7 @@ def decision_table() -> Table:
 
 
 def search_table() -> Table:
-    """Milliseconds of every decision on 100 more trials of such studies, those that stop one among them."""
+    """Milliseconds of every decision on 100 more trials of such studies, stops included."""
     torch.set_num_threads(1)
     logging.getLogger("lcstop").setLevel(logging.ERROR)
     table = Table(title="The decisions on 100 more trials, ms, median, 1 thread, in-memory storage")
@@ -179,7 +182,7 @@ def search_table() -> Table:
 def interleaved(
     calls: list[Callable[[], object]], repetitions: int, between: Callable[[int], object] = lambda _: None
 ) -> np.ndarray:
-    """Seconds of each call, ``[n_calls, repetitions]``; what happens ``between`` does not count."""
+    """Seconds of each call, ``[n_calls, repetitions]``, without the time of ``between``."""
     seconds = np.empty((len(calls), repetitions))
     for call in calls:
         call()

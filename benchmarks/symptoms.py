@@ -1,8 +1,8 @@
-"""What docs/troubleshooting.md says, for real: each symptom made in an Optuna study, and what removes it.
+"""Reproduces the symptoms of docs/troubleshooting.md in Optuna studies, and their remedies.
 
     python benchmarks/symptoms.py [NAME ...]
 
-The curves are artificial, the studies, the pruner and the storage are real. Half a minute for all.
+The curves are artificial. The studies, the pruner and the storage are real. All take half a minute.
 """
 
 import logging
@@ -26,7 +26,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a study did: stopped trials, epochs as a share of all, and how far its best is below the best."""
+    """The outcome of a study.
+
+    Attributes:
+        stopped: Number of stopped trials.
+        share: Epochs that were run, as a share of all.
+        lost: Best value of all curves minus the best value that the study found.
+    """
 
     stopped: int
     share: float
@@ -37,7 +43,7 @@ class Outcome:
 
 
 def accuracies(seed: int = 0, noise: float = 0.003, late: bool = False) -> Array:
-    """Accuracies ``[TRIALS, EPOCHS]`` that saturate; ``late``: those that learn slowly end best."""
+    """Saturating accuracies, ``[TRIALS, EPOCHS]``. With ``late``, the slowest trials end best."""
     rng = np.random.default_rng(seed)
     top = rng.beta(4, 2, (TRIALS, 1)) * 0.9
     speed = rng.uniform(3, 12, (TRIALS, 1))
@@ -54,7 +60,7 @@ def run(
     report: Callable[[optuna.Trial, Array, int], None] | None = None,
     **options: int,
 ) -> Outcome:
-    """A study whose trials follow the curves, one after another or ``n_jobs`` at a time."""
+    """Run a study whose trials follow the curves, one after another or ``n_jobs`` at a time."""
 
     def objective(trial: optuna.Trial) -> float:
         curve = curves[trial.number]
@@ -77,12 +83,12 @@ def run(
 
 
 def show(what: str, outcome: object) -> None:
-    """One line."""
+    """Print one line."""
     print(f"  {what:<55} {outcome}")
 
 
 def too_early() -> None:
-    """The best trials learn slowest: early ranks say the opposite of late ones."""
+    """The best trials learn slowest, so early ranks are the reverse of late ones."""
     curves = accuracies(late=True)
     show("defaults", run(curves, LCPFNPruner(EPOCHS)))
     show("preset='safe'", run(curves, LCPFNPruner(EPOCHS, preset="safe")))
@@ -91,7 +97,7 @@ def too_early() -> None:
 
 
 def never() -> None:
-    """The horizon counts something else, or the bounds are of another unit."""
+    """The horizon or the bounds are in another unit than the reports."""
     curves = accuracies()
     show("horizon=50, as trained", run(curves, LCPFNPruner(EPOCHS)))
     show("horizon=5000, batches instead of epochs", run(curves, LCPFNPruner(100 * EPOCHS)))
@@ -100,7 +106,7 @@ def never() -> None:
 
 
 def noisy() -> None:
-    """The values jump by as much as trials differ."""
+    """The noise of the values is as large as the differences of the trials."""
     for noise in (0.003, 0.03, 0.1):
         curves = accuracies(noise=noise)
         show(f"noise {noise}", run(curves, LCPFNPruner(EPOCHS)))
@@ -111,7 +117,7 @@ def noisy() -> None:
 
 
 def late_drop() -> None:
-    """A learning-rate schedule that drops at 70 % lifts every trial, the worse ones by more."""
+    """A drop of the learning rate at 70 % of the epochs improves every trial, poor ones most."""
     rng = np.random.default_rng(1)
     curves = accuracies(seed=1)
     lift = rng.uniform(0.05, 0.3, (TRIALS, 1)) * (1 - curves[:, -1:])
@@ -124,7 +130,7 @@ def late_drop() -> None:
 
 
 def folds() -> None:
-    """Steps that start again with each of five folds of ten epochs."""
+    """Steps start again in each of five folds of ten epochs."""
     curves = accuracies()
 
     def again(trial: optuna.Trial, curve: Array, epoch: int) -> None:
@@ -142,14 +148,14 @@ def folds() -> None:
 
 
 def distributed() -> None:
-    """Several trials at a time: the incumbent is known late."""
+    """With several trials at a time, the incumbent is known later."""
     curves = accuracies()
     for n_jobs in (1, 4, 16):
         show(f"n_jobs={n_jobs}", run(curves, LCPFNPruner(EPOCHS), n_jobs=n_jobs))
 
 
 def resuming() -> None:
-    """The same storage in a new process: the same decisions; a trial that was killed stays where it was."""
+    """A new process makes the same decisions from the storage; a killed trial stays in its state."""
     curves = accuracies()
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{Path(folder, 'study.db').as_posix()}"

@@ -1,9 +1,9 @@
 """Write the package in the layout of OptunaHub's registry.
 
-    python packaging/make_optunahub.py [FOLDER]     # by default dist/optunahub
+    python packaging/make_optunahub.py [FOLDER]     # default: dist/optunahub
 
-The registry takes no binary files and no second copy of the code, so its module takes the class from the
-installed lcstop; what is generated from the code is what its README says of it.
+The registry accepts no binary files, so its module imports the class from the installed lcstop. The README of
+the package is generated from the code.
 """
 
 import inspect
@@ -25,7 +25,7 @@ def signature() -> str:
 
 
 def write(registry: Path) -> Path:
-    """Write the package below the root of a registry; its folder."""
+    """Write the package below the root of a registry; return its folder."""
     folder = registry / "package" / "pruners" / "lcpfn"
     folder.mkdir(parents=True, exist_ok=True)
     templates = HERE / "hub"

@@ -1,10 +1,10 @@
-"""Install the built wheel into fresh environments, try the README's first lines, and print a table.
+"""Install the built wheel into new environments, run the README's first examples, and print a table.
 
     python packaging/try_wheel.py dist/lcstop-*.whl [extra ...]
 
-Extras are tried in the order given, `none` is the wheel alone; by default none, optuna, ray and train. Where
-extra needs torch, it comes first and by its exact version, so that no other package chooses its build; the
-others must not bring it.
+Extras are tried in the order given. Default: none, optuna, ray and train, where `none` is the wheel without
+extras. If an extra needs torch, the pinned version of torch is installed first, so that no other package
+chooses its build. Otherwise torch must not be installed.
 """
 
 import re
@@ -23,7 +23,7 @@ PREDICT = ["predict", "curve.csv", "--horizon", "50", "--direction", "maximize",
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """What a command prints; its errors end this script."""
+    """Run a command; its output. If the command fails, this script ends."""
     done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -31,14 +31,14 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 def seconds(*command: str | Path, cwd: Path) -> float:
-    """How long a command takes."""
+    """Time that a command takes."""
     start = time.perf_counter()
     run(*command, cwd=cwd)
     return time.perf_counter() - start
 
 
 def size(folder: Path) -> float:
-    """Megabytes below a folder."""
+    """Size of a folder, in megabytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
@@ -50,7 +50,7 @@ def snippet(engine: str) -> str:
 
 
 def try_extra(wheel: Path, extra: str, torch: str, folder: Path) -> dict[str, str]:
-    """Install the wheel with one extra into a fresh environment below ``folder``; a row of the table."""
+    """Try the wheel with one extra in a new environment below ``folder``; a row of the table."""
     environment = folder / extra
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
@@ -80,7 +80,7 @@ def try_extra(wheel: Path, extra: str, torch: str, folder: Path) -> dict[str, st
         row["tried, s"] = f"{spent:.1f} (`lcstop {words[0]}`)"
         return row
     if extra == "optuna":
-        run(*pip, "scikit-learn", cwd=folder)  # the example's own
+        run(*pip, "scikit-learn", cwd=folder)  # for the README's example
     script = folder / f"{extra}_snippet.py"
     script.write_text(snippet(extra), encoding="utf-8")
     row["tried, s"] = f"{seconds(python, script, cwd=folder):.1f}"
