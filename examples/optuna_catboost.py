@@ -1,8 +1,8 @@
-"""CatBoost with Optuna: a trial that will not win stops boosting.
+"""CatBoost with Optuna: trials that are unlikely to win stop boosting.
 
-``horizon`` counts boosting rounds, the ``iterations`` of ``CatBoostClassifier``. CatBoost cannot raise
-``TrialPruned`` from a callback: after ``fit``, ``check_pruned`` does. Without that line a stopped trial
-counts as finished, with the value that it had by then. Callbacks need ``task_type="CPU"``.
+``horizon`` counts boosting rounds, the ``iterations`` of ``CatBoostClassifier``. A callback of CatBoost
+cannot raise ``TrialPruned``, so ``check_pruned`` does it after ``fit``. Without that line, a stopped trial
+counts as finished. Callbacks need ``task_type="CPU"``.
 
     pip install "lcstop[optuna]" optuna-integration catboost scikit-learn
 """
@@ -20,7 +20,7 @@ X_train, X_valid, y_train, y_valid = train_test_split(*load_digits(return_X_y=Tr
 
 
 def objective(trial: optuna.Trial) -> float:
-    """The least validation loss of one configuration."""
+    """The lowest validation loss of one configuration."""
     model = CatBoostClassifier(
         loss_function="MultiClass",
         iterations=ROUNDS,
@@ -31,7 +31,7 @@ def objective(trial: optuna.Trial) -> float:
         random_seed=0,
         thread_count=1,
         verbose=False,
-        allow_writing_files=False,  # no catboost_info/ in the working directory
+        allow_writing_files=False,  # else CatBoost writes catboost_info/
     )
     callback = CatBoostPruningCallback(trial, "MultiClass")
     model.fit(X_train, y_train, eval_set=(X_valid, y_valid), callbacks=[callback])

@@ -1,11 +1,11 @@
-"""LightGBM with Optuna: a trial that will not win stops boosting.
+"""LightGBM with Optuna: trials that are unlikely to win stop boosting.
 
 ``horizon`` counts boosting rounds, the ``num_boost_round`` of ``lightgbm.train`` or the ``n_estimators`` of
-``LGBMClassifier``. It stays that number if the callback reports every tenth round alone
-(``report_interval=10``, which costs less). ``metric`` must be one that LightGBM evaluates, by the name that
-it prints, and improve in the direction of the study.
+``LGBMClassifier``. It is the same if the callback reports only every tenth round (``report_interval=10``,
+which costs less). ``metric`` is the name of a metric as LightGBM prints it. Its direction must be the
+study's.
 
-With ``lightgbm.cv`` the callback works as it is, on the mean of the folds.
+With ``lightgbm.cv`` the callback reports the mean of the folds.
 
     pip install "lcstop[optuna]" optuna-integration lightgbm scikit-learn
 """
@@ -23,7 +23,7 @@ X_train, X_valid, y_train, y_valid = train_test_split(*load_digits(return_X_y=Tr
 
 
 def objective(trial: optuna.Trial) -> float:
-    """The least validation loss of one configuration."""
+    """The lowest validation loss of one configuration."""
     params = {
         "objective": "multiclass",
         "num_class": 10,

@@ -1,9 +1,9 @@
 """PyTorch Lightning with Optuna: a callback reports after each validation.
 
-``horizon`` counts epochs, the ``max_epochs`` of the ``Trainer``, also where it validates only every few of
-them (``check_val_every_n_epoch``). The sanity check before the training is not reported. Of several
-validations in one epoch (``val_check_interval``) Optuna keeps the first. Import ``lightning.pytorch``: the
-callback is no callback for the older package ``pytorch_lightning``.
+``horizon`` counts epochs, the ``max_epochs`` of the ``Trainer``, also if it validates only every few epochs
+(``check_val_every_n_epoch``). The sanity check before the training is not reported. Of several validations in
+one epoch (``val_check_interval``), Optuna keeps the first. Import ``lightning.pytorch``: the callback does
+not work with the older package ``pytorch_lightning``.
 
     pip install "lcstop[optuna]" optuna-integration lightning scikit-learn
 """
@@ -41,7 +41,7 @@ class Digits(pl.LightningModule):
         return torch.nn.functional.cross_entropy(self.layers(batch[0]), batch[1])
 
     def validation_step(self, batch, _):
-        """Log what the callback reports."""
+        """Log the accuracy, which the callback reports."""
         self.log("val_accuracy", (self.layers(batch[0]).argmax(-1) == batch[1]).float().mean())
 
     def configure_optimizers(self):

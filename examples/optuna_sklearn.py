@@ -1,8 +1,8 @@
-"""scikit-learn with Optuna: whatever has ``partial_fit`` or ``warm_start`` can be stopped early.
+"""scikit-learn with Optuna: models with ``partial_fit`` or ``warm_start`` can be stopped early.
 
-``horizon`` counts epochs here: one call of ``partial_fit`` on the whole training set. With ``warm_start``
-(forests, boosting) it is the ``n_estimators`` or ``max_iter`` of the last ``fit``, and the step to report is
-the one that the model has reached.
+``horizon`` counts epochs here. An epoch is one call of ``partial_fit`` on the whole training set. With
+``warm_start`` (forests, boosting), ``horizon`` is the ``n_estimators`` or ``max_iter`` of the last ``fit``,
+and the step to report is the present one.
 
     pip install "lcstop[optuna]" scikit-learn
 """

@@ -1,7 +1,7 @@
 """skorch with Optuna: a callback reports each epoch.
 
 ``horizon`` counts epochs, the ``max_epochs`` of the net. ``monitor`` is a column of ``net.history``, here
-``valid_acc``. After a second ``partial_fit`` the history goes on counting, so ``horizon`` is the sum of both.
+``valid_acc``. A second ``partial_fit`` continues the count, so ``horizon`` is then the sum of both.
 
     pip install "lcstop[optuna]" optuna-integration skorch scikit-learn
 """

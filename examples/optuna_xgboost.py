@@ -1,12 +1,11 @@
-"""XGBoost with Optuna: a trial that will not win stops boosting.
+"""XGBoost with Optuna: trials that are unlikely to win stop boosting.
 
-``horizon`` counts boosting rounds: the callback reports after each, so it is the ``num_boost_round`` of
-``xgboost.train`` or the ``n_estimators`` of ``XGBClassifier``. Keep that number the same in all trials and
-search the learning rate; ``early_stopping_rounds`` may still end a trial sooner.
+``horizon`` counts boosting rounds, the ``num_boost_round`` of ``xgboost.train`` or the ``n_estimators`` of
+``XGBClassifier``. The callback reports after each round. Keep that number the same in all trials and search
+the learning rate. ``early_stopping_rounds`` may still end a trial earlier.
 
-With ``xgboost.cv`` the callback works as it is, on the mean of the folds. A loop of ``xgboost.train`` over
-folds counts from 0 in each, and Optuna ignores every report after the first fold: give the callback to
-one fold alone.
+With ``xgboost.cv`` the callback reports the mean of the folds. A loop of ``xgboost.train`` over folds counts
+from 0 in each fold, and Optuna ignores every report after the first fold. Pass the callback to one fold only.
 
     pip install "lcstop[optuna]" optuna-integration xgboost scikit-learn
 """
@@ -25,7 +24,7 @@ train, valid = xgboost.DMatrix(X_train, y_train), xgboost.DMatrix(X_valid, y_val
 
 
 def objective(trial: optuna.Trial) -> float:
-    """The least validation loss of one configuration."""
+    """The lowest validation loss of one configuration."""
     params = {
         "objective": "multi:softprob",
         "num_class": 10,

@@ -1,8 +1,8 @@
 """PyTorch Lightning with Ray Tune: Ray's callback reports after each validation.
 
-``horizon`` counts validations, in Ray's ``training_iteration``: the ``max_epochs`` of the ``Trainer`` where
-it validates once in an epoch. Where it validates more often or more seldom, log the epoch and pass its name
-as ``time_attr``. The sanity check before the training is not reported.
+``horizon`` counts validations, Ray's ``training_iteration``. If the ``Trainer`` validates once per epoch, it
+is ``max_epochs``. Otherwise log the epoch and pass its name as ``time_attr``. The sanity check before the
+training is not reported.
 
     pip install "lcstop[ray]" lightning scikit-learn
 """
@@ -41,7 +41,7 @@ class Digits(pl.LightningModule):
         return torch.nn.functional.cross_entropy(self.layers(batch[0]), batch[1])
 
     def validation_step(self, batch, _):
-        """Log what the callback reports."""
+        """Log the accuracy, which the callback reports."""
         self.log("val_accuracy", (self.layers(batch[0]).argmax(-1) == batch[1]).float().mean())
 
     def configure_optimizers(self):

@@ -1,9 +1,9 @@
 """Optuna's sampler inside Ray Tune: ``OptunaSearch`` proposes, ``LCPFNScheduler`` stops.
 
-``horizon`` counts epochs: the reports of a trial. The searcher learns of a stopped trial as of one that has
-finished: Optuna's state is COMPLETE, not PRUNED, with the value of the last report. So the sampler sees a
-value from early in the training. It belongs to a trial that was hardly to win, and keeps the sampler away
-from there; but do not read the searcher's own study for which trials were stopped, ``scheduler.stops`` says.
+``horizon`` counts epochs, the reports of a trial. The searcher counts a stopped trial as finished: its state
+in Optuna is COMPLETE, not PRUNED, and its value is the last report. This value is from early in the training.
+It still keeps the sampler away from configurations that are unlikely to win. To see which trials were
+stopped, read ``scheduler.stops`` and not the searcher's study.
 
     pip install "lcstop[optuna,ray]" scikit-learn
 """
@@ -43,7 +43,7 @@ if __name__ == "__main__":
             metric="accuracy",
             mode="max",
             num_samples=TRIALS,
-            max_concurrent_trials=2,  # or it proposes many before it has seen one
+            max_concurrent_trials=2,  # with more, it proposes trials before it has results
             search_alg=OptunaSearch(seed=0),
             scheduler=scheduler,
         ),

@@ -1,8 +1,8 @@
 """CPUs of stopped trials go to the others: Ray's ``ResourceChangingScheduler`` around ``LCPFNScheduler``.
 
-``horizon`` counts boosting rounds, ``training_iteration`` in Ray. To change its resources Ray pauses a trial
-and starts it again from its last checkpoint, so each report brings one; without it the trial would begin
-again, and the scheduler would forget its curve and follow the new one.
+``horizon`` counts boosting rounds, Ray's ``training_iteration``. To change the resources of a trial, Ray
+pauses it and restarts it from its last checkpoint. Each report therefore has a checkpoint. Without one the
+trial would start again, and the scheduler would discard its curve.
 
     pip install "lcstop[ray]" xgboost scikit-learn
 """

@@ -13,19 +13,19 @@ EPOCHS = 30
 
 
 def trainable(config: dict) -> None:
-    """Train a small network on scikit-learn's digits; runs on whichever machine has a free CPU."""
+    """Train a small network on scikit-learn's digits. Ray runs it on any machine with a free CPU."""
     for accuracy in train(DigitsConfig(**config), EPOCHS):
         tune.report({"accuracy": accuracy})
 
 
 def main() -> None:
-    """Search, and print the best configuration."""
+    """Run the search and print the best configuration."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument(
-        "--storage", help="folder or bucket that every machine reaches; default ~/ray_results"
+        "--storage", help="folder or bucket that all machines can access; default ~/ray_results"
     )
-    parser.add_argument("--restore", help="go on with an interrupted search: STORAGE/digits")
+    parser.add_argument("--restore", help="resume an interrupted search: STORAGE/digits")
     args = parser.parse_args()
     if args.restore:
         tuner = tune.Tuner.restore(args.restore, trainable)

@@ -1,9 +1,9 @@
 """XGBoost with Ray Tune: Ray's callback reports every round.
 
-``horizon`` counts boosting rounds, the ``num_boost_round`` of ``xgboost.train``, whatever ``frequency`` the
-callback has: that is about checkpoints alone. At the end the callback reports the last round a second time
-with the model, as iteration ``ROUNDS + 1``; the scheduler leaves out what lies past the horizon, but
-``stop={"training_iteration": ROUNDS}`` would end the trial before that checkpoint is written.
+``horizon`` counts boosting rounds, the ``num_boost_round`` of ``xgboost.train``. The callback's ``frequency``
+only concerns checkpoints. At the end the callback reports the last round again with the model, as iteration
+``ROUNDS + 1``. The scheduler ignores reports past the horizon. ``stop={"training_iteration": ROUNDS}`` would
+end the trial before that checkpoint is written.
 
     pip install "lcstop[ray]" xgboost scikit-learn
 """

@@ -1,10 +1,10 @@
-"""How much data is enough: curves over the size of the training set, through the same calls.
+"""How much data is enough: curves over the size of the training set.
 
 python examples/sample_size.py            (needs scikit-learn)
 
-A trial fits its model to more and more of the training set. What counts as a step is the number of rows that
-it has seen, so the horizon is the whole training set. A model that will not win is stopped on a part of the
-data, and one that more data would hardly help ends with what it has.
+A trial fits its model to growing parts of the training set. A step is the number of rows, so the horizon is
+the whole training set. A model that is unlikely to win is stopped on a part of the data. A model that more
+data would hardly improve ends as converged.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from lcstop_optuna import LCPFNPruner, converged
 X, y = load_digits(return_X_y=True)
 X_train, X_valid, y_train, y_valid = train_test_split(X, y, random_state=0)
 N = len(X_train)
-SIZES = range(N % 50, N + 1, 50)  # evenly, 47 to 1,347: the last step is the whole training set
+SIZES = range(N % 50, N + 1, 50)  # 47, 97, ..., 1347: the last step is the whole training set
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Validation accuracy of a support vector machine on as much data as it was given."""
+    """The best validation accuracy of a support vector machine over the sizes of its training set."""
     model = SVC(
         C=trial.suggest_float("C", 1e-2, 1e2, log=True),
         gamma=trial.suggest_float("gamma", 1e-6, 1e-1, log=True),
@@ -41,7 +41,7 @@ def objective(trial: optuna.Trial) -> float:
 
 
 def main(n_trials: int = 30) -> optuna.Study:
-    """Search, say what was saved, and what more data than there is would bring."""
+    """Run the search, print its savings, and forecast the accuracy with twice the data."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner = LCPFNPruner(horizon=N, lower=0, upper=1, min_gain=0.005)
     sampler = optuna.samplers.RandomSampler(seed=0)
@@ -57,7 +57,7 @@ def main(n_trials: int = 30) -> optuna.Study:
     best = study.best_trial
     curve = Curve.from_reports(best.intermediate_values, horizon=2 * N)
     scale = MetricScale("maximize", lower=0, upper=1)
-    # More training may make a model worse, more data hardly ever: the published prior knows no such curves.
+    # The published prior has no curves that get worse. More data hardly ever makes a model worse.
     forecast = load_surrogate("lcpfn-published").forecast([curve], at=[2 * N], scale=scale)
     low, median, high = (float(forecast.quantile(q)[0, 0]) for q in (0.05, 0.5, 0.95))
     print(f"with twice the data: {median:.4f} [{low:.4f}, {high:.4f}]")

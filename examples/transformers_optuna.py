@@ -1,13 +1,13 @@
 """Hugging Face Trainer with Optuna: ``hyperparameter_search(backend="optuna")``.
 
-``horizon`` counts optimizer steps: the Trainer reports ``global_step`` at every evaluation. That is
-``max_steps`` where it is set, or epochs times batches, divided by ``gradient_accumulation_steps`` and by the
-number of devices. With the number of epochs for it, the first report would already lie past the horizon, and
-nothing would ever be stopped. Do not search the batch size or the number of epochs together: one step would
-mean something else in each trial.
+``horizon`` counts optimizer steps: the Trainer reports ``global_step`` at every evaluation. The last one is
+``max_steps`` if it is set, or else epochs times batches, divided by ``gradient_accumulation_steps`` and by
+the number of devices. If ``horizon`` were the number of epochs, the first report would be past it, and no
+trial would be stopped. Do not search the batch size or the number of epochs: a step would then mean something
+else in each trial.
 
-The Trainer returns the last evaluation and not the best one, hence ``target="final"``. Without
-``compute_objective`` it adds all metrics up.
+The Trainer returns the last evaluation, not the best one, so the pruner has ``target="final"``. Without
+``compute_objective`` the Trainer adds up all metrics.
 
     pip install "lcstop[optuna]" "transformers[torch]" scikit-learn
 """
@@ -33,7 +33,7 @@ train, valid = data[:1300], data[1300:]
 
 
 class Network(torch.nn.Module):
-    """A small network made here, in the place of ``AutoModelForImageClassification.from_pretrained``."""
+    """A small network, in place of ``AutoModelForImageClassification.from_pretrained``."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()
@@ -42,13 +42,13 @@ class Network(torch.nn.Module):
         )
 
     def forward(self, pixels, labels):
-        """Loss and logits, as the Trainer wants them."""
+        """Loss and logits, as the Trainer expects them."""
         logits = self.layers(pixels)
         return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
 
 
 def model_init(trial: optuna.Trial | None) -> Network:
-    """A model to start from; the Trainer also asks for one before there is a trial."""
+    """A new model. The Trainer also calls this once without a trial."""
     return Network(trial.suggest_float("dropout", 0, 0.7) if trial else 0)
 
 
@@ -61,7 +61,7 @@ def hp_space(trial: optuna.Trial) -> dict:
 
 
 def accuracy(prediction) -> dict:
-    """Reported as ``eval_accuracy``."""
+    """The accuracy, which the Trainer reports as ``eval_accuracy``."""
     return {"accuracy": float((prediction.predictions.argmax(-1) == prediction.label_ids).mean())}
 
 
@@ -96,7 +96,7 @@ if __name__ == "__main__":
             n_trials=TRIALS,
             direction="maximize",
             backend="optuna",
-            study_name=study_name,  # whatever follows goes to optuna.create_study
+            study_name=study_name,  # this and the following go to optuna.create_study
             storage=storage,
             sampler=optuna.samplers.TPESampler(seed=0),
             pruner=LCPFNPruner(horizon=steps, lower=0, upper=1, target="final"),  # the one line

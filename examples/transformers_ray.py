@@ -1,13 +1,13 @@
 """Hugging Face Trainer with Ray Tune: ``hyperparameter_search(backend="ray")``.
 
-``horizon`` counts evaluations, in Ray's ``training_iteration``: the number of epochs with
-``eval_strategy="epoch"``. The Trainer reports ``epoch`` too, which is the same whatever the batch size: with
-``time_attr="epoch"`` and the number of epochs for the horizon, evaluate as often as you like
-(``eval_strategy="steps"``). With the default ``eval_strategy="no"`` nothing can be stopped, and the Trainer
-warns of that for Ray's own schedulers only.
+``horizon`` counts evaluations, Ray's ``training_iteration``. With ``eval_strategy="epoch"`` it is the number
+of epochs. The Trainer also reports ``epoch``, which does not depend on the batch size. With
+``time_attr="epoch"`` and the number of epochs as the horizon, you can evaluate at any interval
+(``eval_strategy="steps"``). With the default ``eval_strategy="no"`` no trial can be stopped. The Trainer
+warns of that only for Ray's own schedulers.
 
-``metric`` is always ``objective``, what ``compute_objective`` returns, and ``mode`` the ``direction``. The
-best trial is found by its last evaluation (``RAY_SCOPE``), hence ``target="final"``.
+``metric`` is always ``objective``, the result of ``compute_objective``, and ``mode`` is the ``direction``.
+The best trial is chosen by its last evaluation (``RAY_SCOPE``), so the scheduler has ``target="final"``.
 
     pip install "lcstop[ray]" "transformers[torch]" scikit-learn
 """
@@ -32,7 +32,7 @@ train, valid = data[:1300], data[1300:]
 
 
 class Network(torch.nn.Module):
-    """A small network made here, in the place of ``AutoModelForImageClassification.from_pretrained``."""
+    """A small network, in place of ``AutoModelForImageClassification.from_pretrained``."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()
@@ -41,18 +41,18 @@ class Network(torch.nn.Module):
         )
 
     def forward(self, pixels, labels):
-        """Loss and logits, as the Trainer wants them."""
+        """Loss and logits, as the Trainer expects them."""
         logits = self.layers(pixels)
         return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
 
 
 def model_init(config: dict | None) -> Network:
-    """A model to start from; the Trainer also asks for one before there is a configuration."""
+    """A new model. The Trainer also calls this once without a configuration."""
     return Network(config["dropout"] if config else 0)
 
 
 def accuracy(prediction) -> dict:
-    """Reported as ``eval_accuracy``."""
+    """The accuracy, which the Trainer reports as ``eval_accuracy``."""
     return {"accuracy": float((prediction.predictions.argmax(-1) == prediction.label_ids).mean())}
 
 
@@ -91,7 +91,7 @@ if __name__ == "__main__":
             n_trials=TRIALS,
             direction="maximize",
             backend="ray",
-            search_alg=BasicVariantGenerator(random_state=0),  # whatever follows goes to ray.tune.run
+            search_alg=BasicVariantGenerator(random_state=0),  # this and the following go to ray.tune.run
             scheduler=scheduler,
         )
     saved = sum(EPOCHS - decision.cutoff for decision in scheduler.stops.values())

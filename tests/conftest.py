@@ -1,4 +1,4 @@
-"""What several test modules use."""
+"""Fixtures of several test modules."""
 
 import contextlib
 import logging
@@ -13,20 +13,20 @@ from lcstop import BarDistribution, Curve, Forecast, MetricScale, PrunerCore
 with contextlib.suppress(ModuleNotFoundError):  # the environment of the examples has no hypothesis
     import hypothesis
 
-    # How long one case takes says how busy the machine is.
+    # The time of a case depends on the load of the machine.
     hypothesis.settings.register_profile("lcstop", deadline=None)
     hypothesis.settings.load_profile("lcstop")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Where tests that need torch are deselected, modules of nothing else are not imported: it is missing."""
+    """Without torch, do not import modules in which all tests need it."""
     if "not torch" in config.option.markexpr and collection_path.suffix == ".py":
         return "\npytestmark = pytest.mark.torch" in collection_path.read_text(encoding="utf-8") or None
     return None
 
 
 class NormalSurrogate:
-    """Forecasts each curve's last value with normal noise: a definite answer, whatever the weights say."""
+    """Forecasts each curve's last value with little normal noise, so that decisions are certain."""
 
     BORDERS = np.array([-1.0, *np.linspace(0, 1, 2001), 2.0])
 
@@ -56,7 +56,7 @@ def surrogate() -> NormalSurrogate:
 
 @pytest.fixture
 def make(surrogate):
-    """A scheduler whose forecasts are definite: every trial ends where it is now."""
+    """Makes schedulers that forecast the last value with near certainty."""
 
     from lcstop_ray import LCPFNScheduler  # only these tests need Ray
 
@@ -71,7 +71,7 @@ def make(surrogate):
 
 @pytest.fixture
 def storage(tmp_path, monkeypatch):
-    """Where Ray would keep a search."""
+    """Ray's storage of a search, in a temporary folder."""
     from ray.train._internal.storage import StorageContext
 
     monkeypatch.setattr(
@@ -82,6 +82,6 @@ def storage(tmp_path, monkeypatch):
 
 @pytest.fixture
 def warnings(caplog):
-    """What has been logged as a warning or worse by the package."""
+    """A function that returns the package's log messages of level warning or above."""
     caplog.set_level(logging.WARNING)
     return lambda: [record.getMessage() for record in caplog.records if record.name.startswith("lcstop")]

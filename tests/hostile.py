@@ -1,6 +1,6 @@
-"""What the state machines of both adapters share: hostile input, and what must hold of every decision.
+"""Shared by the state machines of both adapters: hostile input, and invariants of every decision.
 
-By default the machines run few examples, always the same. ``LCSTOP_EXAMPLES=2000`` runs so many new ones.
+By default the machines run a few examples, always the same. ``LCSTOP_EXAMPLES=2000`` runs 2,000 random ones.
 """
 
 import functools
@@ -33,7 +33,7 @@ ALLOWED = (
     "ValueError: a trial reported a value outside the bounds",
     "ValueError: the forecast is not finite",
 )
-"""Why a trial may go on without having been judged; any other cause is a mistake in the package."""
+"""Allowed causes of a failed judgement. Any other cause is a bug in the package."""
 
 options = st.fixed_dictionaries(
     {
@@ -74,22 +74,22 @@ numbers = st.one_of(
         ]
     ),
 )
-"""What a trial may report, as numbers."""
+"""Values that a trial may report."""
 
 levels = st.one_of(st.floats(0.05, 0.95), st.sampled_from([0.05, 0.1, 0.9, 0.95]))
-"""Where an ordinary curve rises to."""
+"""Limits of ordinary curves."""
 
 lengths = st.integers(1, H + 2)
 
 
 def make_networks_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks are made once and not anew for each restart: that is most of the machines' time."""
+    """Load the networks only once, because loading takes most of the machines' time."""
     monkeypatch.setattr("lcstop.pruning.core.load_surrogate", functools.cache(load_surrogate))
     monkeypatch.setattr(NumpyStudyNetwork, "load", functools.cache(NumpyStudyNetwork.load))
 
 
 def ordinary(level: float, step: int, direction: str) -> float:
-    """A curve that improves towards ``level`` of the way, after ``step`` steps; all of it in [0, 1]."""
+    """Value of an ordinary curve in [0, 1] at ``step``. It improves by up to ``level``."""
     rise = level * (1 - 0.6**step)
     return rise if direction == "maximize" else 1 - rise
 
@@ -103,10 +103,16 @@ def check(
     config: PrunerConfig,
     due: bool,
 ) -> None:
-    """What must hold of a decision on ``trial`` among the other trials of its study.
+    """Assert the invariants of a decision on ``trial``.
 
     Args:
-        due: Whether a report called for the decision; ``explain`` judges at any step.
+        decision: The decision.
+        trial: The judged trial.
+        finished: Finished trials of its study.
+        unfinished: Other trials of its study.
+        direction: Direction of the metric.
+        config: The options.
+        due: Whether the judgement was due. ``explain`` judges at any step.
     """
     if decision.reason.startswith("goes on, not judged: "):
         assert not decision.stop
@@ -138,13 +144,13 @@ def _gains(curve: Curve, direction: str) -> list[float]:
 
 
 def _holds_the_best(trial: Curve, others: Sequence[Curve], direction: str) -> bool:
-    """Whether its last value is better than all that any other trial has ever reported."""
+    """Whether the trial's last value is better than every value of the others."""
     others_best = max((gain for curve in others for gain in _gains(curve, direction)), default=-math.inf)
     own = _gains(trial.prefix(len(trial)), direction)
     return math.isfinite(trial.values[-1]) and own[-1] > others_best
 
 
 def _at_least_as_good(trial: Curve, finished: Sequence[Curve], direction: str) -> bool:
-    """Whether it has reached what no finished trial has surpassed."""
+    """Whether the trial's best value is at least as good as that of every finished trial."""
     incumbent = max((gain for curve in finished for gain in _gains(curve, direction)), default=-math.inf)
     return max(_gains(trial, direction), default=-math.inf) >= incumbent > -math.inf

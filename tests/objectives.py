@@ -1,4 +1,4 @@
-"""Objectives of the searches in test_run.py and test_run_ray.py."""
+"""Objectives of the searches in tests of ``lcstop run``."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def curve(level: float, kind: str = "a", pause: float = 0.0) -> Iterator[float]:
-    """Goes on for ever: the search ends it at the horizon."""
+    """Yields values without end. The search ends it at the horizon."""
     print("a line of the objective")
     step = 0
     while True:
@@ -34,7 +34,7 @@ def fails_at_first(level: float, kind: str) -> Iterator[float]:
 
 
 def fails_once(level: float, kind: str, marker: str) -> Iterator[float]:
-    """The third trial that begins fails, and only that."""
+    """Fails in the third trial that starts, and only there."""
     with Path(marker).open("a") as file:
         file.write("x")
     if Path(marker).read_text() == "xxx":

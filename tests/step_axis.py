@@ -1,4 +1,4 @@
-"""Trials that rise to known ends, run through both engines, whatever their steps are."""
+"""Runs trials with known final values through both engines, with any steps."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,16 +11,16 @@ from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
 
 TOPS = (0.7, 0.9, 0.5, 0.8, 0.6, 0.85, 0.1, 0.95, 0.2, 0.15, 0.97, 0.05)
-"""Where trials end; those below 0.3 come late enough to be stopped, and the best one comes after them."""
+"""Final values of the trials. Those below 0.3 come late enough to be stopped, and the best one after them."""
 
 Point = tuple[float, float]
 Reports = Iterable[Point]
 Ends = list[tuple[int, bool]]
-"""Number of reports that a trial made, and whether it was stopped."""
+"""Number of reports of each trial, and whether it was stopped."""
 
 
 def in_optuna(trials: Iterable[tuple[dict, Reports]], **options) -> Ends:
-    """One after another; hyperparameters that begin with ``attr_`` are user attributes."""
+    """Run the trials in Optuna, one after another."""
     study = optuna.create_study(direction="maximize", pruner=LCPFNPruner(audit=0, **options))
     ends = []
     for params, reports in trials:
@@ -40,8 +40,8 @@ def in_optuna(trials: Iterable[tuple[dict, Reports]], **options) -> Ends:
 
 
 def in_ray(trials: Iterable[tuple[dict, Reports]], **options) -> Ends:
-    """One after another."""
-    scheduler = LCPFNScheduler("t", "value", "max", audit=0, **options)  # ids are drawn, and with them audits
+    """Run the trials in Ray, one after another."""
+    scheduler = LCPFNScheduler("t", "value", "max", audit=0, **options)  # audits depend on random ids
     ends = []
     for params, reports in trials:
         n = 0
@@ -62,7 +62,7 @@ ENGINES = pytest.mark.parametrize("run", [in_optuna, in_ray])
 
 
 def assert_only_hopeless_trials_stop(ends: Ends, full: list[int]) -> None:
-    """What beats all before it reaches its end, and most of what is hopeless does not come half as far."""
+    """No trial that is better than all before it is stopped, and most poor ones stop in their first half."""
     lengths, stops = zip(*ends, strict=True)
     assert not any(stops[i] for i, top in enumerate(TOPS) if top >= max(TOPS[: i + 1]))
     hopeless = [i for i, top in enumerate(TOPS) if top < 0.3]
@@ -75,12 +75,12 @@ def assert_only_hopeless_trials_stop(ends: Ends, full: list[int]) -> None:
 def curves(length: Callable[[int], int], step: Callable[[int, int], float]) -> list[list[Point]]:
     """Curves that rise to ``TOPS`` on ``length(i)`` reports, made at ``step(i, k)``."""
     rng = np.random.default_rng(0)
-    found = []
+    all_points = []
     for i, top in enumerate(TOPS):
         n = length(i)
         values = top * (1 - 0.05 ** (np.arange(1, n + 1) / n)) + rng.normal(0, 0.003, n)
-        found.append([(step(i, k), value) for k, value in enumerate(values.tolist(), 1)])
-    return found
+        all_points.append([(step(i, k), value) for k, value in enumerate(values.tolist(), 1)])
+    return all_points
 
 
 def plain(reports: Iterable[Reports]) -> list[tuple[dict, Reports]]:
