@@ -63,7 +63,7 @@ def test_the_record_tells_converged_from_stopped(storage):
     n = run(scheduler, trial, SATURATING)
     assert CONVERGED_FILE in {path.name for path in place.iterdir()}
     assert STOPPED_FILE not in {path.name for path in place.iterdir()}
-    # A scheduler without memory, after Tuner.restore.
+    # A new scheduler, as after Tuner.restore.
     again = scheduler_with()
     files = {"result.json": json_lines(results(SATURATING[:n]))}
     files[CONVERGED_FILE] = (place / CONVERGED_FILE).read_text()
@@ -84,7 +84,7 @@ def test_a_converged_trial_in_a_folder_has_finished(tmp_path):
 
 
 def test_alone_in_a_folder_too(tmp_path):
-    """Where nothing was stopped, what ended before the horizon would be taken for stopped."""
+    """Without any record, trials that ended before the horizon would count as stopped."""
     search = Search(tmp_path / "search")
     (search.add([0.5, 0.9, 0.9]) / CONVERGED_FILE).write_text('{"step": 3, "config": {"horizon": 6}}')
     study = read_folder(search.finish(), "accuracy", "max")
