@@ -137,6 +137,8 @@ def test_impossible_values_win_nothing(surrogate):
     [
         ([0.1, 0.95, 0.3], 0.9, True, False),
         ([0.1, 0.2, 0.95], 0.9, True, True),
+        ([0.1, 0.2, 0.3, 0.95], 0.9, True, True),
+        ([0.1, 0.2, 0.95, 0.3], 0.9, True, False),
         ([0.1, 0.2, 0.9], 0.9, False, False),  # level is not better
         ([0.95, 0.2, 0.3], 0.9, False, False),  # what was before the stop does not count
         ([0.1, 0.95, math.nan], 0.9, True, False),

@@ -1,16 +1,17 @@
 """How a fault is told: once for each cause, in one line."""
 
-from lcstop.pruning.decision import Decision
-from lcstop.pruning.error_log import SLOW_SECONDS, ErrorLog
-from lcstop_optuna import LCPFNPruner
+from lcstop import Decision, PrunerConfig, PrunerCore
+from lcstop.pruning.error_log import SLOW_SECONDS, ErrorLog, in_one_line
 
 
 def test_reasons_are_one_line_however_long_the_message():
-    decision = LCPFNPruner(horizon=8)._core.fail_open(OSError("line\n" * 1000), 3)
+    decision = PrunerCore(PrunerConfig(horizon=8)).fail_open(OSError("line\n" * 1000), 3)
     assert isinstance(decision, Decision)
     assert not decision.stop
     assert "\n" not in decision.reason
     assert len(decision.reason) < 400
+    assert in_one_line(OSError("x" * 300)) == "OSError: " + "x" * 300
+    assert in_one_line(OSError("x" * 301)) == "OSError: " + "x" * 300 + "..."
 
 
 def test_other_causes_are_told_too(warnings):
@@ -35,6 +36,7 @@ def test_other_causes_are_told_too(warnings):
 
 def test_a_decision_is_slow_beyond_some_seconds(warnings):
     faults = ErrorLog()
+    faults.warn_if_slow(0.1)
     faults.warn_if_slow(SLOW_SECONDS)
     assert not warnings()
     faults.warn_if_slow(SLOW_SECONDS + 1)

@@ -5,6 +5,7 @@ import pytest
 
 from lcstop import Curve
 from lcstop.pruning import trial_table
+from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 from lcstop.pruning.trial_table import TrialTable
 
 
@@ -74,6 +75,19 @@ def test_a_table_copies_a_chunk_once_for_all_its_copies(monkeypatch):
     for value in (0.6, 0.7):
         table.set(1, "finished", curve(value))
     assert n_copies == 1
+
+
+def test_audited_trials_are_listed_until_they_change():
+    table = TrialTable()
+    one = AuditedTrial(curve(0.5), SuppressedStop(1.0, 0.9, "audit", ""), True)
+    table.set(0, "finished", curve(0.5), one)
+    table.set(1, "finished", curve(0.6))
+    assert table.study_view("maximize", None, None).audited == [one]
+    assert table.study_view("maximize", None, without=0).audited == []
+    table.set(0, "running", curve(0.5))
+    assert table.study_view("maximize", None, None).audited == []
+    table.set(2, "left out", None, one)
+    assert table.study_view("maximize", None, None).audited == []
 
 
 def test_a_list_in_which_nothing_has_changed_is_kept_with_what_was_computed_of_it():
