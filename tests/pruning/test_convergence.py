@@ -68,6 +68,7 @@ def test_what_counts_is_the_best_value_or_the_last():
         (Curve([], [], H), {}, "no judgement"),
         (curve([0.5, math.nan]), {}, "too few"),
         (curve([0.5, 0.6, math.nan]), {}, "too few"),
+        (curve([math.nan, 0.5]), {}, "too few"),
         (curve(SATURATING), {}, "has reached the horizon"),
         (curve(SATURATING[:10]), {"upper": 0.1}, "goes on, not judged: ValueError"),
     ],
@@ -110,3 +111,7 @@ def test_the_scale_is_that_of_the_finished_trials_and_of_the_others_while_there_
     finished, running, trial = [curve([0.0, 0.9])], [curve([0.4, 5.0])], curve([0.1, 0.2, 0.3])
     assert core().converged(trial, StudyView("maximize", finished, running)).scale.soft_upper == 0.9
     assert core().converged(trial, StudyView("maximize", (), running)).scale.soft_upper == 5
+
+
+def test_two_numbers_are_enough():
+    assert core(min_gain=0.5).converged(curve([0.5, math.nan, 0.6]), StudyView("maximize")).stop
