@@ -60,9 +60,9 @@ def share_beaten(differences: Array, among: Array) -> Array:
 
 
 def lower_median(values: Array) -> float:
-    """The median of ``values [n]``, the lower of the two in the middle; 0 of none."""
+    """The median of ``values [n]``, ``n`` at least 1; the lower of the two in the middle."""
     middle = (len(values) - 1) // 2
-    return float(np.partition(values, middle)[middle]) if len(values) else 0.0
+    return float(np.partition(values, middle)[middle])
 
 
 class Comparison:
