@@ -128,7 +128,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
             read_folder(Path(folder, study), "accuracy", "max", horizon=n_epochs) for study in names
         )
     compared = [
-        replace(trial, whole=full.curve, decision=scheduler.stops.get(trial.name))
+        replace(trial, full_curve=full.curve, decision=scheduler.stops.get(trial.name))
         for trial, full in zip(pruned.trials, whole.trials, strict=True)
     ]
     return compare(

@@ -95,7 +95,7 @@ def parse(words: Sequence[str], grid: bool, sources: RuleSources) -> list[Settin
         >>> [setting.name for setting in parse(words, grid=False, sources={"limits": lambda: RULES})]
         ['limits.none', 'limits.patience:epochs=7']
     """
-    found: dict[str, Setting] = {}
+    parsed: dict[str, Setting] = {}
     for word in words:
         name, *options = word.split(":")
         source, _, rule = name.partition(".")
@@ -110,8 +110,8 @@ def parse(words: Sequence[str], grid: bool, sources: RuleSources) -> list[Settin
             chosen = [Setting(source, rule, _options(options, word), by_target=matching[0].by_target)]
         else:
             chosen = [s for s in matching if grid or s.default]
-        found.update((setting.name, setting) for setting in chosen)
-    return list(found.values())
+        parsed.update((setting.name, setting) for setting in chosen)
+    return list(parsed.values())
 
 
 def to_steps(value: Any, horizon: int) -> int:

@@ -64,7 +64,7 @@ def summarise(
         "scopes": scopes,
         "shown": shown,
         "cells": [
-            {"task": task, "setting": setting, **asdict(found)} for (task, setting), found in cells.items()
+            {"task": task, "setting": setting, **asdict(cell)} for (task, setting), cell in cells.items()
         ],
         "regret": {
             task.name: {name: _regret(task, results[task.name, name], target, workers) for name in shown}

@@ -73,7 +73,7 @@ class DemoResult:
 
     def table(self) -> Table:
         """The figures of both searches, side by side."""
-        pruned, whole = self.with_pruning, self.without_pruning
+        pruned, unpruned = self.with_pruning, self.without_pruning
         table = Table(
             title=f"{self.n_trials} configurations, {self.n_epochs} epochs each",
             caption=f"{self.png}\n{self.html}",
@@ -83,10 +83,12 @@ class DemoResult:
         table.add_column("with pruning", justify="right")
         table.add_column("without pruning", justify="right")
         table.add_column("saved", justify="right")
-        table.add_row("epochs", f"{pruned.epochs:,}", f"{whole.epochs:,}", f"{self.epochs_saved:.0%}")
-        saved = 1 - pruned.seconds / whole.seconds
-        table.add_row("wall time", f"{pruned.seconds:.1f} s", f"{whole.seconds:.1f} s", f"{saved:.0%}")
-        table.add_row("best validation accuracy", f"{pruned.best:.4f}", f"{whole.best:.4f}", end_section=True)
+        table.add_row("epochs", f"{pruned.epochs:,}", f"{unpruned.epochs:,}", f"{self.epochs_saved:.0%}")
+        saved = 1 - pruned.seconds / unpruned.seconds
+        table.add_row("wall time", f"{pruned.seconds:.1f} s", f"{unpruned.seconds:.1f} s", f"{saved:.0%}")
+        table.add_row(
+            "best validation accuracy", f"{pruned.best:.4f}", f"{unpruned.best:.4f}", end_section=True
+        )
         table.add_row("trials stopped", str(self.n_stopped))
         table.add_row("would have beaten incumbent", str(self.stopped_that_beat_incumbent))
         table.add_row("would have beaten final best", str(self.stopped_that_beat_best))
@@ -105,8 +107,8 @@ def compare(
     """Compare the two searches of a demo. Writes ``curves.png`` and ``report.html``.
 
     Args:
-        study: The search with pruning. Its trials have their curves without pruning in ``whole``. At least
-            one trial was not stopped.
+        study: The search with pruning. ``full_curve`` of its trials is the curve without pruning. At least one
+            trial was not stopped.
         config: The options of the pruner.
         seconds: Wall times in seconds, with pruning and without.
         studies: Names of the studies, with pruning and without.
@@ -117,7 +119,7 @@ def compare(
         OSError: If ``out`` cannot be written.
     """
     review = Review.of(study, config)
-    wholes = [trial.record.whole or trial.record.curve for trial in review.trials]
+    full_curves = [trial.record.full_curve or trial.record.curve for trial in review.trials]
     kept = [trial.curve for trial in review.trials if not trial.stop]
     pruned = Side(
         studies[0],
@@ -125,21 +127,23 @@ def compare(
         seconds[0],
         max(float(curve.values.max()) for curve in kept),
     )
-    whole = Side(
+    unpruned = Side(
         studies[1],
-        sum(len(curve) for curve in wholes),
+        sum(len(curve) for curve in full_curves),
         seconds[1],
-        max(float(curve.values.max()) for curve in wholes),
+        max(float(curve.values.max()) for curve in full_curves),
     )
     png, html = out / "curves.png", out / "report.html"
     write_figure(review, png)
     write_page(review, html)
-    ends = [float(trial.record.whole.values.max()) for trial in review.stopped if trial.record.whole]
+    ends = [
+        float(trial.record.full_curve.values.max()) for trial in review.stopped if trial.record.full_curve
+    ]
     return DemoResult(
         n_trials=len(review.trials),
         n_epochs=int(study.horizon),
         with_pruning=pruned,
-        without_pruning=whole,
+        without_pruning=unpruned,
         n_stopped=len(review.stopped),
         stopped_that_beat_incumbent=len(review.wrong),
         stopped_that_beat_best=sum(end > pruned.best for end in ends),

@@ -153,9 +153,9 @@ def _trial_lines(
     review: Review, trial: ReviewedTrial, snapshot: Snapshot | None
 ) -> dict[str, dict[str, list[Any]]]:
     """The points of each of :data:`PARTS`; empty lists for parts that a trial does not have."""
-    whole = trial.record.whole or trial.record.curve
+    full = trial.record.full_curve or trial.record.curve
     n = snapshot.n if snapshot else trial.n
-    known, rest = whole.prefix(n), Curve(whole.steps[n - 1 :], whole.values[n - 1 :], whole.horizon)
+    known, rest = full.prefix(n), Curve(full.steps[n - 1 :], full.values[n - 1 :], full.horizon)
     lines: dict[str, dict[str, list[Any]]] = {part: {"x": [], "y": []} for part in PARTS}
     lines["curve"], lines["rest"] = _points(known), _points(rest)
     end = known.finite()

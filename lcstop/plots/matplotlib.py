@@ -85,15 +85,15 @@ def plot_trial(review: Review, number: int, snapshot: int = -1, ax: Axes | None 
     study, trial = review.study, review.trial(number)
     ax = _axes(ax, study.step, study.metric)
     shown = trial.snapshots[snapshot] if trial.snapshots else None
-    whole, n = trial.record.whole or trial.record.curve, shown.n if shown else trial.n
-    ax.plot(whole.steps[n - 1 :], whole.values[n - 1 :], color=GREY, ls=":", label="later")
+    full, n = trial.record.full_curve or trial.record.curve, shown.n if shown else trial.n
+    ax.plot(full.steps[n - 1 :], full.values[n - 1 :], color=GREY, ls=":", label="later")
     if shown and shown.band:
         band = shown.band
         ax.fill_between(band.steps, band.low, band.high, color=BAND, alpha=0.25, lw=0, label="90 % interval")
         ax.plot(band.steps, band.median, color=BAND, lw=1.8, label="median")
     if shown and shown.decision.incumbent is not None:
         ax.axhline(shown.decision.incumbent, color=INCUMBENT, lw=1.4, ls=(0, (4, 2)), label="incumbent")
-    known = whole.prefix(n)
+    known = full.prefix(n)
     ax.plot(known.steps, known.values, color=INK, lw=1.8, label="known")
     _dot(ax, known)
     ax.set_title(f"trial {number}, {study.step} {known.cutoff:g}", size=10, loc="left", color=INK)

@@ -71,7 +71,7 @@ def write_page(review: Review, path: Path) -> None:
         "plotly": get_plotlyjs(),
     }
     # One pass over the template: inserted text may contain {{...}}, too, and must not be replaced.
-    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
     path.write_text(page, encoding="utf-8")
 
 
@@ -83,7 +83,7 @@ def _texts(review: Review) -> dict[str, str]:
         f"Share of the predicted intervals that held the value at {study.step} {study.horizon:g}; "
         f"{counted} forecasts. On the dotted line the forecasts are calibrated."
     )
-    only_unstopped = review.live and not any(trial.whole for trial in study.trials)
+    only_unstopped = review.live and not any(trial.full_curve for trial in study.trials)
     return {
         "title": study.name,
         "subtitle": (
@@ -111,31 +111,31 @@ def _texts(review: Review) -> dict[str, str]:
 
 
 def _cards(review: Review) -> str:
-    found = summary(review)
+    figures = summary(review)
     would = "" if review.live else "would be "
     cards = [
         (
-            f"{found['share_saved']:.0%}",
+            f"{figures['share_saved']:.0%}",
             f"of epochs {would}saved",
-            f"{found['epochs']:,.0f} instead of {review.epochs_whole:,.0f}",
+            f"{figures['epochs']:,.0f} instead of {review.epochs_without_stops:,.0f}",
         ),
         (
-            f"{found['stopped']} of {found['trials']}",
+            f"{figures['stopped']} of {figures['trials']}",
             f"trials {would}stopped",
-            f"{found['stopped'] / found['trials']:.0%}",
+            f"{figures['stopped'] / figures['trials']:.0%}",
         ),
     ]
-    if found["seconds_saved"] >= 1:
-        cards.insert(1, (duration(found["seconds_saved"]), f"{would}saved", "at the speed of each trial"))
-    if found["best"] is not None:
-        recorded, more = found["best_recorded"], f"trial {found['best_trial']}"
+    if figures["seconds_saved"] >= 1:
+        cards.insert(1, (duration(figures["seconds_saved"]), f"{would}saved", "at the speed of each trial"))
+    if figures["best"] is not None:
+        recorded, more = figures["best_recorded"], f"trial {figures['best_trial']}"
         if not review.live:
-            more += ", kept" if recorded == found["best"] else f", instead of {recorded:.5g}"
-        cards.append((f"{found['best']:.5g}", "best value", more))
-    known = found["stopped"] - found["unknown"]
+            more += ", kept" if recorded == figures["best"] else f", instead of {recorded:.5g}"
+        cards.append((f"{figures['best']:.5g}", "best value", more))
+    known = figures["stopped"] - figures["unknown"]
     if known:
-        cards.append((str(found["wrong"]), "wrong stops", f"of {known} with a known end"))
-    audit = found["audit"]
+        cards.append((str(figures["wrong"]), "wrong stops", f"of {known} with a known end"))
+    audit = figures["audit"]
     if audit["audited"]:
         what = "of audited trials would have been wrong stops"
         more = (
@@ -192,7 +192,7 @@ def _first_shown(review: Review) -> int:
 
 def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
     study, record = review.study, trial.record
-    whole = record.whole or record.curve
+    full = record.full_curve or record.curve
     last = trial.snapshots[-1].decision if trial.snapshots else None
     kind: str = record.state
     status = "went on" if kind == "finished" else kind
@@ -215,8 +215,8 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         "wrong": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
         "params": [[str(name), _text(value)] for name, value in named],
         "n": trial.n,
-        "x": round_all(whole.steps),
-        "y": round_all(whole.values),
+        "x": round_all(full.steps),
+        "y": round_all(full.values),
         "snapshots": [_snapshot(snapshot) for snapshot in trial.snapshots],
     }
 
@@ -266,7 +266,7 @@ def _text(value: Any) -> Any:
 def _embedded(data: Mapping[str, Any]) -> str:
     """JSON without characters that could end the script element."""
     text = json.dumps(json_safe(data), separators=(",", ":"), allow_nan=False, default=str)
-    return re.sub(r"[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(r"[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _asset(name: str) -> str:

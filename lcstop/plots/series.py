@@ -86,11 +86,11 @@ def incumbents(review: Review) -> tuple[Line, Line | None]:
     trials = sorted(review.trials, key=lambda trial: (trial.record.end, trial.record.number))
     ran = [(t.curve, t.record.state == "finished" and not t.stop) for t in trials]
     kept = _incumbent(review, ran)
-    if review.live and not all(trial.record.whole for trial in review.stopped):
+    if review.live and not all(trial.record.full_curve for trial in review.stopped):
         return kept, None
     records = [trial.record for trial in trials]
     return kept, _incumbent(
-        review, [(r.whole or r.curve, bool(r.whole) or r.state == "finished") for r in records]
+        review, [(r.full_curve or r.curve, bool(r.full_curve) or r.state == "finished") for r in records]
     )
 
 
@@ -117,9 +117,9 @@ def savings(review: Review) -> tuple[Line, Line]:
         (12.0, True)
     """
     kept = np.cumsum([0.0, *(trial.curve.cutoff for trial in review.trials)])
-    whole = kept + np.cumsum([0.0, *(trial.saved for trial in review.trials)])
+    without = kept + np.cumsum([0.0, *(trial.saved for trial in review.trials)])
     x = [float(i) for i in range(len(kept))]
-    return Line(x, kept.tolist()), Line(x, whole.tolist())
+    return Line(x, kept.tolist()), Line(x, without.tolist())
 
 
 @dataclass(frozen=True)

@@ -125,12 +125,12 @@ def was_wrong(study: RecordedStudy, trial: RecordedTrial, stop: Decision, target
     """
     if stop.incumbent is None:
         return None
-    curve = trial.whole or trial.curve
+    curve = trial.full_curve or trial.curve
     later = curve.steps > stop.cutoff
     rest = Curve(curve.steps[later], curve.values[later], curve.horizon)
     value = study.value_of(rest, target)
     beats = value is not None and study.better(value, stop.incumbent)
-    if trial.whole is not None or trial.state in ("finished", "failed"):
+    if trial.full_curve is not None or trial.state in ("finished", "failed"):
         return beats
     return True if beats and target == "best" else None
 

@@ -36,7 +36,7 @@ class RecordedTrial:
         reason: Why ``lcstop`` stopped it; None if ``lcstop`` did not stop it.
         attrs: Attributes that the user set.
         name: Name in the framework; empty if the framework has only numbers.
-        whole: Curve without the stop; None if unknown.
+        full_curve: Curve without the stop; None if unknown.
         decision: The decision that stopped it; None if it is not recorded. It is then made again.
         suppressed_stop: Its first suppressed stop; None if no stop was suppressed.
     """
@@ -49,7 +49,7 @@ class RecordedTrial:
     reason: str | None = None
     attrs: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
-    whole: Curve | None = None
+    full_curve: Curve | None = None
     decision: Decision | None = None
     suppressed_stop: SuppressedStop | None = None
 

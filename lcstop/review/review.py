@@ -70,9 +70,9 @@ class ReviewedTrial:
     @cached_property
     def rest(self) -> Curve:
         """The known reports from the stop on, the one at the stop included."""
-        whole = self.record.whole or self.record.curve
-        after = whole.steps >= self.curve.cutoff
-        return Curve(whole.steps[after], whole.values[after], whole.horizon)
+        full = self.record.full_curve or self.record.curve
+        after = full.steps >= self.curve.cutoff
+        return Curve(full.steps[after], full.values[after], full.horizon)
 
     @property
     def saved(self) -> float:
@@ -102,8 +102,10 @@ class Review:
         ... ]
         >>> study = RecordedStudy("tuning", "Optuna", "accuracy", "epoch", "maximize", trials)
         >>> review = Review.of(study, PrunerConfig(horizon=3, surrogate="last_value"))
-        >>> review.live, [trial.record.number for trial in review.stopped], review.epochs, review.epochs_whole
-        (False, [1], 8.0, 9.0)
+        >>> review.live, [trial.record.number for trial in review.stopped]
+        (False, [1])
+        >>> review.epochs, review.epochs_without_stops
+        (8.0, 9.0)
     """
 
     study: RecordedStudy
@@ -129,7 +131,7 @@ class Review:
             report: Called after each trial.
         """
         loaded = surrogate or load_surrogate(config.surrogate)
-        live = any(trial.reason is not None or trial.whole is not None for trial in study.trials)
+        live = any(trial.reason is not None or trial.full_curve is not None for trial in study.trials)
         shadow = not live and any(
             trial.suppressed_stop and trial.suppressed_stop.kind == "shadow" for trial in study.trials
         )
@@ -155,7 +157,7 @@ class Review:
         return sum(trial.curve.cutoff for trial in self.trials)
 
     @property
-    def epochs_whole(self) -> float:
+    def epochs_without_stops(self) -> float:
         """Number of steps trained without the stops."""
         return self.epochs + sum(trial.saved for trial in self.trials)
 
@@ -252,11 +254,11 @@ def _snapshot(
     config: PrunerConfig,
     surrogate: Surrogate,
 ) -> Snapshot:
-    known, whole = trial.curve.prefix(n).finite(), trial.whole or trial.curve
+    known, full = trial.curve.prefix(n).finite(), trial.full_curve or trial.curve
     if len(known) < 2 or known.cutoff >= known.horizon:
         return Snapshot(n, decision, None)
-    end = float(whole.values[-1])
-    over = (trial.whole is not None or trial.state == "finished") and whole.cutoff >= whole.horizon
+    end = float(full.values[-1])
+    over = (trial.full_curve is not None or trial.state == "finished") and full.cutoff >= full.horizon
     scale = decision.scale or MetricScale.from_study(view.direction, view.finished, known)
     try:
         with np.errstate(all="ignore"):

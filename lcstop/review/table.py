@@ -13,26 +13,26 @@ from lcstop.pruning.audit import Audit
 from lcstop.review.review import Review
 
 
-def show_trial(found: Mapping[str, Any], console: Console) -> None:
-    """Print the JSON of ``lcstop explain STUDY TRIAL``."""
-    name = f" ({found['name']})" if found["name"] else ""
-    console.print(Text(f"Trial {found['trial']}{name} of {found['study']}: {found['state']}", "bold"))
-    if found["reason"]:
-        console.print(Text(f"on record: {found['reason']}"))
-    if found["spared"]:
-        audited = found["spared"]
+def show_trial(content: Mapping[str, Any], console: Console) -> None:
+    """Print the content of the JSON of ``lcstop explain STUDY TRIAL``."""
+    name = f" ({content['name']})" if content["name"] else ""
+    console.print(Text(f"Trial {content['trial']}{name} of {content['study']}: {content['state']}", "bold"))
+    if content["reason"]:
+        console.print(Text(f"on record: {content['reason']}"))
+    if content["spared"]:
+        audited = content["spared"]
         console.print(Text(f"on record, step {audited['step']:g}: {audited['reason']}"))
         console.print(f"it would have been a wrong stop: {_yes_no(audited['wrong'])}")
     for kind in ("params", "attrs"):
-        if found[kind]:
+        if content[kind]:
             console.print(
-                Text(", ".join(f"{key}={_short(value)}" for key, value in found[kind].items()), "dim")
+                Text(", ".join(f"{key}={_short(value)}" for key, value in content[kind].items()), "dim")
             )
-    if not found["history"]:
+    if not content["history"]:
         console.print("no decision was due on this trial")
         return
     table = Table(title="What was known at each decision", title_justify="left")
-    rows = found["history"]
+    rows = content["history"]
     columns = {
         "step": [f"{row['step']:g}" for row in rows],
         "value": [_number(row["value"]) for row in rows],
@@ -60,21 +60,21 @@ def show_trial(found: Mapping[str, Any], console: Console) -> None:
     table = Table(title="At other confidences, with the other trials as recorded", title_justify="left")
     for title in ("confidence", "stopped at", "wrong"):
         table.add_column(title, justify="right")
-    for row in found["confidences"]:
+    for row in content["confidences"]:
         step = row["stopped_at"]
         table.add_row(
             f"{row['confidence']:g}",
             "never" if step is None else f"step {step:g}",
             "" if step is None else _yes_no(row["wrong"]),
-            style="bold" if row["confidence"] == found["config"]["confidence"] else None,
+            style="bold" if row["confidence"] == content["config"]["confidence"] else None,
         )
     console.print(table)
-    _show_audit(found, console)
+    _show_audit(content, console)
 
 
-def _show_audit(found: Mapping[str, Any], console: Console) -> None:
+def _show_audit(content: Mapping[str, Any], console: Console) -> None:
     """Print the audit of the study, if it has audited trials."""
-    audit = Audit(found["audit"]["audited"], found["audit"]["wrong"], found["config"]["confidence"])
+    audit = Audit(content["audit"]["audited"], content["audit"]["wrong"], content["config"]["confidence"])
     if audit.n:
         console.print(Text(f"in this study {audit}"))
 
@@ -89,28 +89,28 @@ def _outcome(row: Mapping[str, Any]) -> str:
     return f"{word}: patience asks for another judgement" if row["vote"] and not row["stop"] else word
 
 
-def show_what_if(found: Mapping[str, Any], console: Console) -> None:
+def show_what_if(content: Mapping[str, Any], console: Console) -> None:
     """Print the result of :meth:`lcstop.review.WhatIf.as_dict`."""
-    console.print(Text(f"What lcstop would have done with {found['study']}", "bold"))
+    console.print(Text(f"What lcstop would have done with {content['study']}", "bold"))
     console.print(Text("trials run in the order of their numbers, one after another", "dim"))
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    table.add_row("epochs on record", f"{found['epochs_recorded']:,g}")
-    table.add_row("epochs with lcstop", f"{found['epochs']:,g}")
-    table.add_row("saved", f"{found['epochs_saved']:,g} ({found['share_saved']:.1%})")
-    table.add_row("time saved", duration(found["seconds_saved"]))
+    table.add_row("epochs on record", f"{content['epochs_recorded']:,g}")
+    table.add_row("epochs with lcstop", f"{content['epochs']:,g}")
+    table.add_row("saved", f"{content['epochs_saved']:,g} ({content['share_saved']:.1%})")
+    table.add_row("time saved", duration(content["seconds_saved"]))
     for title, n in (("on record", "stopped_on_record"), ("before their last report", "stopped")):
-        table.add_row(f"trials stopped {title}", f"{found[n]} of {found['trials']}")
-    table.add_row("of those, would have beaten the incumbent", str(found["wrong"]))
-    table.add_row("of those, not known", str(found["unknown"]))
-    table.add_row("best value on record", _number(found["best_recorded"], ".5g"))
-    table.add_row("best value with lcstop", _number(found["best"], ".5g"))
+        table.add_row(f"trials stopped {title}", f"{content[n]} of {content['trials']}")
+    table.add_row("of those, would have beaten the incumbent", str(content["wrong"]))
+    table.add_row("of those, not known", str(content["unknown"]))
+    table.add_row("best value on record", _number(content["best_recorded"], ".5g"))
+    table.add_row("best value with lcstop", _number(content["best"], ".5g"))
     console.print(table)
-    _show_audit(found, console)
+    _show_audit(content, console)
     for title, rows in (
-        ("Trials that would have been stopped", found["stops"]),
-        ("On record: trials whose stop was suppressed", found["spared"]),
+        ("Trials that would have been stopped", content["stops"]),
+        ("On record: trials whose stop was suppressed", content["spared"]),
     ):
         if not rows:
             continue
@@ -131,7 +131,7 @@ def show_what_if(found: Mapping[str, Any], console: Console) -> None:
 
 def summary(review: Review) -> dict[str, Any]:
     """The figures at the top of a report, as a dictionary for JSON."""
-    share = 1 - review.epochs / review.epochs_whole if review.epochs_whole else 0.0
+    share = 1 - review.epochs / review.epochs_without_stops if review.epochs_without_stops else 0.0
     winner = review.winner
     return {
         "study": review.study.name,
@@ -143,7 +143,7 @@ def summary(review: Review) -> dict[str, Any]:
         "unknown": sum(trial.wrong is None for trial in review.stopped),
         "audit": review.study.audit(review.config).as_dict(),
         "epochs": review.epochs,
-        "epochs_saved": review.epochs_whole - review.epochs,
+        "epochs_saved": review.epochs_without_stops - review.epochs,
         "share_saved": share,
         "seconds_saved": review.seconds_saved,
         "best": None if winner is None else review.study.value_of(winner.curve, review.config.target),

@@ -153,7 +153,7 @@ class _Replay:
         self.task, self.order, self.policy, self.outcome = task, order, policy, outcome
         self.best = self.best_final = -math.inf
         self.epochs: dict[int, int] = {}
-        self.n_over = 0
+        self.n_ended = 0
 
     def run(self, workers: int, budget: int) -> Outcome:
         running: list[int | None] = [None] * workers
@@ -199,7 +199,7 @@ class _Replay:
             out.best.append((out.epochs, value))
         last = bool(step == task.lengths[row])
         if last:
-            self.n_over += 1
+            self.n_ended += 1
             if gain > self.best_final:
                 self.best_final = gain
                 out.final.append((out.epochs, value))
@@ -212,7 +212,7 @@ class _Replay:
             self._kill(trial)
         self._drop()
         for i, n in enumerate(MILESTONES):
-            if out.seen[i] is None and self.n_over >= n:
+            if out.seen[i] is None and self.n_ended >= n:
                 out.seen[i] = out.epochs
         return action is Action.GO and not last
 
@@ -221,7 +221,7 @@ class _Replay:
         out.killed += 1
         out.wrong_best += bool(self.task.later_best[row, self.epochs[trial]] > self.best)
         out.wrong_final += bool(self.task.final_gains[row] > self.best_final)
-        self.n_over += 1
+        self.n_ended += 1
 
     def _drop(self) -> None:
         while self.policy.dropped:

@@ -78,7 +78,7 @@ def test_of_a_study_with_lcstop_only_the_real_incumbent_is_known(surrogate):
     stopped = flat(1, 0.2, 4, "stopped", reason="poor")
     study = study_of([flat(0, 0.8), stopped])
     assert incumbents(Review.of(study, config_of(), surrogate))[1] is None
-    whole = flat(1, 0.2, 4, "stopped", reason="poor", whole=Curve(range(1, H + 1), [0.9] * H, H))
+    whole = flat(1, 0.2, 4, "stopped", reason="poor", full_curve=Curve(range(1, H + 1), [0.9] * H, H))
     review = Review.of(study_of([flat(0, 0.8), whole]), config_of(), surrogate)
     assert incumbents(review)[1].y[-1] == 0.9
     assert review.wrong == [review.trials[1]]
@@ -86,7 +86,7 @@ def test_of_a_study_with_lcstop_only_the_real_incumbent_is_known(surrogate):
 
 def test_savings_end_at_the_epochs_of_the_review(review):
     kept, without = savings(review)
-    assert (kept.y[-1], without.y[-1]) == (review.epochs, review.epochs_whole) == (32, 60)
+    assert (kept.y[-1], without.y[-1]) == (review.epochs, review.epochs_without_stops) == (32, 60)
 
 
 def test_calibration_counts_how_often_intervals_held(surrogate):

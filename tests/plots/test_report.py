@@ -83,7 +83,7 @@ def test_nothing_is_loaded_and_nothing_may_be(review, tmp_path):
 
 def test_the_headline_says_what_would_have_been_saved(review, tmp_path):
     page = page_of(review, tmp_path)
-    assert f"{1 - review.epochs / review.epochs_whole:.0%}of epochs would be saved" in page.text
+    assert f"{1 - review.epochs / review.epochs_without_stops:.0%}of epochs would be saved" in page.text
     assert f"{review.epochs:.0f} instead of 48" in page.text
     assert "2 of 4trials would be stopped" in page.text
     assert "0.85best valuetrial 2, kept" in page.text

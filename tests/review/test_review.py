@@ -145,7 +145,7 @@ def test_a_whole_curve_tells_what_the_record_does_not():
     stop = Decision(True, "", cutoff=2.0, incumbent=0.9)
     for end, wrong in ((0.95, True), (0.5, False)):
         whole = Curve([1, 2, 3], [0.1, 0.2, end], 3)
-        trial = trial_of(1, [0.1, 0.2], "stopped", horizon=3, whole=whole)
+        trial = trial_of(1, [0.1, 0.2], "stopped", horizon=3, full_curve=whole)
         assert was_wrong(study_of([trial]), trial, stop, "best") is wrong
 
 
@@ -229,7 +229,7 @@ def test_a_review_of_a_study_without_lcstop_holds_the_stops_of_the_replay(surrog
     assert not review.live
     assert [t.record.number for t in review.stopped] == [1, 3]
     assert review.epochs == 28
-    assert review.epochs_whole == 48
+    assert review.epochs_without_stops == 48
     assert review.winner is review.trials[2]
     assert [shot.n for shot in review.trials[3].snapshots] == [2]
     assert review.trials[3].snapshots[-1].decision is review.trials[3].stop
@@ -244,7 +244,7 @@ def test_a_review_of_a_study_with_lcstop_keeps_its_stops_and_reasons(surrogate):
     assert review.live
     assert [trial.stop.reason for trial in review.stopped] == ["P(beat 0.8) = 0.01", "stopped, not by lcstop"]
     assert all(trial.stop.incumbent == 0.8 and trial.wrong is None for trial in review.stopped)
-    assert review.epochs_whole - review.epochs == 8 + 7
+    assert review.epochs_without_stops - review.epochs == 8 + 7
 
 
 def test_a_snapshot_shows_the_forecast_of_its_moment(surrogate):

@@ -60,7 +60,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
             whole.run(progress, "whole")
         recorded = read_study(pruned.study, n_epochs)
         compared = [
-            replace(trial, whole=to_curve(whole.trials[trial.number], n_epochs), attrs={})
+            replace(trial, full_curve=to_curve(whole.trials[trial.number], n_epochs), attrs={})
             for trial in recorded.trials
         ]
         return compare(
