@@ -26,6 +26,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from lcstop import Curve, Decision, StudyView
+from lcstop.pruning.due import Question
 from lcstop_optuna import LCPFNPruner
 
 H = 12
@@ -111,16 +112,16 @@ def write(log: TextIO, row: dict) -> None:
 
 def log_decisions(pruner: LCPFNPruner, file: TextIO) -> None:
     """Log each decision with its input: every curve by its configuration and number of reports."""
-    decide = pruner._core.decide
+    answer = pruner._core.answer
 
     def key(curve: Curve) -> tuple[float | None, int]:
         return (curve.params or {}).get("top"), len(curve)
 
-    def logged(trial: Curve, study: StudyView) -> Decision:
-        decision = decide(trial, study)
+    def logged(question: Question, study: StudyView) -> Decision:
+        decision = answer(question, study)
         seen = {
             "worker": os.getpid(),
-            "trial": key(trial),
+            "trial": key(question.trial),
             "finished": [key(curve) for curve in study.finished],
             "unfinished": [key(curve) for curve in study.unfinished if len(curve)],
             "stop": decision.stop,
@@ -129,7 +130,7 @@ def log_decisions(pruner: LCPFNPruner, file: TextIO) -> None:
         write(file, seen)
         return decision
 
-    pruner._core.decide = logged
+    pruner._core.answer = logged
 
 
 def main() -> None:
