@@ -1,1 +1,1 @@
-"""Network layers in numpy, weights files, and torch modules from and to them."""
+"""Network layers in numpy, weights files, and saving and loading of torch modules."""

@@ -1,6 +1,7 @@
-"""Linear layers in numpy, for the few curves or trials of a decision; a column is a token.
+"""Linear layers in numpy, for the few curves or trials of a decision. A column is a token.
 
-For one curve torch takes longer, most of it before each operation, and it takes seconds to be imported.
+numpy is faster than torch for few tokens, because torch has more overhead for each operation. Importing torch
+also takes seconds.
 """
 
 from __future__ import annotations
@@ -16,86 +17,89 @@ from scipy.special import erf
 
 Array = NDArray[np.float32]
 Tensors = Mapping[str, Array]
-"""The state of a network by name, as torch has it."""
+"""Weights of a network by name, as in the state dict of torch."""
 
-_ENTRIES = 8192
-"""Most entries of a matrix that OpenBLAS multiplies on one thread, by one column or by 32.
+_MAX_ENTRIES = 8192
+"""Maximum number of matrix entries that OpenBLAS multiplies with 1 to 32 columns on a single thread.
 
-OpenBLAS shares larger products among threads. On a machine that trains, these threads wait for the training:
-20 milliseconds instead of 0.1. So larger matrices are cut, and each curve is multiplied for itself."""
+OpenBLAS splits larger products among threads. On a machine that trains, its threads wait for the training,
+and a product takes 20 ms instead of 0.1 ms. Larger matrices are therefore split, and each curve is multiplied
+alone."""
 
 
 class Layer(NamedTuple):
-    """A linear layer whose outputs are cut into ``k`` parts of ``m``."""
+    """A linear layer whose outputs are split into ``k`` parts of ``m``. The last part may be padded."""
 
     weight: Array  # [k, m, n_in]
     bias: Array  # [k, m, 1]
     n_out: int
 
     def parts(self, x: Array) -> Array:
-        """``[..., n_in, n]`` to ``[..., k, m, n]``."""
-        found: Array = self.weight @ x[..., None, :, :]
-        found += self.bias
-        return found
+        """Apply the layer to ``[..., n_in, n]``. Returns the parts, ``[..., k, m, n]``."""
+        out: Array = self.weight @ x[..., None, :, :]
+        out += self.bias
+        return out
 
     def __call__(self, x: Array) -> Array:
-        """``[..., n_in, n]`` to ``[..., n_out, n]``."""
+        """Apply the layer to ``[..., n_in, n]``. Returns ``[..., n_out, n]``."""
         k, m, _ = self.weight.shape
         return self.parts(x).reshape(*x.shape[:-2], k * m, x.shape[-1])[..., : self.n_out, :]
 
 
 class Sum(NamedTuple):
-    """A linear layer whose inputs are cut into ``k`` parts of ``m``."""
+    """A linear layer whose inputs are split into ``k`` parts of ``m``."""
 
     weight: Array  # [k, n_out, m]
     bias: Array  # [n_out, 1]
 
     def __call__(self, parts: Array) -> Array:
-        """``[..., k, m, n]`` to ``[..., n_out, n]``."""
-        found: Array = (self.weight @ parts).sum(-3)
-        found += self.bias
-        return found
+        """Apply the layer to parts ``[..., k, m, n]``. Returns ``[..., n_out, n]``."""
+        out: Array = (self.weight @ parts).sum(-3)
+        out += self.bias
+        return out
 
 
 def layer(tensors: Tensors, name: str, norm: str = "", size: int = 0) -> Layer:
-    """The layer ``name`` with weight and bias of the norm before it taken in.
+    """The linear layer ``name``, with weight and bias of the norm before it folded in.
 
     Args:
-        tensors: The network.
-        name: Of the layer.
-        norm: Of the norm.
-        size: Outputs of a part; by default as many as one thread multiplies by.
+        tensors: Weights of the network by name.
+        name: Name of the linear layer.
+        norm: Name of the norm before it; none by default.
+        size: Outputs of a part. By default the largest number that OpenBLAS multiplies on one thread.
     """
     weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
     if norm:
         bias = bias + weight @ tensors[f"{norm}.bias"]
         weight = weight * tensors[f"{norm}.weight"]
-    size = size or max(_ENTRIES // weight.shape[1], 1)
-    return Layer(_cut(weight, size), _cut(bias[:, None], size), len(bias))
+    size = size or max(_MAX_ENTRIES // weight.shape[1], 1)
+    return Layer(_split(weight, size), _split(bias[:, None], size), len(bias))
 
 
 def summing(tensors: Tensors, name: str, size: int) -> Sum:
-    """The layer ``name``, with parts of ``size`` inputs."""
+    """The linear layer ``name``, with its inputs in parts of ``size``."""
     weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
-    return Sum(np.ascontiguousarray(_cut(weight.T, size).swapaxes(1, 2)), bias[:, None])
+    return Sum(np.ascontiguousarray(_split(weight.T, size).swapaxes(1, 2)), bias[:, None])
 
 
 def gelu(x: Array) -> Array:
-    """As ``torch.nn.functional.gelu``.
+    """Same as ``torch.nn.functional.gelu``, of any shape.
 
     Example:
         >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4).tolist()
         [-0.1587, 0.0, 0.8413]
     """
-    found: Array = erf(x * math.sqrt(0.5))
-    found += 1
-    found *= x
-    found *= 0.5
-    return found
+    out: Array = erf(x * math.sqrt(0.5))
+    out += 1
+    out *= x
+    out *= 0.5
+    return out
 
 
 def normalised(x: Array) -> Array:
-    """``x [..., width, n]`` with mean 0 and variance 1 over the width, as ``torch.nn.functional.layer_norm``.
+    """``x [..., width, n]`` with mean 0 and variance 1 over the width.
+
+    Same as ``torch.nn.functional.layer_norm`` without weight and bias.
 
     Example:
         >>> normalised(np.array([[1], [3]], np.float32)).round(3).tolist()
@@ -109,11 +113,14 @@ def normalised(x: Array) -> Array:
 
 @cache
 def _mean(width: int) -> Array:
-    """A matrix that takes means of columns; numpy's own take twice as long."""
+    """Row vector ``[1, width]`` whose product with a matrix is the mean of its columns.
+
+    ``ndarray.mean`` takes twice as long.
+    """
     return np.full((1, width), 1 / width, np.float32)
 
 
-def _cut(matrix: Array, size: int) -> Array:
-    """``[n, m]`` to ``[k, size, m]``, with zeros after the last row."""
+def _split(matrix: Array, size: int) -> Array:
+    """Split a matrix ``[n, m]`` into parts ``[k, size, m]``. The last part is padded with zeros."""
     n, m = matrix.shape
     return np.concatenate([matrix, np.zeros((-n % size, m), np.float32)]).reshape(-1, size, m)

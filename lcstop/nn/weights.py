@@ -1,6 +1,6 @@
-"""Weights on disk: a safetensors file, and beside it a JSON file that says what they are.
+"""Weights on disk: a safetensors file, and a JSON file beside it that describes them.
 
-``NAME.json`` holds the network's size, the SHA-256 of ``NAME.safetensors``, and how it was trained.
+``NAME.json`` holds the size of the network, the SHA-256 of ``NAME.safetensors``, and the training options.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from safetensors.numpy import load, save
 
 SHIPPED = Path(__file__).parents[1] / "weights"
+"""Folder of the weights that are part of the package."""
 
 Array = NDArray[np.float32]
 
@@ -24,14 +25,22 @@ Size = TypeVar("Size", bound=BaseModel)
 
 
 class WeightsError(ValueError):
-    """A weights file is missing, damaged, or not the one its JSON file speaks of."""
+    """A weights file is missing, damaged, or does not match its JSON file."""
 
 
 def write_weights(tensors: Mapping[str, Array], path: Path, card: dict[str, Any]) -> str:
-    """Write ``path`` (``.safetensors``) and the JSON file beside it; return the SHA-256.
+    """Write weights to ``path`` (``.safetensors``), and a JSON file beside it.
 
-    Weights are stored in half precision; the borders of the bins keep float32, since a rounded border
-    would move a forecast.
+    Weights are stored in half precision. The borders of the bins stay in float32, because rounded borders
+    would change forecasts.
+
+    Args:
+        tensors: Weights by name.
+        path: Where the weights go. Its folder is made if it is missing.
+        card: Content of the JSON file, to which ``sha256`` is added.
+
+    Returns:
+        SHA-256 of the weights file.
     """
     stored = {
         name: np.ascontiguousarray(tensor, np.float32 if name == "borders" else np.float16)
@@ -47,7 +56,11 @@ def write_weights(tensors: Mapping[str, Array], path: Path, card: dict[str, Any]
 
 
 def read_weights(path: Path, size: type[Size]) -> tuple[Size, dict[str, Array]]:
-    """The network's size and its tensors in float32, from ``path`` (``.safetensors``).
+    """Read the size of a network and its tensors, in float32.
+
+    Args:
+        path: The ``.safetensors`` file; its JSON file is beside it.
+        size: Class of the configuration that the JSON file holds as ``network``.
 
     Raises:
         WeightsError: If either file is missing or unreadable, or the hash differs.
@@ -62,10 +75,10 @@ def read_weights(path: Path, size: type[Size]) -> tuple[Size, dict[str, Array]]:
         content = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"cannot read weights: {error}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != expected:
         raise WeightsError(
-            f"{path} is damaged or was replaced: SHA-256 {found} in {len(content)} bytes, "
+            f"{path} is damaged or was replaced: SHA-256 {digest} in {len(content)} bytes, "
             f"{card_path.name} says {expected}; reinstall lcstop"
         )
     return config, {name: tensor.astype(np.float32) for name, tensor in load(content).items()}

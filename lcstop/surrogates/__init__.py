@@ -1,4 +1,4 @@
-"""Surrogates: what predicts the rest of a curve, one module each behind one Protocol."""
+"""Surrogates forecast the rest of a curve: one module each, behind one protocol."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.surrogates.forecast import Forecast
 
-_PLACES: dict[str, tuple[str, str, dict[str, str]]] = {
+_CLASSES: dict[str, tuple[str, str, dict[str, str]]] = {
     "lcpfn": ("lcpfn", "LCPFN", {}),
     "lcpfn-published": ("lcpfn", "LCPFN", {"prior": "published"}),
     "mcmc": ("mcmc", "MCMC", {}),
     "powerlaw": ("powerlaw", "PowerLaw", {}),
     "last_value": ("last_value", "LastValue", {}),
 }
-"""Module, class and arguments of each surrogate; a module is imported only when it is asked for."""
+"""Module, class and arguments of each surrogate. A module is imported only when its surrogate is loaded."""
 
 SURROGATES: tuple[str, ...] = get_args(SurrogateName)
-"""Names that :func:`load_surrogate` knows."""
+"""Names that :func:`load_surrogate` accepts."""
 
 
 class Surrogate(Protocol):
-    """Predicts later values of curves."""
+    """A model that forecasts later values of curves."""
 
     def forecast(
         self,
@@ -34,29 +34,31 @@ class Surrogate(Protocol):
         scale: MetricScale,
         study: Sequence[Curve] = (),
     ) -> Forecast:
-        """Distributions ``[n_curves, n_at]`` of each curve's value at each step of ``at``.
+        """Distributions ``[n_curves, n_at]`` of the value of each curve at each step of ``at``.
 
         Args:
-            curves: Curves of any lengths and horizons; diverged points are passed over.
-            at: Steps after the last finite point of every curve, up to its horizon.
-            scale: The metric's direction and range.
-            study: The other trials' curves, which a surrogate may ignore.
+            curves: Curves of any lengths and horizons, in the units of the metric. NaN and infinite values
+                are ignored.
+            at: Steps to forecast, each after the last finite point of every curve and at most its horizon.
+            scale: Direction and range of the metric.
+            study: Curves of the other trials. A surrogate may ignore them.
 
         Raises:
-            ValueError: If ``at`` is empty or asks for a step that is not ahead of a curve.
+            ValueError: If ``at`` is empty, or a step of it is not ahead of every curve.
         """
         ...
 
 
 def load_surrogate(name: str = "lcpfn") -> Surrogate:
-    """A surrogate by name, with its default arguments.
+    """Load a surrogate by name, with its default arguments.
 
-    ``lcpfn``, whose weights are part of the package, is the one to use. ``lcpfn-published`` is the same
-    network, told that curves come from the prior of the paper; the others are what it is compared with.
+    Args:
+        name: One of :data:`SURROGATES`. Use ``lcpfn``, the default; its weights are part of the package.
+            ``lcpfn-published`` is the same network under the prior of the paper. The others are baselines.
 
     Raises:
-        ImportError: If ``mcmc`` is asked for and emcee is not installed.
-        ValueError: If there is no surrogate of that name, or its weights are damaged.
+        ImportError: If ``name`` is ``mcmc`` and emcee is not installed.
+        ValueError: If no surrogate has that name, or its weights are damaged.
 
     Example:
         >>> from lcstop import Curve, MetricScale
@@ -70,7 +72,7 @@ def load_surrogate(name: str = "lcpfn") -> Surrogate:
     """
     if name not in SURROGATES:
         raise ValueError(f"surrogate must be one of {', '.join(SURROGATES)}, got {name!r}")
-    module, surrogate, arguments = _PLACES[name]
+    module, surrogate, arguments = _CLASSES[name]
     loaded: Surrogate = getattr(importlib.import_module(f"lcstop.surrogates.{module}"), surrogate)(
         **arguments
     )

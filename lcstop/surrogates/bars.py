@@ -1,4 +1,4 @@
-"""Mixtures of normal and of Student distributions as bars on one fixed grid."""
+"""Mixtures of normal and of Student distributions as bar distributions on one fixed grid."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from lcstop.surrogates.forecast import BarDistribution
 
 Array = NDArray[np.float64]
 
-_OUTER = np.geomspace(0.001, 1.0, 100)
-"""Distances from the unit interval of the borders beyond it: as fine as within at first, then coarser."""
+_OUTER_DISTANCES = np.geomspace(0.001, 1.0, 100)
+"""Distances of the outer borders from the unit interval. Their spacing starts at that of the inner bins."""
 
 BORDERS: Array = np.concatenate(
-    [[-2.0], -_OUTER[::-1], np.linspace(0.0, 1.0, 1001), 1.0 + _OUTER, [3.0]],
+    [[-2.0], -_OUTER_DISTANCES[::-1], np.linspace(0.0, 1.0, 1001), 1.0 + _OUTER_DISTANCES, [3.0]],
 )
-"""A thousand equal bins on the unit interval, 100 on either side up to a distance of 1, and two tails."""
+"""Borders of 1,000 equal bins on the unit interval, 100 bins on either side of it, and two tails."""
 
 FLOOR = 1e-9
-"""Share of a distribution that is uniform on the grid, so that no value has log density -inf."""
+"""Share of a distribution that is spread uniformly on the grid. It keeps every log density finite."""
 
 _UNIFORM: Array = np.diff(BORDERS) / (BORDERS[-1] - BORDERS[0])
 
 _CHUNK = 64
-"""Components taken at once: what they need stays in the cache of one core."""
+"""Components evaluated at once. Their arrays fit the cache of one core."""
 
-_SCALES = 12
-"""Normals that make up one Student distribution."""
+_N_NORMALS = 12
+"""Number of normals that approximate one Student distribution."""
 
-_LEVELS: Array = ((np.arange(_SCALES) + 0.5) / _SCALES) ** 2
-"""Quantiles of the precision at which they lie, closer where it is low: those make the tails."""
+_LEVELS: Array = ((np.arange(_N_NORMALS) + 0.5) / _N_NORMALS) ** 2
+"""Quantile levels of the precision, one for each normal. Low levels are denser: they make the tails."""
 
-_SHARES: Array = (2 * np.arange(_SCALES) + 1) / _SCALES**2
-"""Their weights: the midpoint rule after the change of variable from level to its root."""
+_LEVEL_WEIGHTS: Array = (2 * np.arange(_N_NORMALS) + 1) / _N_NORMALS**2
+"""Weights of the normals: the midpoint rule in the square root of the level."""
 
 
 def mixture_bars(weights: ArrayLike, means: ArrayLike, stds: ArrayLike) -> BarDistribution:
-    """Mixtures of normals as bars on :data:`BORDERS`, each bar holding exactly its share of the mass.
+    """Mixtures of normals as bars on :data:`BORDERS`. Each bar has the mass of the mixture within it.
 
-    What lies beyond the outermost inner borders, -1 and 2, goes to the half-normal tails.
+    The mass below -1 and above 2 goes to the half-normal tails.
 
     Args:
-        weights: ``[..., n_components]``, at least 0 and not all 0; they need not sum to 1.
+        weights: ``[..., n_components]``, at least 0 and not all 0. They are normalised to sum to 1.
         means: ``[..., n_components]``.
-        stds: ``[..., n_components]``, above 0. The three broadcast with each other.
+        stds: ``[..., n_components]``, above 0. The three arrays broadcast with each other.
 
     Returns:
-        A distribution of batch shape ``[...]`` whose log density is finite everywhere.
+        Distributions of batch shape ``[...]``, with finite log density everywhere.
 
     Example:
         >>> bars = mixture_bars([0.5, 0.5], [0.2, 0.8], [0.01, 0.05])
@@ -69,8 +69,8 @@ def mixture_bars(weights: ArrayLike, means: ArrayLike, stds: ArrayLike) -> BarDi
             z = slopes[row, part, None] * BORDERS[1:-1]
             z -= shifts[row, part, None]
             below[row] += share[row, part] @ erf(z, out=z)
-    # Sums of weight times erf run from -1 to 1. Their differences are exact to 1e-16, which the floor
-    # exceeds by four digits in every bin: nothing is gained by counting each from its nearer tail.
+    # Differences of erf are exact to 1e-16. The floor of every bin is a thousand times as large, so that
+    # computing each bin from its nearer tail would change nothing.
     mass = np.diff(below, axis=-1, prepend=-1.0, append=1.0)
     mass *= 0.5 * (1 - FLOOR)
     np.maximum(mass, 0.0, out=mass)
@@ -81,19 +81,20 @@ def mixture_bars(weights: ArrayLike, means: ArrayLike, stds: ArrayLike) -> BarDi
 def student(
     weights: ArrayLike, centres: ArrayLike, scales: ArrayLike, freedom: ArrayLike
 ) -> tuple[Array, Array, Array]:
-    """Student distributions as normals for :func:`mixture_bars`: weights, means and stds.
+    """Student distributions as normals for :func:`mixture_bars`.
 
-    Each is a mixture of normals of one mean whose precision follows a gamma distribution (Gelman et al.,
-    Bayesian Data Analysis, 3rd edition, section 17.2), here at a few of its quantiles.
+    A Student distribution is a mixture of normals with one mean whose precision has a gamma distribution
+    (Gelman et al., Bayesian Data Analysis, 3rd edition, section 17.2). The gamma distribution is
+    approximated by 12 of its quantiles.
 
     Args:
-        weights: ``[..., n]``.
-        centres: ``[..., n]``.
-        scales: ``[..., n]``, above 0.
-        freedom: ``[..., n]``, degrees of freedom, above 0. The four broadcast with each other.
+        weights: ``[..., n]``, weights of the Student distributions.
+        centres: ``[..., n]``, their locations.
+        scales: ``[..., n]``, their scales, above 0.
+        freedom: ``[..., n]``, their degrees of freedom, above 0. The four arrays broadcast with each other.
 
     Returns:
-        Three arrays ``[..., 12 n]``.
+        Weights, means and standard deviations of the normals, each ``[..., 12 n]``.
 
     Example:
         >>> bars = mixture_bars(*student([1.0], [0.5], [0.1], [4.0]))
@@ -106,4 +107,4 @@ def student(
     stds = scale / np.sqrt(gammaincinv(dof / 2, _LEVELS) / (dof / 2))
     shape = (*stds.shape[:-2], -1)
     means = np.broadcast_to(centre, stds.shape)
-    return (share * _SHARES).reshape(shape), means.reshape(shape), stds.reshape(shape)
+    return (share * _LEVEL_WEIGHTS).reshape(shape), means.reshape(shape), stds.reshape(shape)

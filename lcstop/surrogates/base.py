@@ -1,4 +1,4 @@
-"""What every single-curve surrogate does around its prediction on the unit interval."""
+"""Base class of the surrogates that forecast each curve alone: checks, and scaling to the unit interval."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from lcstop.surrogates.prior_time import RESOLUTION, check_ahead, thin, to_time
 
 
 class UnitSurrogate(ABC):
-    """A surrogate that sees each curve alone, on the unit interval, higher better."""
+    """A surrogate that forecasts each curve alone, on the unit interval, where higher is better."""
 
     @abstractmethod
     def unit_forecast(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> BarDistribution:
-        """Distributions ``[n_curves, n_at]``, with tails, of values whose scale is the unit interval.
+        """Distributions ``[n_curves, n_at]`` on the scale of the unit interval, with tails beyond it.
 
-        Noise may carry a value out of the unit interval, so the density has no end there: curves of a prior
-        are scored with this, without a metric's bounds.
+        The tails are needed to score noisy curves of a prior, because noise may leave the unit interval.
 
         Args:
-            curves: At least one, of finite values, higher better; 0 and 1 are inner borders of the answer.
+            curves: At least one curve of finite values, higher is better.
             at: ``[n_at]`` steps ahead of every curve.
+
+        Returns:
+            Bar distributions that have 0 and 1 among their inner borders.
         """
 
     def forecast(
@@ -36,7 +38,11 @@ class UnitSurrogate(ABC):
         scale: MetricScale,
         study: Sequence[Curve] = (),
     ) -> Forecast:
-        """See :class:`lcstop.surrogates.Surrogate`; ``study`` is ignored, each curve stands alone."""
+        """See :class:`lcstop.surrogates.Surrogate`. ``study`` is ignored.
+
+        Raises:
+            ValueError: If ``curves`` or ``at`` is empty, or a step of ``at`` is not ahead of every curve.
+        """
         if not curves:
             raise ValueError("curves must hold at least one curve")
         steps_ahead = np.atleast_1d(np.asarray(at, np.float64))
@@ -54,13 +60,16 @@ class UnitSurrogate(ABC):
 def prior_time(
     curve: Curve, at: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Times t of the prior at which the curve was observed, its values there, and the times ``at``.
+    """Observed times and values of a curve, and the steps ``at``, in times t = 1 .. 100 of the prior.
+
+    Returns:
+        Observed times ``[n]``, their values ``[n]``, and the times of ``at [n_at]``; ``n`` is at most 100.
 
     Example:
         >>> t, y, ahead = prior_time(Curve([1, 2], [0.3, 0.4], horizon=50), np.array([50.0]))
         >>> t.tolist(), y.tolist(), ahead.tolist()
         ([1.0, 2.0], [0.3, 0.4], [50.0])
     """
-    seen = thin(curve)
-    t = RESOLUTION * to_time([curve], np.concatenate([seen.steps, at])[None])[0]
-    return t[: len(seen)], seen.values, t[len(seen) :]
+    thinned = thin(curve)
+    t = RESOLUTION * to_time([curve], np.concatenate([thinned.steps, at])[None])[0]
+    return t[: len(thinned)], thinned.values, t[len(thinned) :]

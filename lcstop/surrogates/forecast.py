@@ -1,4 +1,4 @@
-"""Forecast: the distribution of a curve's later values, in the metric's own units."""
+"""Forecast: the distribution of later values of a curve, in the units of the metric."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from lcstop.curves.scale import MetricScale
 
 Array = NDArray[np.float64]
 
-HALF_NORMAL_MEDIAN = 0.6744897501960817  # of a half-normal of scale 1
+HALF_NORMAL_MEDIAN = 0.6744897501960817
+"""Median of a half-normal distribution of scale 1."""
 
 
 class BarDistribution:
     """A batch of piecewise-uniform densities on one grid of bins, with half-normal tails.
 
-    The first and the last bin are half-normal, hung from their inner border, with half of their mass within
-    the bin's own width (Müller et al. 2022, arXiv 2112.10510), so that no value is impossible.
+    The first and the last bin are half-normal tails. Each starts at its inner border and has half of its mass
+    within the width of its bin (Müller et al. 2022, arXiv 2112.10510). Every value has positive density.
 
     Args:
         borders: ``[n_bins + 1]``, strictly increasing.
-        logits: ``[..., n_bins]``, log masses up to a constant.
-        tails: If False, the outer bins are uniform too and nothing lies beyond them.
+        logits: ``[..., n_bins]``, log masses of the bins up to a constant.
+        tails: Whether the outer bins are half-normal tails; True by default. If False they are uniform, and
+            values beyond them have density 0.
 
     Raises:
-        ValueError: If shapes do not fit, borders do not increase, or logits are not numbers.
+        ValueError: If the shapes do not fit, borders do not increase, or logits are NaN, +inf or all -inf.
 
     Example:
         >>> bars = BarDistribution(np.array([0.0, 0.5, 1.0]), np.zeros((1, 2)), tails=False)
@@ -53,8 +55,8 @@ class BarDistribution:
 
     @cached_property
     def log_mass(self) -> Array:
-        """Log mass of each bin ``[..., n_bins]``; many a distribution is only ever restricted."""
-        # By hand: scipy's logsumexp takes longer than the head of the network.
+        """Log mass of each bin, ``[..., n_bins]``. Lazy, because :meth:`restrict` does not need it."""
+        # scipy's logsumexp takes longer than the head of the network.
         log_mass: Array = self._logits - np.log(np.exp(self._logits).sum(-1, keepdims=True))
         return log_mass
 
@@ -65,7 +67,7 @@ class BarDistribution:
         return shape
 
     def restrict(self, lower: float, upper: float) -> BarDistribution:
-        """This distribution given that it lies between two of its inner borders.
+        """The distribution conditional on values between ``lower`` and ``upper``, without tails.
 
         Raises:
             ValueError: If ``lower`` or ``upper`` is not an inner border.
@@ -96,7 +98,7 @@ class BarDistribution:
         return total
 
     def cdf(self, y: ArrayLike) -> Array:
-        """P(Y <= y); ``y`` broadcasts with the batch shape."""
+        """P(Y <= y). ``y`` broadcasts with the batch shape."""
         y, index = self._locate(y)
         below, above = self._between(self._cumulative, index)
         share = np.clip((y - self.borders[index]) / self._width[index], 0.0, 1.0)
@@ -106,7 +108,7 @@ class BarDistribution:
         return np.minimum(below + (above - below) * share, above)
 
     def quantile(self, q: ArrayLike) -> Array:
-        """Inverse of :meth:`cdf`; ``q`` in [0, 1] broadcasts with the batch shape.
+        """Inverse of :meth:`cdf`. ``q`` in [0, 1] broadcasts with the batch shape.
 
         Raises:
             ValueError: If ``q`` is outside [0, 1].
@@ -129,7 +131,7 @@ class BarDistribution:
         return y
 
     def mean(self) -> Array:
-        """Expected value, of the batch shape."""
+        """Expected values, of the batch shape."""
         centre = (self.borders[:-1] + self.borders[1:]) / 2
         if self.tails:
             depth = self._width / HALF_NORMAL_MEDIAN * math.sqrt(2 / math.pi)
@@ -138,20 +140,20 @@ class BarDistribution:
         return np.asarray(np.exp(self.log_mass) @ centre)
 
     def _locate(self, y: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
-        """``y`` in the full shape, and the bin that holds it."""
+        """``y`` broadcast to the full shape, and the index of the bin that contains it."""
         y = np.asarray(y, np.float64)
         y = np.broadcast_to(y, np.broadcast_shapes(y.shape, self.shape))
         return y, np.searchsorted(self.borders[1:-1], y)
 
     def _between(self, cumulative: Array, index: NDArray[np.intp]) -> tuple[Array, Array]:
-        """Mass below the lower and below the upper border of the bins ``index``."""
+        """Mass below the lower border and below the upper border of the bins ``index``."""
         rows = cumulative.reshape(-1, len(self.borders))
         row = np.arange(len(rows)).reshape(self.shape)
         return rows[row, index], rows[row, index + 1]
 
     @cached_property
     def _cumulative(self) -> Array:
-        """Mass below each border, ``[..., n_bins + 1]``, the last exactly 1."""
+        """Mass below each border, ``[..., n_bins + 1]``. The last entry is exactly 1."""
         cumulative = np.zeros((*self.shape, len(self.borders)))
         np.cumsum(np.exp(self.log_mass), -1, out=cumulative[..., 1:])
         return cumulative / cumulative[..., -1:]
@@ -161,7 +163,7 @@ class BarDistribution:
         return outer
 
     def _depth(self, y: Array, index: NDArray[np.intp]) -> Array:
-        """Distance from the inner border of a tail; 0 elsewhere."""
+        """Distance from the inner border of a tail, 0 in the other bins."""
         return np.where(
             index == 0,
             self.borders[1] - y,
@@ -170,9 +172,10 @@ class BarDistribution:
 
 
 def _first_reaching(cumulative: Array, q: Array) -> NDArray[np.intp]:
-    """Index of the first entry of ``cumulative [..., n]`` not below ``q [n_draws..., ...]``, of q's shape.
+    """Index of the first entry of ``cumulative [..., n]`` that is at least ``q``.
 
-    Row by row: comparing everything with everything would take n times the memory of the answer.
+    ``q`` and the result have shape ``[n_draws..., ...]``.
+    Rows are searched one by one. Comparing all at once would take n times the memory of the result.
     """
     rows = cumulative.reshape(-1, cumulative.shape[-1])
     columns = q.reshape(-1, len(rows))
@@ -182,14 +185,14 @@ def _first_reaching(cumulative: Array, q: Array) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Predictive distributions ``[n_curves, n_at]`` of a metric in its own units.
+    """Predictive distributions ``[n_curves, n_at]`` in the units of the metric.
 
     Args:
-        bars: On the unit interval, without tails; ``restrict(0, 1)`` makes that of any bars.
-        scale: Where the metric meets the unit interval.
+        bars: Distributions on the unit interval without tails, from :meth:`BarDistribution.restrict`.
+        scale: Maps the metric to the unit interval.
 
     Raises:
-        ValueError: If the bars do not span exactly the unit interval.
+        ValueError: If the bars have tails or do not span exactly the unit interval.
 
     Example:
         >>> bars = BarDistribution(np.array([-1.0, 0.0, 0.5, 1.0, 2.0]), np.zeros((1, 1, 4)))
@@ -206,15 +209,18 @@ class Forecast:
             raise ValueError("bars must span [0, 1] without tails; use bars.restrict(0, 1)")
 
     def mean(self) -> Array:
-        """Expected value ``[n_curves, n_at]``."""
+        """Expected values ``[n_curves, n_at]``."""
         return np.asarray(np.exp(self.bars.log_mass) @ self.scale.mean_between(self.bars.borders))
 
     def median(self) -> Array:
-        """``quantile(0.5)``."""
+        """Medians ``[n_curves, n_at]``."""
         return self.quantile(0.5)
 
     def quantile(self, q: ArrayLike) -> Array:
-        """Value below which the metric ends with probability ``q``, which broadcasts as that of :meth:`cdf`.
+        """Values that the metric does not exceed with probability ``q``.
+
+        Args:
+            q: Probabilities in [0, 1]. They broadcast with ``[n_curves, n_at]``.
 
         Raises:
             ValueError: If ``q`` is outside [0, 1].
@@ -223,30 +229,33 @@ class Forecast:
         return self.scale.from_unit(self.bars.quantile(q if self._increasing else 1 - q))
 
     def cdf(self, y: ArrayLike) -> Array:
-        """P(Y <= y); ``y`` broadcasts with ``[n_curves, n_at]``."""
+        """P(Y <= y). ``y`` broadcasts with ``[n_curves, n_at]``."""
         return 1.0 - self.prob_above(y)
 
     def prob_above(self, y: ArrayLike) -> Array:
-        """P(Y > y); ``y`` broadcasts with ``[n_curves, n_at]``."""
+        """P(Y > y). ``y`` broadcasts with ``[n_curves, n_at]``."""
         below = self.bars.cdf(self.scale.to_unit(y))
         return 1.0 - below if self._increasing else below
 
     def prob_better(self, y: ArrayLike) -> Array:
-        """P(Y better than y) in the metric's direction; ``y`` broadcasts with ``[n_curves, n_at]``."""
+        """P(Y better than y) in the metric's direction. ``y`` broadcasts with ``[n_curves, n_at]``."""
         return 1.0 - self.bars.cdf(self.scale.to_unit(y))
 
     def log_prob(self, y: ArrayLike) -> Array:
-        """Log density at ``y`` in the metric's own units (Jacobian included); -inf outside its bounds."""
+        """Log density at ``y`` in the units of the metric, -inf outside its bounds.
+
+        The Jacobian of the scale is included. ``y`` broadcasts with ``[n_curves, n_at]``.
+        """
         y = np.asarray(y, np.float64)
         inside = (y >= self.scale.lower) & (y <= self.scale.upper)
         return np.where(inside, self.bars.log_prob(self.scale.to_unit(y)) + self.scale.log_slope(y), -np.inf)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """``n`` independent draws: ``[n, n_curves, n_at]``."""
+        """Draw ``n`` independent samples, ``[n, n_curves, n_at]``."""
         return self.scale.from_unit(self.bars.quantile(rng.random((n, *self.bars.shape))))
 
     def __getitem__(self, index: tuple[slice, slice]) -> Forecast:
-        """The forecasts of some curves at some steps; both indices are slices."""
+        """Forecasts of some curves at some steps. Both indices are slices."""
         bars = BarDistribution(self.bars.borders, self.bars.log_mass[index], tails=False)
         return Forecast(bars, self.scale)
 

@@ -1,4 +1,4 @@
-"""The last-value surrogate: curves stay where they are, give or take a random walk."""
+"""The last-value surrogate: a random walk from the last value."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from lcstop.surrogates.forecast import BarDistribution
 
 Array = NDArray[np.float64]
 
-_WALK, _NOISE = 0.02**2, 0.01**2
-"""Variances expected of a curve of which nothing is known: of one step of its walk, of its noise."""
+_WALK_VARIANCE, _NOISE_VARIANCE = 0.02**2, 0.01**2
+"""Prior variances on the unit interval: of one step of the random walk, and of the noise of one report."""
 
-_WEIGHT = 2.0
-"""Differences that this expectation counts for."""
+_PRIOR_WEIGHT = 2.0
+"""Weight of the prior variances, in number of differences."""
 
-_LEAST = 1e-3**2
-"""Variance that is left to a curve that has never moved: the width of a bar."""
+_MIN_VARIANCE = 1e-3**2
+"""Smallest predictive variance. Its root is the width of a bar."""
 
 
 class LastValue(UnitSurrogate):
-    """Local-level model: a random walk observed with noise (Harvey 1989, section 2.3), seen from its end.
+    """Local-level model: a random walk observed with noise (Harvey 1989, section 2.3).
 
-    The median is the last value, until the range of the metric cuts off more on one side than on the other.
-    The variance grows with the steps ahead by what the curve's differences show: those of the walk add up,
-    those of the noise cancel in the next difference, which tells one from the other. Tails are a Student
-    distribution's, with one degree of freedom for each difference.
+    The median is the last value, unless the range of the metric cuts off more on one side than on the other.
+    The variance grows with the number of steps ahead. It is estimated from the differences of the curve:
+    noise makes neighbouring differences negatively correlated, a random walk does not. The predictive
+    distribution is a Student distribution with one degree of freedom for each difference.
 
     Example:
         >>> from lcstop import MetricScale
@@ -57,7 +57,9 @@ class Prediction(NamedTuple):
 
 
 def last_value(t: Array, y: Array, ahead: Array) -> Prediction:
-    """The last value at the times ``ahead`` of a curve ``y [n]`` observed at ``t [n]``.
+    """Forecast of a curve ``y [n]``, observed at times ``t [n]``, at the times ``ahead [n_at]``.
+
+    A curve without points has the median 0.5.
 
     Example:
         >>> t = np.arange(1.0, 11.0)
@@ -65,24 +67,30 @@ def last_value(t: Array, y: Array, ahead: Array) -> Prediction:
         array([ True])
     """
     if not len(y):
-        return Prediction(np.full(len(ahead), 0.5), np.full(len(ahead), 0.5), np.full(len(ahead), _WEIGHT))
+        return Prediction(
+            np.full(len(ahead), 0.5), np.full(len(ahead), 0.5), np.full(len(ahead), _PRIOR_WEIGHT)
+        )
     walk, noise = _variances(t, y)
-    variance = walk * (ahead - t[-1]) + 2 * noise + _LEAST
-    freedom = np.full(len(ahead), _WEIGHT + len(y) - 1)
+    variance = walk * (ahead - t[-1]) + 2 * noise + _MIN_VARIANCE
+    freedom = np.full(len(ahead), _PRIOR_WEIGHT + len(y) - 1)
     return Prediction(np.full(len(ahead), y[-1]), np.sqrt(variance), freedom)
 
 
 def _variances(t: Array, y: Array) -> tuple[float, float]:
-    """Of the walk in one unit of time and of the noise, from moments of the differences.
+    """Variance of the walk in one unit of time, and of the noise, by the method of moments.
 
-    A difference has variance walk + 2 noise, two neighbours covariance -noise. Each is cut at three
-    robust standard deviations, so that one jump is not taken for the rule.
+    A difference has variance walk + 2 noise, two neighbouring differences have covariance -noise. Differences
+    are clipped at three robust standard deviations, so that one jump has little influence.
     """
     step = np.diff(y) / np.sqrt(np.maximum(np.diff(t), 1.0))
     if len(step):
-        cut = 3 * 1.4826 * np.median(np.abs(step))
-        step = np.clip(step, -cut, cut) if cut > 0 else step
-    total = (_WEIGHT * (_WALK + 2 * _NOISE) + step @ step) / (_WEIGHT + len(step))
-    together = (step[1:] @ step[:-1] - _WEIGHT * _NOISE) / (_WEIGHT + max(len(step) - 1, 0))
-    noise = float(np.clip(-together, 0.0, total / 2))
+        limit = 3 * 1.4826 * np.median(np.abs(step))
+        step = np.clip(step, -limit, limit) if limit > 0 else step
+    total = (_PRIOR_WEIGHT * (_WALK_VARIANCE + 2 * _NOISE_VARIANCE) + step @ step) / (
+        _PRIOR_WEIGHT + len(step)
+    )
+    covariance = (step[1:] @ step[:-1] - _PRIOR_WEIGHT * _NOISE_VARIANCE) / (
+        _PRIOR_WEIGHT + max(len(step) - 1, 0)
+    )
+    noise = float(np.clip(-covariance, 0.0, total / 2))
     return float(total - 2 * noise), noise

@@ -1,4 +1,4 @@
-"""The LC-PFN surrogate: curves in a metric's units, through the network, to a forecast."""
+"""The LC-PFN surrogate: forecasts of curves by the shipped network."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from lcstop.surrogates.prior_time import thin, to_time
 Array = NDArray[Any]
 
 CHUNK = 16
-"""Curves in one pass: with fewer, each pays more for small operations; with more, what lies between two
-layers does not stay in the cache."""
+"""Curves in one forward pass. Smaller chunks have more overhead. The activations of larger ones do not fit
+the cache."""
 
 
 class LCPFN(UnitSurrogate):
@@ -29,11 +29,11 @@ class LCPFN(UnitSurrogate):
 
     Args:
         weights: A ``.safetensors`` file made by ``lcstop train``; the shipped one by default.
-        prior: What curves are taken to come from: ``broad`` knows what real training runs do, ``published``
-            is the prior of the paper.
+        prior: Prior of the curves. ``broad``, the default, includes features of real training runs such as
+            learning-rate schedules; ``published`` is the prior of the paper.
 
     Raises:
-        ValueError: If ``prior`` is neither.
+        ValueError: If ``prior`` is neither ``broad`` nor ``published``.
         WeightsError: If the weights are missing or damaged.
 
     Example:
@@ -69,12 +69,12 @@ class LCPFN(UnitSurrogate):
 
     def _logits(self, curves: Sequence[Curve], at: NDArray[np.float64]) -> Array:
         """Logits of the bins ``[n_curves, n_at, n_bins]`` of curves with the same number of patches."""
-        seen = [thin(curve) for curve in curves]
-        n_points = np.array([len(points) for points in seen])
+        thinned = [thin(curve) for curve in curves]
+        n_points = np.array([len(points) for points in thinned])
         longest = int(n_points.max())
         steps = np.empty((len(curves), longest + len(at)))
         values = np.empty((len(curves), longest), np.float32)
-        for row, points in enumerate(seen):
+        for row, points in enumerate(thinned):
             missing = longest - len(points)
             steps[row, :missing], steps[row, missing:longest] = points.cutoff, points.steps
             values[row, :missing], values[row, missing:] = points.values[:1], points.values

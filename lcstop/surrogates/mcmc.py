@@ -1,4 +1,4 @@
-"""The MCMC surrogate: the posterior of a parametric curve model, by an ensemble of Markov chains."""
+"""The MCMC surrogate: the posterior of a parametric curve model, sampled by emcee."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from lcstop.surrogates.posterior import N_PARAMETERS, Posterior, draw_prior, eva
 
 Array = NDArray[np.float64]
 
-_POOL = 20_000
-"""Draws of the prior from which the walkers of every curve start."""
+_N_PRIOR_DRAWS = 20_000
+"""Draws of the prior among which the starts of the walkers are chosen."""
 
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """How well the chains of one curve have converged, over the draws after burn-in.
+    """Convergence of the chains of one curve, over the draws after burn-in.
 
     Attributes:
         acceptance: Mean share of accepted moves.
-        stuck: Share of walkers that accepted less than a twentieth of what the median walker did.
-        autocorrelation_time: Longest of the 13 parameters, in steps, of the walkers that moved at all. An
-            estimate is to be trusted where the chain is 50 times as long.
-        effective_samples: Draws of all walkers over that time.
+        stuck: Share of walkers that accepted less than a twentieth of the moves that the median walker did.
+        autocorrelation_time: In steps, the longest of the 13 parameters, over the walkers that moved. The
+            estimate is reliable if the chain is 50 times as long. Infinite if no walker moved.
+        effective_samples: Number of draws of all walkers divided by the autocorrelation time.
     """
 
     acceptance: float
@@ -47,23 +47,24 @@ class MCMC(UnitSurrogate):
 
     The curve model is the weighted sum of parametric curves of Domhan, Springenberg & Hutter, "Speeding up
     Automatic Hyperparameter Optimization of Deep Neural Networks by Extrapolation of Learning Curves",
-    IJCAI 2015; the prior, with three families of curves, that of Adriaensen et al. (arXiv 2310.20447), whose
-    published baseline this is: 100 walkers, 2,000 or 4,000 steps of which the first 500 are dropped. The
+    IJCAI 2015. The prior has three families of curves and is that of Adriaensen et al. (arXiv 2310.20447).
+    Their published baseline has 100 walkers and 2,000 or 4,000 steps, of which the first 500 are dropped. The
     sampler is the affine-invariant ensemble of Goodman & Weare (2010) as in emcee (arXiv 1202.3665), with
-    its default move. Two things are kinder to the chains than there, with the posterior left as it is:
-    walkers start from draws of the prior that fit, and move in coordinates in which the curve is linear.
+    its default move. Two changes improve the mixing and leave the posterior unchanged. Walkers start from
+    draws of the prior that fit the curve. They move in coordinates in which the curve is linear.
 
     Args:
-        n_walkers: Chains that run together.
-        n_samples: Steps of each chain, those of the burn-in included.
+        n_walkers: Number of chains, even, at least 26 and at most 1,000.
+        n_samples: Steps of each chain, burn-in included.
         burn_in: Steps at the start of each chain that are dropped.
-        n_draws: Of the remaining draws, about this many make up the predictive distribution: every walker
-            at evenly spaced steps.
-        seed: With the curve itself, of everything random: the same curve has the same forecast.
-        vectorize: Evaluate all walkers at once. One by one, as published, takes some ten times as long.
+        n_draws: Approximate number of draws in the predictive distribution: all walkers at evenly spaced
+            steps.
+        seed: Seed of all randomness, together with the curve. The same curve gets the same forecast.
+        vectorize: Whether all walkers are evaluated at once. One by one, as published, takes about ten times
+            as long.
 
     Attributes:
-        diagnostics: One entry for each curve of the last call.
+        diagnostics: One entry for each curve of the last forecast.
 
     Raises:
         ImportError: If emcee is not installed.
@@ -88,9 +89,9 @@ class MCMC(UnitSurrogate):
         seed: int = 0,
         vectorize: bool = True,
     ) -> None:
-        if not (2 * N_PARAMETERS <= n_walkers <= _POOL // 20 and n_walkers % 2 == 0):
+        if not (2 * N_PARAMETERS <= n_walkers <= _N_PRIOR_DRAWS // 20 and n_walkers % 2 == 0):
             raise ValueError(
-                f"n_walkers must be even, from {2 * N_PARAMETERS} to {_POOL // 20}, got {n_walkers=}"
+                f"n_walkers must be even, from {2 * N_PARAMETERS} to {_N_PRIOR_DRAWS // 20}, got {n_walkers=}"
             )
         if not 0 <= burn_in < n_samples:
             raise ValueError(f"burn_in must be from 0 to below n_samples, got {burn_in=}, {n_samples=}")
@@ -104,28 +105,28 @@ class MCMC(UnitSurrogate):
         self.diagnostics: list[Diagnostics] = []
 
     def unit_forecast(self, curves: Sequence[Curve], at: Array) -> BarDistribution:
-        """See :class:`lcstop.surrogates.base.UnitSurrogate`; each curve runs its own chains."""
+        """See :class:`lcstop.surrogates.base.UnitSurrogate`. Each curve has chains of its own."""
         means, stds, diagnostics = [], [], []
         for curve in curves:
             t, y, ahead = prior_time(curve, at)
-            draws, found = self._sample(t, y)
+            draws, diagnosis = self._sample(t, y)
             means.append(evaluate(draws, ahead).T)
             stds.append(np.broadcast_to(np.exp(draws[:, -1]), means[-1].shape))
-            diagnostics.append(found)
+            diagnostics.append(diagnosis)
         self.diagnostics = diagnostics
         return mixture_bars(1.0, np.stack(means), np.stack(stds))
 
     def _sample(self, t: Array, y: Array) -> tuple[Array, Diagnostics]:
-        """Draws ``[about n_draws, 13]`` of the posterior."""
+        """Draws ``[about n_draws, 13]`` of the posterior, and how well the chains converged."""
         posterior = Posterior(t, y)
         data = hashlib.sha256(t.tobytes() + y.tobytes()).digest()
         rng = np.random.default_rng([self.seed, int.from_bytes(data[:8], "little")])
-        walkers = posterior.start(_pool(self.seed), self.n_walkers, rng)
+        walkers = posterior.start(_prior_draws(self.seed), self.n_walkers, rng)
         log_prob = posterior.log_prob if self.vectorize else lambda p: posterior.log_prob(p[None])[0]
         sampler = self._emcee.EnsembleSampler(
             self.n_walkers, N_PARAMETERS, log_prob, vectorize=self.vectorize
         )
-        # A state of emcee's own: without one it would copy numpy's global state.
+        # Without a state emcee would copy the global one of numpy.
         state = np.random.RandomState(rng.integers(2**32)).get_state()
         start = self._emcee.State(walkers, random_state=state)
         sampler.run_mcmc(start, self.n_samples, skip_initial_state_check=True)
@@ -136,7 +137,7 @@ class MCMC(UnitSurrogate):
 
     def _diagnose(self, chain: Array) -> Diagnostics:
         accepted = (np.diff(chain[:, :, -1], axis=0) != 0).sum(0)
-        moved = chain[:, accepted > 0]  # of the others there is no autocorrelation
+        moved = chain[:, accepted > 0]  # a constant chain has no autocorrelation
         time = math.inf
         if moved.size:
             time = float(self._emcee.autocorr.integrated_time(moved, tol=0, quiet=True).max())
@@ -150,8 +151,8 @@ class MCMC(UnitSurrogate):
 
 
 @lru_cache(maxsize=4)
-def _pool(seed: int) -> Array:
-    return draw_prior(_POOL, np.random.default_rng(seed))
+def _prior_draws(seed: int) -> Array:
+    return draw_prior(_N_PRIOR_DRAWS, np.random.default_rng(seed))
 
 
 def _import_emcee() -> Any:

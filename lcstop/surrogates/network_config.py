@@ -1,4 +1,4 @@
-"""Size of the LC-PFN network, and what it is trained on: known without torch."""
+"""Size and inputs of the LC-PFN network, for the numpy and the torch version. Needs no torch."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ import math
 from pydantic import BaseModel, ConfigDict, Field
 
 PRIORS = ("published", "broad")
-"""Priors that the network is trained on; its first token says which one a curve is taken to come from."""
+"""Priors that the network is trained on. The first token of a curve says which one to assume."""
 
 FREQUENCIES = tuple(math.pi * 2**k for k in range(1, 8))
-"""Of the sines and cosines by which the network sees a value."""
+"""Angular frequencies of the sines and cosines that encode a value."""
 
 
 class NetworkConfig(BaseModel):
-    """Size of the network; stored with the weights."""
+    """Size of the network. It is stored with the weights.
+
+    Attributes:
+        width: Size of a token, a multiple of ``heads``.
+        layers: Number of transformer blocks.
+        heads: Attention heads of a block.
+        n_bins: Bins of the predicted distribution.
+        patch: Points of a curve in one token.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,6 +1,6 @@
-"""The forward pass of LC-PFN in numpy: what a forecast waits for.
+"""The forward pass of LC-PFN in numpy.
 
-A test holds the logits to those of :class:`lcstop.surrogates.torch_network.LCPFNNetwork`.
+A test compares its logits with those of :class:`lcstop.surrogates.torch_network.LCPFNNetwork`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class NumpyLCPFNNetwork:
 
     Args:
         config: Size of the network.
-        tensors: Its state, by the names of :class:`lcstop.surrogates.torch_network.LCPFNNetwork`.
+        tensors: Weights by name, as in the state dict of
+            :class:`lcstop.surrogates.torch_network.LCPFNNetwork`.
 
     Example:
         >>> from lcstop.nn.weights import SHIPPED, read_weights
@@ -59,39 +60,39 @@ class NumpyLCPFNNetwork:
         ]
         for block in self._blocks:
             for part in block.qkv.weight, block.qkv.bias:
-                part[: config.heads] /= math.sqrt(size)  # scales the queries once
+                part[: config.heads] /= math.sqrt(size)  # scales the queries here, not in every forward pass
 
     def logits(
         self, prior: int, step: Array, value: Array, n_points: NDArray[np.int_], query: Array
     ) -> Array:
         """Logits over the bins of the value at ``query``, after the last point of each curve.
 
-        The curves have the same number of patches. A curve with fewer points than others has them in its
-        last columns; the columns before them hold its first value, at any step.
+        All curves have the same number of patches. The points of a shorter curve are right-aligned: its last
+        columns hold its points, the columns before them its first value, at any step.
 
         Args:
-            prior: Index in ``PRIORS`` of what the curves are taken from.
+            prior: Index in ``PRIORS`` of the prior of the curves.
             step: ``[curves, points, 2]``, time and share of the horizon.
             value: ``[curves, points]``, on the unit interval.
-            n_points: ``[curves]``, points of each curve.
+            n_points: ``[curves]``, number of points of each curve.
             query: ``[curves, n_queries, 2]``, later steps.
 
         Returns:
             ``[curves, n_queries, n_bins]``.
         """
-        x = self._tokens(prior, step, value, n_points)  # a column is a token
+        x = self._tokens(prior, step, value, n_points)
         token = np.arange(x.shape[2])
         past = token[:, None] <= token
         for block in self._blocks[:-1]:
             x = _block(x, block, past)
         x = _block(x, self._blocks[-1], past[:, -1:])
         cutoff = step[:, -1:] if step.shape[1] else np.zeros_like(query[:, :1])
-        asked = self._from_query @ _query_features(cutoff, query).swapaxes(1, 2)
-        hidden = gelu(self._from_state(normalised(x)) + asked)
+        from_query = self._from_query @ _query_features(cutoff, query).swapaxes(1, 2)
+        hidden = gelu(self._from_state(normalised(x)) + from_query)
         return self._bins(gelu(self._hidden(hidden))).swapaxes(1, 2)
 
     def _tokens(self, prior: int, step: Array, value: Array, n_points: NDArray[np.int_]) -> Array:
-        """The first token and those of the patches, ``[curves, width, tokens]``."""
+        """The token of the prior, then one token of each patch: ``[curves, width, tokens]``."""
         n_curves, points = value.shape
         features = _point_features(step, value)
         features[np.arange(points) < points - n_points[:, None]] = 0.0
@@ -103,20 +104,29 @@ class NumpyLCPFNNetwork:
 
 
 def _block(x: Array, block: _Block, past: NDArray[np.bool_]) -> Array:
-    """A block at the last ``n`` of the tokens, to which those of ``past [tokens, n]`` are known."""
+    """A transformer block, evaluated at the last ``n`` tokens.
+
+    Args:
+        x: ``[curves, width, tokens]``.
+        block: Weights.
+        past: Attention mask ``[tokens, n]``, True where a query may attend.
+
+    Returns:
+        ``[curves, width, n]``.
+    """
     n = past.shape[1]
-    found = block.qkv.parts(normalised(x))
-    queries, keys, values = found.reshape(len(x), 3, -1, *found.shape[2:]).swapaxes(0, 1)
+    qkv = block.qkv.parts(normalised(x))
+    queries, keys, values = qkv.reshape(len(x), 3, -1, *qkv.shape[2:]).swapaxes(0, 1)
     scores = np.where(past, keys.swapaxes(2, 3) @ queries[..., -n:], -np.inf)
-    odds = np.exp(scores - scores.max(2, keepdims=True))
-    mixed = values @ odds / odds.sum(2, keepdims=True)
+    exp_scores = np.exp(scores - scores.max(2, keepdims=True))
+    mixed = values @ exp_scores / exp_scores.sum(2, keepdims=True)
     x = x[..., -n:] + block.project(mixed)
     x += block.down(gelu(block.up.parts(normalised(x))))
     return x
 
 
 def _point_features(step: Array, value: Array) -> Array:
-    """As :func:`lcstop.surrogates.torch_network.point_features`: ``[curves, points, n]``."""
+    """Same as :func:`lcstop.surrogates.torch_network.point_features`: ``[curves, points, n]``."""
     change = np.diff(value, prepend=value[:, :1])
     phases = value[..., None] * _FREQUENCIES
     plain = np.stack([(value - 0.5) * 3.5, np.clip(change * 20, -5, 5), np.ones_like(value)], -1)
@@ -125,12 +135,12 @@ def _point_features(step: Array, value: Array) -> Array:
 
 
 def _query_features(cutoff: Array, query: Array) -> Array:
-    """As :func:`lcstop.surrogates.torch_network.query_features`, ``[curves, n_queries, n]``."""
+    """Same as :func:`lcstop.surrogates.torch_network.query_features`: ``[curves, n_queries, n]``."""
     ahead, last = query - cutoff, np.broadcast_to(cutoff, query.shape)
     parts = (query - 0.5) * 3.5, _log_time(query), (ahead - 0.5) * 3.5, _log_time(ahead), _log_time(last)
     return np.concatenate(parts, -1)
 
 
 def _log_time(time: Array) -> Array:
-    found: Array = np.log(time + 0.005) / 1.5 + 0.8
-    return found
+    log_time: Array = np.log(time + 0.005) / 1.5 + 0.8
+    return log_time

@@ -1,8 +1,7 @@
 """The LC-PFN prior as a density over 13 parameters, and the posterior of one curve under it.
 
-The same prior as :mod:`lcstop.priors.lcpfn` samples, in numpy and with its densities: that module draws
-curves for a network, by the thousand and with torch; this one tells a Markov chain how plausible parameters
-are.
+The prior is that of :mod:`lcstop.priors.lcpfn`. That module draws training curves with torch. This one
+computes densities in numpy, for a Markov chain.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from scipy.special import logsumexp
 Array = NDArray[np.float64]
 
 GRID: Array = np.arange(1.0, 101.0)
-"""Times at which the rejection rule looks at a curve, whatever was observed of it."""
+"""Times at which the rejection rule checks a curve. They do not depend on the observed times."""
 
 NAMES = (
     "pow3_weight", "pow3_c", "pow3_a", "pow3_log_alpha",
     "janoschek_weight", "janoschek_a", "janoschek_b", "janoschek_log_k", "janoschek_log_d",
     "ilog2_weight", "ilog2_c", "ilog2_a", "log_sigma",
 )  # fmt: skip
-"""The parameters, in their order; those with a log-normal prior by their logarithm."""
+"""The parameters in order. Parameters with a log-normal prior are stored as logarithms."""
 
 N_PARAMETERS = len(NAMES)
 
@@ -43,28 +42,28 @@ _NORMAL = {
     "log_sigma": (-4.0, 1.0),
 }
 
-_BOX = [NAMES.index(name) for name in _UNIFORM]
+_UNIFORM_INDEX = [NAMES.index(name) for name in _UNIFORM]
 _LOW, _HIGH = np.array(list(_UNIFORM.values())).T
-_BELL = [NAMES.index(name) for name in _NORMAL]
+_NORMAL_INDEX = [NAMES.index(name) for name in _NORMAL]
 _MEAN, _STD = np.array(list(_NORMAL.values())).T
-_SIGMA = NAMES.index("log_sigma")
+_SIGMA_INDEX = NAMES.index("log_sigma")
 
-_SCALED = [1, 2, 5, 6, 10, 11]
-_BY = [0, 0, 4, 4, 9, 9]
-"""Coefficients, and the weight that each is multiplied with in the sum."""
+_COEFFICIENT_INDEX = [1, 2, 5, 6, 10, 11]
+_WEIGHT_INDEX = [0, 0, 4, 4, 9, 9]
+"""Indices of the coefficients, and of the family weight that multiplies each of them in the sum."""
 
 _COARSE: Array = GRID[[0, 1, 2, 4, 9, 24, 49, 99]]
-"""A few times that reject most proposals, so that the rest are evaluated in full less often."""
+"""Times of a first check. It rejects most proposals, so that few are evaluated on the whole grid."""
 
 _LOG_SIGMAS: Array = np.linspace(-9.0, 1.0, 81)
-"""Where the noise is summed over: five standard deviations of its prior either way, in eighths of one."""
+"""Grid of the log noise: five standard deviations of its prior on either side, in steps of an eighth."""
 
 
 def evaluate(parameters: Array, t: Array) -> Array:
-    """Noiseless curves ``[n, len(t)]`` of ``parameters [n, 13]``; formulas of arXiv 2310.20447, 3.2."""
+    """Noiseless curves ``[n, len(t)]`` of ``parameters [n, 13]``. Formulas: arXiv 2310.20447, section 3.2."""
     p = parameters.T[:, :, None]
     log_t = np.log(t)
-    # A chain may try a power that overflows; what comes of it is 0 or rejected.
+    # A chain may propose a power that overflows. The result is 0 or rejected.
     with np.errstate(over="ignore", invalid="ignore"):
         decay = np.exp(-np.exp(p[3]) * log_t)
         growth = np.exp(-np.exp(p[7] + np.exp(p[8]) * log_t))
@@ -75,16 +74,19 @@ def evaluate(parameters: Array, t: Array) -> Array:
 
 
 def allowed(curves: Array) -> NDArray[np.bool_]:
-    """The rejection rule on noiseless curves ``[n, n_times]``, first and last time included: ``[n]``."""
+    """Whether noiseless curves ``[n, n_times]`` pass the rejection rule, ``[n]``.
+
+    The first and the last time must be 1 and 100.
+    """
     inside: NDArray[np.bool_] = (curves.min(-1) >= 0) & (curves.max(-1) <= 1) & (curves[:, 0] < curves[:, -1])
     return inside
 
 
 def weighted(parameters: Array) -> Array:
-    """``[n, 13]`` with each coefficient times the weight of its family: the coordinates of the chains.
+    """Coordinates of the chains, ``[n, 13]``: each coefficient is multiplied by the weight of its family.
 
-    A curve is linear in these products and in nothing else, so that chains whose moves are affine pass
-    from one way of making the same curve to another.
+    A curve is linear in these products. Affine moves can therefore change the parameters along directions
+    that leave the curve unchanged.
 
     Example:
         >>> draws = draw_prior(10, np.random.default_rng(0))
@@ -92,20 +94,20 @@ def weighted(parameters: Array) -> Array:
         True
     """
     result = parameters.copy()
-    result[:, _SCALED] *= parameters[:, _BY]
+    result[:, _COEFFICIENT_INDEX] *= parameters[:, _WEIGHT_INDEX]
     return result
 
 
 def unweighted(coordinates: Array) -> Array:
-    """Inverse of :func:`weighted`; not finite where a weight is 0."""
+    """Inverse of :func:`weighted`. Not finite where a weight is 0."""
     result = coordinates.copy()
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        result[:, _SCALED] /= coordinates[:, _BY]
+        result[:, _COEFFICIENT_INDEX] /= coordinates[:, _WEIGHT_INDEX]
     return result
 
 
 def draw_prior(n: int, rng: np.random.Generator) -> Array:
-    """At least ``n`` parameters ``[>= n, 13]`` of the prior, after rejection.
+    """Draw at least ``n`` parameter vectors of the prior, ``[>= n, 13]``, after rejection.
 
     Example:
         >>> draws = draw_prior(10, np.random.default_rng(0))
@@ -115,8 +117,8 @@ def draw_prior(n: int, rng: np.random.Generator) -> Array:
     kept: list[Array] = []
     while sum(map(len, kept)) < n:
         proposals = np.empty((8192, N_PARAMETERS))
-        proposals[:, _BOX] = rng.uniform(_LOW, _HIGH, (len(proposals), len(_BOX)))
-        proposals[:, _BELL] = rng.normal(_MEAN, _STD, (len(proposals), len(_BELL)))
+        proposals[:, _UNIFORM_INDEX] = rng.uniform(_LOW, _HIGH, (len(proposals), len(_UNIFORM_INDEX)))
+        proposals[:, _NORMAL_INDEX] = rng.normal(_MEAN, _STD, (len(proposals), len(_NORMAL_INDEX)))
         for t in (_COARSE, GRID):
             proposals = proposals[allowed(evaluate(proposals, t))]
         kept.append(proposals)
@@ -124,23 +126,23 @@ def draw_prior(n: int, rng: np.random.Generator) -> Array:
 
 
 def draw_curves(n: int, rng: np.random.Generator, t: Array = GRID) -> Array:
-    """Curves ``[n, len(t)]`` of the prior at the times ``t``, with their noise.
+    """Draw noisy curves ``[n, len(t)]`` of the prior at the times ``t``.
 
     Example:
         >>> draw_curves(3, np.random.default_rng(0)).shape
         (3, 100)
     """
     parameters = draw_prior(n, rng)[:n]
-    noise: Array = np.exp(parameters[:, _SIGMA, None]) * rng.normal(size=(n, len(t)))
+    noise: Array = np.exp(parameters[:, _SIGMA_INDEX, None]) * rng.normal(size=(n, len(t)))
     return evaluate(parameters, t) + noise
 
 
 class Posterior:
-    """What one observed curve leaves of the prior.
+    """Posterior of the parameters given one observed curve.
 
     Args:
-        t: ``[n]`` times in [1, 100], increasing.
-        y: ``[n]`` values, higher better, noise included.
+        t: ``[n]`` observed times in [1, 100], increasing.
+        y: ``[n]`` noisy values, higher is better.
 
     Example:
         >>> posterior = Posterior(np.array([1.0, 2.0]), np.array([0.4, 0.5]))
@@ -151,40 +153,40 @@ class Posterior:
 
     def __init__(self, t: Array, y: Array) -> None:
         self._t, self._y = t, y
-        # Observed times are usually on the grid, where the rejection rule needs the curve anyway.
+        # Observed times usually lie on the grid, where the rejection rule evaluates the curve too.
         self._times, index = np.unique(np.concatenate([GRID, t]).round(9), return_inverse=True)
-        self._observed = index[len(GRID) :]
-        self._ruled = index[: len(GRID)] if len(self._times) > len(GRID) else slice(None)
+        self._observed_index = index[len(GRID) :]
+        self._grid_index = index[: len(GRID)] if len(self._times) > len(GRID) else slice(None)
 
     def log_prob(self, coordinates: Array) -> Array:
-        """Log density, up to a constant, of coordinates ``[n, 13]``, :func:`weighted` parameters: ``[n]``.
+        """Log density ``[n]``, up to a constant, of coordinates ``[n, 13]`` as :func:`weighted` makes them.
 
-        It is -inf where the prior is 0, and holds the Jacobian of the parameters by the coordinates.
+        It is -inf where the prior is 0. It includes the Jacobian of the parameters by the coordinates.
         """
         result = np.full(len(coordinates), -np.inf)
         parameters = unweighted(coordinates)
-        box = parameters[:, _BOX]
+        box = parameters[:, _UNIFORM_INDEX]
         possible = np.flatnonzero(((box >= _LOW) & (box <= _HIGH)).all(-1))
         curves = evaluate(parameters[possible], self._times)
-        keep = allowed(curves[:, self._ruled])
+        keep = allowed(curves[:, self._grid_index])
         possible, curves = possible[keep], curves[keep]
-        squares = ((curves[:, self._observed] - self._y) ** 2).sum(-1)
+        squares = ((curves[:, self._observed_index] - self._y) ** 2).sum(-1)
         parameters = parameters[possible]
-        log_prior = -0.5 * (((parameters[:, _BELL] - _MEAN) / _STD) ** 2).sum(-1)
-        log_jacobian = -np.log(parameters[:, _BY]).sum(-1)
-        log_likelihood = self._log_likelihood(squares, parameters[:, _SIGMA])
+        log_prior = -0.5 * (((parameters[:, _NORMAL_INDEX] - _MEAN) / _STD) ** 2).sum(-1)
+        log_jacobian = -np.log(parameters[:, _WEIGHT_INDEX]).sum(-1)
+        log_likelihood = self._log_likelihood(squares, parameters[:, _SIGMA_INDEX])
         result[possible] = log_prior + log_jacobian + log_likelihood
         return result
 
     def start(self, draws: Array, n_walkers: int, rng: np.random.Generator) -> Array:
-        """Coordinates ``[n_walkers, 13]`` of distinct draws of the prior, by how well they fit the curve.
+        """Starting coordinates ``[n_walkers, 13]``: distinct draws of the prior, sampled by their likelihood.
 
-        The noise of each draw is replaced by one from its distribution given the draw's residuals. Where
-        few draws fit, the likelihood is tempered until it leaves as many to choose from as are needed.
+        The noise of each chosen draw is sampled anew from its distribution given the residuals. If few draws
+        fit, the likelihood is tempered until the effective sample size is twice ``n_walkers``.
 
         Args:
-            draws: ``[n, 13]`` with n well above ``n_walkers``.
-            n_walkers: How many.
+            draws: ``[n, 13]`` draws of the prior, with n well above ``n_walkers``.
+            n_walkers: Number of walkers.
             rng: Source of all randomness.
         """
         squares = ((evaluate(draws, self._t) - self._y) ** 2).sum(-1)
@@ -196,17 +198,17 @@ class Posterior:
         noise = (joint[chosen] + rng.gumbel(size=(n_walkers, len(_LOG_SIGMAS)))).argmax(-1)
         step = _LOG_SIGMAS[1] - _LOG_SIGMAS[0]
         walkers = draws[chosen]
-        walkers[:, _SIGMA] = _LOG_SIGMAS[noise] + step * rng.uniform(-0.5, 0.5, n_walkers)
+        walkers[:, _SIGMA_INDEX] = _LOG_SIGMAS[noise] + step * rng.uniform(-0.5, 0.5, n_walkers)
         return weighted(walkers)
 
     def _log_likelihood(self, squares: Array, log_sigma: Array) -> Array:
-        """Log density of the values, up to a constant, given sums of squared residuals."""
+        """Log likelihood of the curve, up to a constant, from sums of squared residuals and log noise."""
         likelihood: Array = -len(self._y) * log_sigma - 0.5 * squares * np.exp(-2 * log_sigma)
         return likelihood
 
 
 def _temper(log_weights: Array, size: int) -> float:
-    """Largest power in (0, 1] of the weights that leaves an effective sample size of ``size``."""
+    """Largest power in (0, 1] of the weights at which their effective sample size is at least ``size``."""
 
     def effective(power: float) -> float:
         w = np.exp(power * (log_weights - log_weights.max()))

@@ -19,28 +19,29 @@ from lcstop.surrogates.last_value import last_value
 Array = NDArray[np.float64]
 
 _SIGMA, _SIGMA_WEIGHT = math.exp(-4), 1.0
-"""Noise expected of a curve of which nothing is known, and the observations that this counts for."""
+"""Prior standard deviation of the noise on the unit interval, and its weight in number of observations."""
 
 _LEVEL_MEAN = np.array([0.3, 0.7])
 _LEVEL_STD = np.array([0.2, 0.3])
-"""Weak prior of the two levels of a curve: at t = 1 and in the limit."""
+"""Mean and standard deviation of the weak prior of two levels of a curve: at t = 1 and in the limit."""
 
-_ROUNDS = 4
-"""Times that parameters and noise are fitted in turn."""
+_MAX_ITERATIONS = 4
+"""Maximum number of alternating fits of the parameters and of the noise."""
 
-_NO_MEMORY = 3.0
-"""Residuals without autocorrelation that a curve starts from, each of the size of the noise."""
+_UNCORRELATED_WEIGHT = 3.0
+"""Prior weight of zero autocorrelation, in number of residuals. It matters for short curves."""
 
-_LAST_VALUE = 0.2
-"""Probability that none of the families is right and the curve stays where it is."""
+_LAST_VALUE_PROBABILITY = 0.2
+"""Prior probability that no family is right. The forecast is then that of the last value."""
 
 
 class Family(NamedTuple):
-    """Curves ``limit - (limit - start) g(t)`` with ``g(1) = 1``, of one rate or of none.
+    """A family of curves ``limit - (limit - start) g(t)`` with ``g(1) = 1``.
 
     Attributes:
-        share: ``g`` and its derivative by the logarithm of the rate, at times ``[n]``: two ``[n]``.
-        log_rate: Mean and standard deviation of the weak prior of the log rate, or None without a rate.
+        share: Takes times ``[n]`` and the log rate. Returns ``g`` and its derivative by the log rate, each
+            ``[n]``.
+        log_rate: Mean and standard deviation of the weak prior of the log rate. None if there is no rate.
     """
 
     share: Callable[[Array, float], tuple[Array, Array]]
@@ -71,14 +72,14 @@ FAMILIES = {
 
 
 class PowerLaw(UnitSurrogate):
-    """Least-squares fits of pow3, exp3 and ilog2, mixed by how well each explains the curve.
+    """Least-squares fits of pow3, exp3 and ilog2, weighted by their marginal likelihood.
 
     pow3 is ``c - a t^-alpha``, exp3 ``c - a exp(-b t)``, ilog2 ``c - a / log(t + 1)`` (Domhan et al. 2015,
-    table 1; Viering & Loog, arXiv 2103.10948, table 1). The parameters are those of greatest posterior
-    density under a weak prior, so that one point is enough; their uncertainty goes to the prediction by the
-    delta method, and the noise, fitted along, makes a Student distribution of it. The families are weighted
-    by their marginal likelihood in Laplace's approximation, of which the BIC is the leading term
-    (Bishop 2006, section 4.4), and share with a random walk from the last value, in case all are wrong.
+    table 1; Viering & Loog, arXiv 2103.10948, table 1). Parameters are posterior modes under a weak prior, so
+    that one point is enough for a fit. The delta method propagates their uncertainty to the forecast. The
+    noise is fitted too, which makes the forecast of a family a Student distribution. The marginal likelihood
+    is Laplace's approximation, of which the BIC is the leading term (Bishop 2006, section 4.4). A random walk
+    from the last value has a fixed weight, in case no family is right.
 
     Example:
         >>> from lcstop import MetricScale
@@ -99,11 +100,11 @@ class Fit(NamedTuple):
     """One family fitted to one curve.
 
     Attributes:
-        parameters: ``[k]``: level at t = 1, limit, and the log rate if there is one.
-        covariance: ``[k, k]`` of the parameters.
+        parameters: ``[k]``: level at t = 1, limit, and the log rate if the family has one.
+        covariance: ``[k, k]``, of the parameters.
         sigma: Standard deviation of the noise.
-        freedom: Degrees of freedom of sigma.
-        log_evidence: Log marginal likelihood of the curve, up to a constant of the curve.
+        freedom: Degrees of freedom of ``sigma``.
+        log_evidence: Log marginal likelihood of the curve, up to a constant that all families share.
     """
 
     parameters: Array
@@ -114,7 +115,7 @@ class Fit(NamedTuple):
 
 
 def fit(family: Family, t: Array, y: Array) -> Fit:
-    """Fit ``family`` to the values ``y [n]`` at times ``t [n]``.
+    """Fit ``family`` to values ``y [n]`` at times ``t [n]``, by alternating fits of parameters and noise.
 
     Example:
         >>> t = np.arange(1.0, 51.0)
@@ -139,7 +140,7 @@ def fit(family: Family, t: Array, y: Array) -> Fit:
     weight, expected = _SIGMA_WEIGHT + len(y), _SIGMA_WEIGHT * _SIGMA**2
     parameters = _first_guess(family, mean, std, t, y)
     variance = (expected + squares(parameters)) / weight
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ITERATIONS):
         found = least_squares(residuals, parameters, jacobian, method="lm", args=(math.sqrt(variance),))
         parameters, before = found.x, variance
         variance = (expected + squares(parameters)) / weight
@@ -152,39 +153,39 @@ def fit(family: Family, t: Array, y: Array) -> Fit:
         - 0.5 * float((((parameters - mean) / std) ** 2).sum())
         + 0.5 * float(np.linalg.slogdet(covariance / np.outer(std, std))[1])
     )
-    # What the fit has used up of the points: fewer parameters than it has where the prior holds them.
-    used = float((1 - np.diag(covariance) / std**2).sum())
-    freedom = max(weight - used, _SIGMA_WEIGHT)
+    # Effective number of parameters that the points determine, rather than the prior.
+    n_effective = float((1 - np.diag(covariance) / std**2).sum())
+    freedom = max(weight - n_effective, _SIGMA_WEIGHT)
     variance *= weight / freedom
-    covariance *= weight / freedom * _repetition(_curve(family, parameters, t)[0] - y, variance)
+    covariance *= weight / freedom * _autocorrelation_factor(_curve(family, parameters, t)[0] - y, variance)
     return Fit(parameters, covariance, math.sqrt(variance), freedom, log_evidence)
 
 
-def _repetition(residuals: Array, variance: float) -> float:
-    """Points that say as much as one independent point: (1 + rho) / (1 - rho), of residuals of order 1.
+def _autocorrelation_factor(residuals: Array, variance: float) -> float:
+    """Number of points that carry the information of one independent point: ``(1 + rho) / (1 - rho)``.
 
-    Curves that are not quite of a family leave residuals that hang together, and a fit that is surer of
-    itself than it should be.
+    ``rho`` is the lag-1 autocorrelation of the residuals, from 0 to 0.95. A curve that is not exactly of the
+    family leaves correlated residuals, and without this factor the fit would be over-confident.
     """
-    together = float(residuals[1:] @ residuals[:-1])
-    rho = together / float(residuals @ residuals + _NO_MEMORY * variance)
+    lag_product = float(residuals[1:] @ residuals[:-1])
+    rho = lag_product / float(residuals @ residuals + _UNCORRELATED_WEIGHT * variance)
     rho = min(max(rho, 0.0), 0.95)
     return (1 + rho) / (1 - rho)
 
 
 def _mixture(t: Array, y: Array, ahead: Array) -> tuple[Array, Array, Array, Array]:
-    """Weights, centres, scales and degrees of freedom, each ``[n_ahead, n_families + 1]``."""
-    still = last_value(t, y, ahead)
-    centres, scales, freedom = [still.centre], [still.scale], [still.freedom]
+    """Weights, centres, scales and degrees of freedom, each ``[n_ahead, 1 + n_families]``."""
+    walk = last_value(t, y, ahead)
+    centres, scales, freedom = [walk.centre], [walk.scale], [walk.freedom]
     fits = [fit(family, t, y) for family in FAMILIES.values()]
-    for family, found in zip(FAMILIES.values(), fits, strict=True):
-        curve, slope = _curve(family, found.parameters, ahead)
+    for family, fitted in zip(FAMILIES.values(), fits, strict=True):
+        curve, slope = _curve(family, fitted.parameters, ahead)
         centres.append(curve)
-        scales.append(np.sqrt(found.sigma**2 + np.einsum("ij,jk,ik->i", slope, found.covariance, slope)))
-        freedom.append(np.full(len(ahead), found.freedom))
-    evidence = np.array([found.log_evidence for found in fits])
+        scales.append(np.sqrt(fitted.sigma**2 + np.einsum("ij,jk,ik->i", slope, fitted.covariance, slope)))
+        freedom.append(np.full(len(ahead), fitted.freedom))
+    evidence = np.array([fitted.log_evidence for fitted in fits])
     weights = np.exp(evidence - evidence.max())
-    weights = np.append(_LAST_VALUE, (1 - _LAST_VALUE) * weights / weights.sum())
+    weights = np.append(_LAST_VALUE_PROBABILITY, (1 - _LAST_VALUE_PROBABILITY) * weights / weights.sum())
     return (
         np.broadcast_to(weights, (len(ahead), len(weights))),
         np.stack(centres, -1),
@@ -194,7 +195,7 @@ def _mixture(t: Array, y: Array, ahead: Array) -> tuple[Array, Array, Array, Arr
 
 
 def _curve(family: Family, parameters: Array, t: Array) -> tuple[Array, Array]:
-    """The curve ``[n]`` at times ``t [n]``, and its derivative by each parameter ``[n, k]``."""
+    """The curve at times ``t [n]``, and its derivatives by the parameters, ``[n, k]``."""
     start, limit = parameters[:2]
     log_rate = float(np.clip(parameters[2], -20.0, 20.0)) if len(parameters) > 2 else 0.0
     share, slope = family.share(t, log_rate)
@@ -203,14 +204,17 @@ def _curve(family: Family, parameters: Array, t: Array) -> tuple[Array, Array]:
 
 
 def _first_guess(family: Family, mean: Array, std: Array, t: Array, y: Array) -> Array:
-    """The best of a few rates, each with its best levels, in which the curve is linear."""
-    best, least = mean, math.inf
+    """Starting parameters ``[k]`` of the fit: the best of 11 rates, each with its optimal levels.
+
+    The curve is linear in the levels, so that they follow from linear least squares.
+    """
+    best, min_error = mean, math.inf
     for rate in mean[2:] + std[2:] * np.linspace(-2.5, 2.5, 11)[:, None] if len(mean) > 2 else [mean[2:]]:
         share, _ = family.share(t, float(rate[0]) if len(rate) else 0.0)
         design = np.concatenate([np.stack([share, 1 - share], -1) / _SIGMA, np.diag(1 / std[:2])])
         target = np.concatenate([y / _SIGMA, mean[:2] / std[:2]])
         levels, _, _, _ = np.linalg.lstsq(design, target, rcond=None)
         error = float(((design @ levels - target) ** 2).sum() + (((rate - mean[2:]) / std[2:]) ** 2).sum())
-        if error < least:
-            best, least = np.concatenate([levels, rate]), error
+        if error < min_error:
+            best, min_error = np.concatenate([levels, rate]), error
     return best

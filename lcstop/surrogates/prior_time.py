@@ -1,4 +1,4 @@
-"""Time of the prior: how the steps of a curve become t = 1 .. 100, the same for every surrogate."""
+"""Time of the prior: maps the steps of a curve to t = 1 .. 100. All surrogates share it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from lcstop.curves.curve import Curve
 
 RESOLUTION = 100
-"""Times that a surrogate tells apart, as many as a curve of the prior has points."""
+"""Points of a curve of the prior, and maximum number of points that a surrogate sees."""
 
 
 def thin(curve: Curve) -> Curve:
-    """At most ``RESOLUTION`` points of the curve, evenly spaced among its reports, the last one always.
+    """At most :data:`RESOLUTION` points of the curve, evenly spaced among its reports. The last one is kept.
 
-    More would cost time and lie outside what a network was trained on.
+    More points would cost time, and networks were not trained on them.
 
     Example:
         >>> thin(Curve(np.arange(1, 251), np.arange(1, 251), horizon=1000)).steps[[0, 1, -1]].tolist()
@@ -30,11 +30,11 @@ def thin(curve: Curve) -> Curve:
 
 
 def to_time(curves: Sequence[Curve], steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Time of the prior, t / 100, at ``steps [n_curves, n]``: at least one hundredth (t = 1), at most 1.
+    """Times of the prior, t / 100, at ``steps [n_curves, n]``: from 0.01 (t = 1) to 1 (t = 100).
 
-    Up to 100 reports, each is one t of the prior, as published: a curve of 20 epochs is the beginning of a
-    curve of the prior rather than all of it. Longer curves are fitted to it, the first report at t = 1 and
-    the horizon at t = 100.
+    If the horizon is at most 100 reports, report number t is at time t, as in the paper. A curve of 20 epochs
+    is then the beginning of a curve of the prior. Longer curves are compressed: the first report is at t = 1
+    and the horizon at t = 100.
 
     Example:
         >>> to_time([Curve([1, 2, 3], [0.1, 0.2, 0.3], horizon=20)], np.array([[1.0, 20.0]])).tolist()
@@ -53,17 +53,17 @@ def to_time(curves: Sequence[Curve], steps: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _spacing(curve: Curve) -> float:
-    """Median distance of two reports; of one report its step, and of none 1."""
+    """Median distance of neighbouring reports. For one report its step, for none 1."""
     if not len(curve):
         return 1.0
     return float(np.median(np.diff(curve.steps) if len(curve) > 1 else curve.steps))
 
 
 def check_ahead(curves: Sequence[Curve], at: NDArray[np.float64]) -> None:
-    """Refuse steps that are not ahead of every curve; the curves are without diverged points.
+    """Check that all steps ``at`` are ahead of every curve. The curves must hold only finite values.
 
     Raises:
-        ValueError: If ``at`` is empty, or a step is not after a curve's last point and up to its horizon.
+        ValueError: If ``at`` is empty, or a step is not between the last point and the horizon of a curve.
     """
     if not len(at):
         raise ValueError("at must name at least one step")

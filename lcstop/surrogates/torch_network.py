@@ -1,8 +1,8 @@
 """The LC-PFN network: a causal transformer over the observed points and a head for any later step.
 
-The published network (arXiv 2310.20447) sees one cutoff per curve and batch, and a point is a token. Here
-the encoder is causal, so that each state is a forecast of its own and one pass trains on many cutoffs of
-every curve; and a token is a patch of a few points, which makes training and prediction several times faster.
+The published network (arXiv 2310.20447) has one cutoff per curve and batch, and one token per point. Two
+things differ here. The encoder is causal, so that one pass trains on many cutoffs of every curve. A token is
+a patch of a few points, which makes training and prediction several times faster.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CausalBlock(nn.Module):
         qkv = self.qkv(self.norm_attention(x)).view(batch, length, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each [batch, heads, length, width / heads]
         if self.training and x.device.type == "cpu":
-            # Written out: at these lengths the fused kernel's backward pass is half as fast in bf16 on CPUs.
+            # At these lengths the backward pass of the fused kernel is half as fast in bf16 on CPUs.
             future = torch.full((length, length), -math.inf, dtype=q.dtype, device=x.device).triu(1)
             scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2) + future
             mixed = scores.softmax(-1).to(v.dtype) @ v
@@ -48,17 +48,23 @@ class CausalBlock(nn.Module):
 
 
 class LCPFNNetwork(nn.Module):
-    """From the points of a curve to a distribution over the bins of its value at a later step.
+    """Maps the points of a curve to a distribution over the bins of its value at a later step.
 
-    Values are on the unit interval, higher is better. Steps come as ``[..., 2]``: time (t / 100 of the
-    published prior, in (0, 1]) and share of the horizon, in (0, 1]; see
-    :mod:`lcstop.surrogates.prior_time`. They may be irregular, whatever lies between.
+    Values are on the unit interval, higher is better. Steps are ``[..., 2]``: time (t / 100 of the published
+    prior, see :mod:`lcstop.surrogates.prior_time`) and share of the horizon, both in (0, 1]. Steps may be
+    irregular.
+
+    Args:
+        config: Size of the network.
+
+    Raises:
+        ValueError: If ``width`` is not a multiple of ``heads``.
 
     Example:
         >>> network = LCPFNNetwork(NetworkConfig(width=16, layers=1, heads=2, n_bins=8, patch=2))
         >>> step = torch.tensor([[[0.01, 0.2], [0.02, 0.4], [0.03, 0.6]]])
         >>> states = network.encode(step, torch.tensor([[0.4, 0.5, 0.55]]))
-        >>> states.shape  # before any point, after one and after three: patches are full at the end
+        >>> states.shape  # after 0, 1 and 3 points
         torch.Size([1, 3, 16])
         >>> network.predict(states[:, -1:], step[:, -1:], torch.ones(1, 1, 1, 2)).shape
         torch.Size([1, 1, 1, 8])
@@ -72,7 +78,7 @@ class LCPFNNetwork(nn.Module):
             raise ValueError(f"width must be a multiple of heads, got {config.width=}, {config.heads=}")
         self.config = config
         width = config.width
-        self.start = nn.Parameter(torch.randn(len(PRIORS), width) * 0.02)  # states of a curve without points
+        self.start = nn.Parameter(torch.randn(len(PRIORS), width) * 0.02)  # first token of each prior
         self.embed = nn.Linear(config.patch * _N_POINT_FEATURES, width)
         self.blocks = nn.ModuleList(CausalBlock(width, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
@@ -81,7 +87,7 @@ class LCPFNNetwork(nn.Module):
         self.head = nn.Sequential(
             nn.GELU(), nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, config.n_bins)
         )
-        # Residual branches start small, so that depth does not blow up the first steps (GPT-2).
+        # Residual branches start small, so that activations do not grow with depth (GPT-2).
         for name, parameter in self.blocks.named_parameters():
             if name.endswith(("project.weight", "mlp.2.weight")):
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * config.layers))
@@ -90,13 +96,13 @@ class LCPFNNetwork(nn.Module):
     def encode(self, step: Tensor, value: Tensor, prior: Tensor | None = None) -> Tensor:
         """States of each curve before any point and after each of its patches.
 
-        Patches are filled from the end of a curve, so that its last point ends one; only its first patch may
+        Patches are filled from the end of a curve. Its last point ends a patch, and only its first patch may
         hold fewer points than the others.
 
         Args:
             step: ``[batch, points, 2]``, time and share of the horizon.
             value: ``[batch, points]``.
-            prior: ``[batch]`` index in ``PRIORS`` of what each curve is taken from; the first by default.
+            prior: ``[batch]`` index in ``PRIORS`` of the prior of each curve; the first one by default.
 
         Returns:
             ``[batch, patches + 1, width]``; state i has seen ``i * patch - (-points % patch)`` points.
@@ -108,7 +114,7 @@ class LCPFNNetwork(nn.Module):
         features = point_features(step, value)
         n_patches = -(-points // patch)
         features = nn.functional.pad(features, (0, 0, n_patches * patch - points, 0))
-        # Autocast would round values to 8 bits before they are embedded; finals differ by less.
+        # Autocast would round values to 8 bits before they are embedded. Final values differ by less.
         with torch.autocast(value.device.type, enabled=False):
             tokens = self.embed(features.reshape(batch, n_patches, patch * _N_POINT_FEATURES))
         x = torch.cat([self.start[prior][:, None], tokens], 1)
@@ -122,7 +128,7 @@ class LCPFNNetwork(nn.Module):
 
         Args:
             state: ``[batch, m, width]``, states of :meth:`encode`.
-            cutoff: ``[batch, m, 2]``, step of the last point that the state has seen (0 if none).
+            cutoff: ``[batch, m, 2]``, step of the last point that the state has seen, 0 if none.
             query: ``[batch, m, n_queries, 2]``, later steps.
 
         Returns:
@@ -130,8 +136,8 @@ class LCPFNNetwork(nn.Module):
         """
         hidden = self.from_state(state)[:, :, None]  # shared by the queries
         with torch.autocast(query.device.type, enabled=False):
-            asked = self.from_query(query_features(cutoff[:, :, None].expand_as(query), query))
-        logits: Tensor = self.head(hidden + asked)
+            from_query = self.from_query(query_features(cutoff[:, :, None].expand_as(query), query))
+        logits: Tensor = self.head(hidden + from_query)
         return logits
 
     def save(self, path: Path, card: dict[str, Any]) -> str:
@@ -150,10 +156,10 @@ _N_QUERY_FEATURES = 10
 
 
 def point_features(step: Tensor, value: Tensor) -> Tensor:
-    """``[batch, points, 2]`` and ``[batch, points]`` to ``[batch, points, n]``.
+    """Features ``[batch, points, n]`` of steps ``[batch, points, 2]`` and values ``[batch, points]``.
 
-    Sines of the value resolve differences far below the range, which decide near the top of a study. The last
-    feature is 1, so that an empty place of a patch (all zeros) is not taken for a point.
+    Sines of the value resolve differences far below the range, which matter among the best trials. The last
+    feature is 1, which distinguishes a point from the padding of a patch (all zeros).
     """
     previous = torch.cat([value[:, :1], value[:, :-1]], 1)
     change = ((value - previous) * 20).clamp(-5, 5)
@@ -163,7 +169,7 @@ def point_features(step: Tensor, value: Tensor) -> Tensor:
 
 
 def query_features(cutoff: Tensor, query: Tensor) -> Tensor:
-    """``[..., 2]`` each to ``[..., n]``."""
+    """Features ``[..., n]`` of a cutoff and a later step, each ``[..., 2]``."""
     ahead = query - cutoff
     return torch.cat(
         [(query - 0.5) * 3.5, log_time(query), (ahead - 0.5) * 3.5, log_time(ahead), log_time(cutoff)], -1
@@ -171,5 +177,5 @@ def query_features(cutoff: Tensor, query: Tensor) -> Tensor:
 
 
 def log_time(time: Tensor) -> Tensor:
-    """About standard normal for times spread over (0, 1]; finite at 0."""
+    """Log of a time in [0, 1], scaled to about mean 0 and variance 1. Finite at 0."""
     return torch.log(time + 0.005) / 1.5 + 0.8

@@ -1,4 +1,4 @@
-"""Linear layers in parts compute what whole ones do."""
+"""Linear layers in parts have the outputs of whole layers."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.torch
 
 @pytest.fixture(params=[(84, 128), (128, 512), (256, 1000), (20, 28)], ids=str)
 def whole(request) -> nn.Sequential:
-    """A norm and a linear layer."""
+    """Random weights of a norm and a linear layer."""
     torch.manual_seed(0)
     n_in, n_out = request.param
     found = nn.Sequential(nn.LayerNorm(n_in), nn.Linear(n_in, n_out)).requires_grad_(False)
@@ -31,7 +31,7 @@ def test_a_layer_in_parts_takes_the_norm_before_it_in(whole, n):
     cut = layers.layer(tensors(whole), "1", "0")
     found = cut(layers.normalised(x.numpy().T))
     np.testing.assert_allclose(found.T, whole(x), atol=1e-4)
-    assert cut.weight[0].size <= 8192  # or it would be shared among threads
+    assert cut.weight[0].size <= 8192  # more would be split among threads
 
 
 @pytest.mark.parametrize("size", [7, 64])

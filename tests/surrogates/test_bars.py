@@ -22,7 +22,7 @@ def test_masses_are_those_of_the_mixture(n):
 
 
 def test_small_masses_keep_their_precision():
-    """Within the floor, that is: it is what is left five standard deviations out."""
+    """Only the floor limits it, from about five standard deviations on."""
     bars = mixture_bars([1.0], [0.4], [0.05])
     middle = (BORDERS[1:] + BORDERS[:-1]) / 2
     for y in middle[(middle > 0.1) & (middle < 0.65)]:

@@ -25,7 +25,7 @@ logits = st.lists(
 ).map(np.array)  # fmt: skip
 
 few = settings(max_examples=30)
-"""An integral by small steps takes a while."""
+"""Fewer examples than by default: each one is integrated numerically."""
 
 
 def forecast(values: np.ndarray, scale: MetricScale) -> Forecast:
@@ -87,7 +87,7 @@ def test_tails_are_scipys_half_normal():
 def test_forecast_density_integrates_to_one_in_the_metrics_units(scale, values):
     f = forecast(values, scale)
     edges = scale.from_unit(BORDERS[1:-1])
-    # Up to quantiles where the range is unbounded; inner borders split the steps of the density.
+    # An unbounded range is integrated between quantiles. The density is split where it jumps, at the borders.
     low, high = float(f.quantile(1e-7)[0, 0]), float(f.quantile(1 - 1e-7)[0, 0])
     edges = np.unique(np.clip(np.sort(edges), low, high))
     total = sum(

@@ -1,4 +1,4 @@
-"""The last-value surrogate: where it is, how wide, and why."""
+"""The last-value surrogate: its median, and the width of its intervals."""
 
 import numpy as np
 import pytest

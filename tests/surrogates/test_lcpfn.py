@@ -24,7 +24,7 @@ def saturating(horizon: int, n: int, top: float = 0.8) -> Curve:
 
 
 def test_the_shipped_weights_are_not_behind_the_published_network_by_more_than_chance():
-    """The largest published one, 26.8 M parameters: 1.758 / 2.133 / 2.403 / 2.519 at 10 / 20 / 40 / 80 %."""
+    """Published figures of the largest network (26.8 M parameters), at 10, 20, 40 and 80 % of a curve."""
     card = json.loads((SHIPPED / "lcpfn.json").read_text())
     for row, published in zip(card["evaluation"], (1.758, 2.133, 2.403, 2.519), strict=True):
         assert row["standard_error"] < 0.004
@@ -51,7 +51,7 @@ def test_the_interval_covers_prior_curves():
 
 
 def test_a_batch_gives_what_single_curves_give():
-    """Curves of every number of points, in any order, and more of one length than a pass takes."""
+    """Curves of every number of points, in random order, with more of one length than a chunk holds."""
     curves = [Curve(np.arange(1, n + 1), row[:n], 100) for n, row in enumerate(prior_curves(100, 4))]
     curves += [Curve(np.arange(1, 21), row[:20], 120 + i) for i, row in enumerate(prior_curves(CHUNK + 1, 5))]
     curves = [curves[i] for i in np.random.default_rng(0).permutation(len(curves))]
@@ -65,7 +65,7 @@ def test_the_prior_is_part_of_the_forecast():
     broad, published = (
         load_surrogate(name).forecast([late], at=[100], scale=UNIT) for name in ("lcpfn", "lcpfn-published")
     )
-    # A late lift, by a learning-rate schedule say, is possible in the broad prior alone.
+    # Only the broad prior has late rises, for instance from a learning-rate schedule.
     assert broad.prob_above(0.4)[0, 0] > 3 * published.prob_above(0.4)[0, 0]
     with pytest.raises(ValueError, match="prior must be one of published, broad, got 'flat'"):
         LCPFN(prior="flat")
@@ -140,7 +140,7 @@ import sys
 from lcstop import Curve, MetricScale, load_surrogate
 for name in ("lcpfn", "lcpfn-published", "powerlaw", "last_value", "mcmc"):
     surrogate = load_surrogate(name)
-    for n in (1, 3) if name != "mcmc" else ():  # which takes a second a curve
+    for n in (1, 3) if name != "mcmc" else ():  # mcmc takes a second a curve
         surrogate.forecast([Curve([1, 2], [.1, .2], 9)] * n, at=[9], scale=MetricScale("maximize", 0, 1))
 print("torch" in sys.modules)
 """

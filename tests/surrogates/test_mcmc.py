@@ -1,4 +1,4 @@
-"""The MCMC surrogate: the prior it claims, the posterior it samples, and what it leaves alone."""
+"""The MCMC surrogate: prior, posterior, diagnostics, and an untouched global random state."""
 
 import builtins
 import math
@@ -48,7 +48,7 @@ def test_walkers_start_where_the_curve_is():
 
 @pytest.fixture(scope="module")
 def known():
-    """A noisy curve of the prior, its noiseless end, its noise, and a forecast from 40 points."""
+    """A forecast from 40 noisy points of a known curve; the curve and its noise come with it."""
     t, sigma = np.arange(1.0, 101.0), 0.01
     truth = 0.9 * (0.8 - 0.4 * t**-0.8)
     curve = Curve(t[:40], truth[:40] + np.random.default_rng(0).normal(0, sigma, 40), horizon=100)
@@ -64,7 +64,7 @@ def test_a_known_curve_is_recovered(known):
     truth, sigma, _, _, bars, _ = known
     assert bars.quantile(0.5)[0] == pytest.approx(truth[[49, 99]], abs=2 * sigma)
     width = (bars.quantile(0.95) - bars.quantile(0.05))[0]
-    assert (width > 2 * 1.645 * 0.7 * sigma).all()  # its noise at least
+    assert (width > 2 * 1.645 * 0.7 * sigma).all()  # at least the noise
     assert (width < 0.2).all()
 
 

@@ -1,4 +1,4 @@
-"""The MCMC surrogate against the sampler of the prior, which shares no code with it."""
+"""The MCMC surrogate compared with the sampler of the prior. They share no code."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ NONE_SEEN = Posterior(np.empty(0), np.empty(0))
 
 
 def proposals(n: int, seed: int) -> tuple[dict[str, torch.Tensor], np.ndarray]:
-    """What the sampler of the prior proposes, as it has it and as parameters ``[n, 13]``."""
+    """Proposals of the sampler of the prior: as its dictionary, and as parameters ``[n, 13]``."""
     drawn = prior.propose(n, torch.Generator().manual_seed(seed))
     rows = [drawn[name] if name in drawn else drawn[name.replace("log_", "")].log() for name in NAMES[:-1]]
     log_sigma = np.random.default_rng(seed).normal(-4, 1, n)
@@ -30,13 +30,13 @@ def test_curves_and_rejection_are_those_of_the_sampler():
     curves = evaluate(parameters, GRID)
     assert curves == pytest.approx(expected.double().numpy(), abs=1e-4)
     kept = prior.accepted(expected).numpy()
-    assert (allowed(curves) == kept).mean() > 0.999  # float32 there
+    assert (allowed(curves) == kept).mean() > 0.999  # the sampler is in float32
     finite = np.isfinite(NONE_SEEN.log_prob(weighted(parameters)))
     assert np.array_equal(finite, allowed(curves))
 
 
 def test_the_density_is_that_of_the_sampler():
-    """Ratios of densities between proposals, from the ranges and bells of the sampler."""
+    """Ratios of densities between proposals, from the uniform and normal distributions of the sampler."""
     _, parameters = proposals(3000, 1)
     parameters = parameters[allowed(evaluate(parameters, GRID))]
     bells = ((3, 0, 2), (7, -2, 1), (8, 0, 0.5), (12, -4, 1))
@@ -66,7 +66,7 @@ def test_better_than_the_last_value_on_curves_of_the_prior():
 def test_agrees_with_importance_sampling():
     """The posterior predictive of a curve of five points, from two million draws of the sampler.
 
-    Nothing is shared: curves, rejection and proposals are those of :mod:`lcstop.priors.lcpfn`.
+    Curves, rejection and proposals are those of :mod:`lcstop.priors.lcpfn`, which shares no code with MCMC.
     """
     t, y = np.arange(1.0, 6.0), np.array([0.35, 0.41, 0.52, 0.47, 0.55])
     at = np.array([6.0, 20.0, 100.0])

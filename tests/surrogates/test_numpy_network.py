@@ -1,4 +1,4 @@
-"""The forward pass in numpy computes what the network that was trained does, of one curve and of many."""
+"""The forward pass in numpy has the logits of the torch network, for one curve and for many."""
 
 import numpy as np
 import pytest
@@ -12,14 +12,14 @@ pytestmark = pytest.mark.torch
 
 
 def random_curves(lengths: list[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Steps ``[1, n, 2]`` and values ``[1, n]`` of a curve of each length."""
+    """Random steps ``[1, n, 2]`` and values ``[1, n]`` for each length ``n``."""
     generator = torch.Generator().manual_seed(1)
     steps = [(torch.arange(1, n + 1) / 100)[None, :, None].expand(-1, -1, 2) for n in lengths]
     return [(step, torch.rand(1, step.shape[1], generator=generator)) for step in steps]
 
 
 def padded(curves: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, values and numbers of points as the forward pass in numpy takes them."""
+    """Steps, values and numbers of points as arguments of the forward pass in numpy."""
     n_points = np.array([value.shape[1] for _, value in curves])
     longest = n_points.max()
     step = np.full((len(curves), longest, 2), 0.7, np.float32)
@@ -42,7 +42,7 @@ def test_the_logits_are_those_of_the_network(patch, lengths, prior):
     curves, query = random_curves(lengths), torch.full((1, 1, 3, 2), 0.9)
     query = query + torch.arange(3)[:, None] / 100
     with torch.no_grad():
-        for parameter in network.parameters():  # norms and biases are not ones and zeros
+        for parameter in network.parameters():  # so that norms and biases are not ones and zeros
             parameter.add_(0.3 * torch.randn(parameter.shape))
         in_numpy = NumpyLCPFNNetwork(
             network.config, {name: x.numpy() for name, x in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""The power-law surrogate: exact where its families are, and unsure of itself where they are not."""
+"""The power-law surrogate: exact on curves of its families, wide intervals on other curves."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_surer_with_every_point_and_less_with_every_step_ahead():
 
 
 def test_unsure_of_curves_that_no_family_fits():
-    """A sine: residuals that hang together say less than noise of the same size."""
+    """A sine: correlated residuals carry less information than independent ones of the same size."""
     t, shape = T[:60], 0.05 * np.sin(T[:60] / 6)
     shuffled = np.random.default_rng(3).permutation(shape)
     doubt = [fit(FAMILIES["ilog2"], t, 0.5 + part).covariance[1, 1] ** 0.5 for part in (shape, shuffled)]

@@ -1,6 +1,7 @@
-"""Forecasts of the shipped weights on saved curves: no change of code or library moves them unseen.
+"""Forecasts of the shipped weights on saved curves are as recorded.
 
-After new weights ``python -m tests.surrogates.test_reference`` writes the file again.
+A change of the code or of a library that changes forecasts fails here. After new weights
+``python -m tests.surrogates.test_reference`` writes the file again.
 """
 
 import json
@@ -15,11 +16,11 @@ FILE = Path(__file__).with_name("reference.json")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 TOLERANCE = 1e-3
-"""On the unit interval: a bar is about that wide. Other CPUs and versions of numpy round differently."""
+"""On the unit interval, about the width of a bar. Other CPUs and versions of numpy round differently."""
 
 
 def quantiles(case: dict, surrogate: str) -> list[list[float]]:
-    """``[n_at, n_quantiles]`` on the unit interval."""
+    """Quantiles of the forecast ``[n_at, n_quantiles]``, on the unit interval."""
     curve = Curve(case["steps"], case["values"], case["horizon"])
     forecast = load_surrogate(surrogate).forecast([curve], case["at"], MetricScale(**case["scale"]))
     return [[float(forecast.bars.quantile(q)[0, i]) for q in QUANTILES] for i in range(len(case["at"]))]
@@ -36,7 +37,7 @@ def test_forecasts_are_those_that_were_saved(surrogate):
 
 
 def made_up_cases() -> dict[str, dict]:
-    """Curves of both priors and by hand, of several lengths, grids and scales."""
+    """Curves of both priors and hand-made ones, with several lengths, grids and scales."""
     import torch
 
     from lcstop.priors.broad import sample_broad

@@ -1,4 +1,4 @@
-"""What holds for every surrogate that the core takes by name."""
+"""Properties of every surrogate that has a name."""
 
 import math
 import warnings
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, MetricScale, PrunerConfig, PrunerCore, StudyView, load_surrogate
-from lcstop.surrogates import _PLACES, SURROGATES
+from lcstop.surrogates import _CLASSES, SURROGATES
 from lcstop.surrogates.last_value import LastValue
 from lcstop.surrogates.mcmc import MCMC
 from lcstop.surrogates.powerlaw import PowerLaw
@@ -48,7 +48,7 @@ def test_loaded_by_name(name):
 
 
 def test_every_name_that_the_options_allow_has_a_module():
-    assert tuple(_PLACES) == SURROGATES
+    assert tuple(_CLASSES) == SURROGATES
 
 
 def test_unknown_surrogate():
@@ -95,13 +95,13 @@ def test_directions_mirror_each_other(baseline):
     curves = [Curve([1, 2, 3, 4], v, 50) for v in (values, 1 - values)]
     scales = [MetricScale(d, soft_lower=0, soft_upper=1) for d in ("maximize", "minimize")]
     up, down = (baseline.forecast([c], [50], s).median()[0, 0] for c, s in zip(curves, scales, strict=True))
-    tolerance = 0.1 if isinstance(baseline, MCMC) else 1e-6  # a rounding error is another seed
+    tolerance = 0.1 if isinstance(baseline, MCMC) else 1e-6  # its seed depends on the curve, to the last bit
     assert up == pytest.approx(1 - down, abs=tolerance)
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_core_decides_with_it(name):
-    """Taken by name where it is fast enough; by itself with fewer samples where it is not."""
+    """The core loads fast surrogates by name. MCMC is handed in, with fewer samples."""
     config = PrunerConfig(horizon=20, policy="published", lower=0, upper=1, surrogate=name)
     core = PrunerCore(config, BASELINES[name] if name == "mcmc" else None)
     steps = np.arange(1, 21)

@@ -1,4 +1,4 @@
-"""The network as torch has it: scored on fresh curves, saved, and loaded again."""
+"""The torch network: scored on fresh curves, saved, and loaded again."""
 
 import json
 from unittest import mock
@@ -38,7 +38,7 @@ def test_weights_round_trip(tmp_path):
 
 
 def test_loading_draws_no_random_numbers():
-    """Other threads may be drawing theirs: not even a restored state would be good enough."""
+    """Restoring the global state afterwards would not do, because other threads may draw in between."""
     generator = torch.default_generator
     before = generator.get_state()
     with mock.patch.object(torch, "set_rng_state", side_effect=AssertionError):
