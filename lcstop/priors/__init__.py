@@ -1,1 +1,1 @@
-"""Priors: vectorised samplers of learning curves."""
+"""Priors: vectorised samplers of artificial learning curves and studies. They need torch."""

@@ -1,9 +1,9 @@
-"""A broader prior of learning curves: what real training runs do and the published prior does not know.
+"""A broader prior of learning curves, with features of real training runs that the published prior lacks.
 
-A curve is a gain between a start and an end, driven by one to two growth phases and by the learning-rate
-schedule, with what may go wrong and with noise as real metrics have it. It is made on a linear scale on which
-a study starts at 0 and its best trial is near 1, and then put on the unit interval by the logistic function
-of :class:`lcstop.MetricScale`.
+A curve rises from a start to an end, in one or two growth phases and with the learning-rate schedule. It may
+overfit or diverge, and its noise is like that of real metrics. Curves are drawn on a linear scale, on which a
+study starts at about 0 and its best trials end near 1. The logistic function of :class:`lcstop.MetricScale`
+then maps them to the unit interval.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ def _share(default: float) -> float:
 
 
 class BroadConfig(BaseModel):
-    """Share of the curves that have each component; 0 switches it off.
+    """Share of the curves that have each component, from 0 to 1. 0 switches a component off.
 
     Attributes:
-        flat: Trials that never learn: nearly no gain, often with hardly any noise.
-        late_start: Nothing happens for a while, then the curve rises.
-        plateau: A second growth phase after the first has levelled off.
-        schedule: A learning-rate schedule (steps, cosine, linear, one-cycle) that holds the value down and
-            its noise up while the rate is high, and lifts the curve when it falls, also late.
+        flat: Trials that never learn, with almost no gain.
+        late_start: The curve is flat at first and rises later.
+        plateau: A second growth phase follows after the first has levelled off.
+        schedule: A learning-rate schedule (steps, cosine, linear, one-cycle). A high rate lowers the value
+            and raises the noise. The curve rises when the rate falls, which may be late.
         overfit: Decline after a peak.
-        diverge: Collapse at some step, a third of the time with recovery.
+        diverge: Collapse at some step, with recovery in a third of the cases.
         heteroscedastic: Noise that shrinks as the trial learns.
-        correlated: Noise that wanders instead of being drawn afresh at each step.
+        correlated: Noise that is correlated between steps.
         spikes: Single bad points.
-        saturate: The end lies near the best possible value, where noise and differences are tiny.
+        saturate: The end is near the best possible value, where noise and differences are tiny.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,12 +67,12 @@ def sample_broad(
     Args:
         n: Number of curves.
         generator: Source of all randomness; its device must be ``device``.
-        horizon: Number of steps, which is also the length of the learning-rate schedules.
-        config: Which components occur, and how often.
-        device: Where the curves are made.
+        horizon: Number of steps, and length of the learning-rate schedules.
+        config: Share of the curves that have each component.
+        device: Device of the curves; the CPU by default.
 
     Returns:
-        ``signal`` holds whatever is not independent from step to step (wandering noise, spikes).
+        Curves ``[n, horizon]`` on the unit interval. ``signal`` includes correlated noise and spikes.
 
     Raises:
         ValueError: If ``n`` is negative or ``horizon`` is below 2.
@@ -88,7 +88,8 @@ def sample_broad(
         raise ValueError(f"horizon must be at least 2, got {horizon=}")
     draw = Draw(n, generator, device)
     z, sigma = trials(draw, horizon, config)
-    # The logistic function of MetricScale, mostly with the study's initial level and best value as its range.
+    # The logistic function of MetricScale. In most curves its range is that of the study, from the initial
+    # level to the best value.
     anchored = draw.chance(0.7)
     slope = torch.where(anchored, 2.0, torch.exp(draw.normal(0.7, 0.4)))
     shift = torch.where(anchored, -1.0, draw.normal(-1.0, 0.7))
@@ -97,29 +98,39 @@ def sample_broad(
 
 
 def trials(draw: Draw, horizon: int, config: BroadConfig) -> Curves:
-    """Curves on the linear scale, where a study starts at about 0 and its best trials end at about 1."""
+    """Curves ``[n, horizon]`` on the linear scale: a study starts at about 0, its best trials end at about 1.
+
+    Args:
+        draw: Source of all random numbers, one row for each curve.
+        horizon: Number of steps.
+        config: Share of the curves that have each component.
+    """
     u = torch.linspace(1 / horizon, 1, horizon, device=draw.device)[None]  # share of the horizon
     start, end = _ends(draw, config)
     gain = end - start
-    rate, fall = _schedule(draw, config, u)
+    rate, scheduled = _schedule(draw, config, u)
     growth = _growth(draw, config, u)
-    held = draw.only(fall, draw.uniform(0, 1) ** 2 * 0.8)  # how much a high rate takes from the gain
-    z = start + gain * (growth * (1 - held * rate))
+    rate_effect = draw.only(
+        scheduled, draw.uniform(0, 1) ** 2 * 0.8
+    )  # share of the gain lost at the peak rate
+    z = start + gain * (growth * (1 - rate_effect * rate))
     z = z - draw.only(draw.chance(config.overfit), _decline(draw, u) * gain.abs().clamp(min=0.05))
     z, collapsed = _diverge(draw, config, u, z, start)
 
     sigma = torch.exp(draw.normal(-4.0, 1.2)) * torch.where(draw.chance(0.15), 0.1, 1.0)
-    calm = draw.uniform(0, 0.6)  # share of the noise that is there whatever the rate and the progress
-    sigma = sigma * torch.where(fall, calm + (1 - calm) * rate, torch.ones_like(rate))
-    shrinking = calm + (1 - calm) * (1 - growth).clamp(0, 1) * draw.uniform(1, 4)
+    constant = draw.uniform(0, 0.6)  # share of the noise that is independent of rate and progress
+    sigma = sigma * torch.where(scheduled, constant + (1 - constant) * rate, torch.ones_like(rate))
+    shrinking = constant + (1 - constant) * (1 - growth).clamp(0, 1) * draw.uniform(1, 4)
     sigma = sigma * torch.where(draw.chance(config.heteroscedastic), shrinking, torch.ones_like(rate))
-    near = draw.chance(config.saturate)
-    sigma = sigma * torch.where(near, (end + 0.1 - z).abs().clamp(0.01, 1), torch.ones_like(z))
-    wander = draw.only(draw.chance(config.correlated), draw.uniform(0.3, 1))
-    z = z + wander * sigma * _wandering(draw, horizon)
-    hit = draw.chance(config.spikes) & (draw.rand(horizon) < 0.04)
-    z = z - draw.only(hit, draw.uniform(0, 1) * -torch.log(draw.rand(horizon) + 1e-6))
-    sigma = torch.where(collapsed, sigma * draw.uniform(0, 1), sigma * (1 - wander**2).clamp(min=0.01).sqrt())
+    saturated = draw.chance(config.saturate)
+    sigma = sigma * torch.where(saturated, (end + 0.1 - z).abs().clamp(0.01, 1), torch.ones_like(z))
+    correlation = draw.only(draw.chance(config.correlated), draw.uniform(0.3, 1))
+    z = z + correlation * sigma * _correlated_noise(draw, horizon)
+    spiked = draw.chance(config.spikes) & (draw.rand(horizon) < 0.04)
+    z = z - draw.only(spiked, draw.uniform(0, 1) * -torch.log(draw.rand(horizon) + 1e-6))
+    sigma = torch.where(
+        collapsed, sigma * draw.uniform(0, 1), sigma * (1 - correlation**2).clamp(min=0.01).sqrt()
+    )
     return Curves(z, sigma)
 
 
@@ -136,28 +147,28 @@ def _ends(draw: Draw, config: BroadConfig) -> tuple[Tensor, Tensor]:
 
 
 def _growth(draw: Draw, config: BroadConfig, u: Tensor) -> Tensor:
-    """Share of the gain that is made at ``u``: ``[n, horizon]``, 1 at the horizon for most curves."""
+    """Share of the gain that is made by ``u``, ``[n, horizon]``. For most curves it is 1 at the horizon."""
     late = draw.only(draw.chance(config.late_start), draw.uniform(0, 1) ** 1.5 * 0.8)
     first = _phase(draw, u, late)
     second = _phase(draw, u, draw.uniform(0.05, 0.9))
     share = draw.only(draw.chance(config.plateau), draw.uniform(0, 0.7))
     growth = (1 - share) * first + share * second
-    # Most trials are made to arrive; the others are on their way when the horizon comes.
+    # Most trials reach their end at the horizon. The others are still rising there.
     last = growth[:, -1:]
     growth = torch.where(draw.chance(0.6), growth / last.clamp(min=0.05), growth)
-    # What is gained before the first report is not seen: half of the curves start their gain there.
-    seen = (growth - growth[:, :1]) / (growth[:, -1:] - growth[:, :1]).clamp(min=1e-3) * growth[:, -1:]
-    return torch.where(draw.chance(0.5), seen, growth)
+    # Half of the curves start to rise at the first report. The others have risen before it.
+    from_first = (growth - growth[:, :1]) / (growth[:, -1:] - growth[:, :1]).clamp(min=1e-3) * growth[:, -1:]
+    return torch.where(draw.chance(0.5), from_first, growth)
 
 
 def _phase(draw: Draw, u: Tensor, late: Tensor) -> Tensor:
-    """A mixture of saturating exponential, power law, Hill and logarithmic growth from ``late`` on."""
+    """Growth ``[n, horizon]`` from ``late`` on, a mix of exponential, power-law, Hill and logarithmic."""
     passed = (u - late).clamp(min=0)
     scale = draw.log_uniform(0.003, 2)
     x = passed / scale
     exponential = 1 - torch.exp(-(x ** torch.exp(draw.normal(0, 0.4))))
     power = 1 - (1 + x) ** -torch.exp(draw.normal(-0.3, 0.8))
-    hill = 1 / (1 + x ** -torch.exp(draw.normal(0.6, 0.5)))  # not x**k / (1 + x**k), which overflows
+    hill = 1 / (1 + x ** -torch.exp(draw.normal(0.6, 0.5)))  # x**k / (1 + x**k) would overflow
     logarithm = torch.log1p(x) / torch.log1p(1 / scale)
     weights = torch.stack([-(torch.log(draw.rand() + 1e-9) ** 3) for _ in range(4)])  # one often dominates
     weights = weights / weights.sum(0)
@@ -165,7 +176,7 @@ def _phase(draw: Draw, u: Tensor, late: Tensor) -> Tensor:
 
 
 def _schedule(draw: Draw, config: BroadConfig, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Learning rate ``[n, horizon]`` in [0, 1] as a share of its peak, and whether there is a schedule."""
+    """Learning rate ``[n, horizon]`` as a share of its peak, and which curves have a schedule, ``[n, 1]``."""
     kind = (draw.rand() * 4).long()
     peak = draw.only(draw.chance(0.4), draw.uniform(0, 0.5))  # warm-up, mostly short or none
     after = ((u - peak) / (1 - peak)).clamp(0, 1)
@@ -178,7 +189,7 @@ def _schedule(draw: Draw, config: BroadConfig, u: Tensor) -> tuple[Tensor, Tenso
     every = draw.uniform(0.12, 0.9)
     n_drops = torch.floor(u / every)
     since = u / every - n_drops
-    # The metric follows a drop of the rate within a few steps.
+    # The metric responds to a drop of the rate within a few steps.
     settled = 1 - torch.exp(-since * every / speed)
     steps = factor**n_drops + (factor ** (n_drops - 1).clamp(min=0) - factor**n_drops) * (1 - settled)
     rate = torch.where(kind == 0, cosine, torch.where(kind == 1, linear, steps))
@@ -188,12 +199,13 @@ def _schedule(draw: Draw, config: BroadConfig, u: Tensor) -> tuple[Tensor, Tenso
 
 
 def _decline(draw: Draw, u: Tensor) -> Tensor:
+    """Loss of value by overfitting ``[n, horizon]``, in units of the gain."""
     since = (u - draw.uniform(0.02, 1)).clamp(min=0)
     return torch.exp(draw.normal(-1.0, 1.0)) * since ** torch.exp(draw.normal(0, 0.4))
 
 
 def _diverge(draw: Draw, config: BroadConfig, u: Tensor, z: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-    """The curve after some of them collapsed, and where they lie at the bottom."""
+    """Curves of which some collapse, and where they have reached the bottom, each ``[n, horizon]``."""
     at, speed = draw.rand(), draw.log_uniform(0.002, 0.05)
     bottom = start - draw.only(draw.chance(0.6), -torch.log(draw.rand() + 1e-6))
     fallen = (1 - torch.exp(-(u - at).clamp(min=0) / speed)) * torch.exp(
@@ -203,9 +215,9 @@ def _diverge(draw: Draw, config: BroadConfig, u: Tensor, z: Tensor, start: Tenso
     return z + (torch.minimum(bottom, z) - z) * fallen, fallen > 0.95
 
 
-def _wandering(draw: Draw, horizon: int) -> Tensor:
-    """Ornstein-Uhlenbeck noise of unit variance ``[n, horizon]``; some of it nearly a random walk."""
-    keep = torch.exp(-1 / draw.log_uniform(0.8, 60))  # correlation of neighbours, 0.29 .. 0.98
+def _correlated_noise(draw: Draw, horizon: int) -> Tensor:
+    """Ornstein-Uhlenbeck noise of unit variance, ``[n, horizon]``. Some of it is nearly a random walk."""
+    keep = torch.exp(-1 / draw.log_uniform(0.8, 60))  # correlation of neighbouring steps, 0.29 to 0.98
     fresh = draw.randn(horizon) * (1 - keep**2).sqrt()
     path = [fresh[:, :1] / (1 - keep**2).sqrt()]
     for i in range(1, horizon):

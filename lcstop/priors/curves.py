@@ -1,4 +1,4 @@
-"""What a prior draws: curves as a signal and the size of the noise that is fresh at each step."""
+"""Curves of a prior: a signal, and the standard deviation of the independent noise."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch import Tensor
 
 
 class Curves(NamedTuple):
-    """Curves ``[n, length]`` on the unit interval, higher is better.
+    """Curves ``[n, length]``, higher is better.
 
-    Kept apart, because noise that is independent from step to step may be drawn as often as one likes for
-    the same curve: several targets of one forecast say more about its distribution than one.
+    Signal and noise are separate, so that the noise of one curve can be drawn many times. Several targets for
+    one forecast train it better than one.
     """
 
     signal: Tensor
-    """Whatever is not independent from step to step, ``[n, length]``."""
+    """Curves without independent noise, ``[n, length]``. Correlated noise and spikes are part of them."""
 
     sigma: Tensor
-    """Standard deviation of the Gaussian noise, ``[n, length]``."""
+    """Standard deviation of the independent Gaussian noise, ``[n, length]``."""
 
     def noisy(self, generator: torch.Generator) -> Tensor:
-        """What a trial reports: ``[n, length]``."""
+        """Draw the reported values, ``[n, length]``: signal and noise."""
         noise = torch.randn(self.signal.shape, generator=generator, device=self.signal.device)
         return self.signal + self.sigma * noise

@@ -1,8 +1,8 @@
 """The learning-curve prior of LC-PFN (arXiv 2310.20447, section 3.2), vectorised.
 
 A noiseless curve is the sum of one pow3, one janoschek and one ilog2 curve, each weighted by U(0, 1).
-It is kept only if it ends higher than it starts and never leaves [0, 1]; what a trial reports is that
-curve plus Gaussian noise of one standard deviation for the whole curve.
+It is kept only if it ends higher than it starts and stays within [0, 1]. Gaussian noise is added, with one
+standard deviation for the whole curve.
 
 The ranges follow the released code of the paper, which differs from its text.
 """
@@ -15,16 +15,16 @@ from torch import Tensor
 from lcstop.priors.curves import Curves
 
 T_MAX = 100.0
-"""Every curve of the prior is defined on t in [1, T_MAX], however many points of it are looked at."""
+"""Last time of a curve. All curves of the prior are defined on t in [1, T_MAX], for any number of points."""
 
 _COARSE = (0, 1, 2, 4, 9, 24, 49, 99)
-"""A few points that reject most proposals, so that the rest are evaluated in full less often."""
+"""Indices of times for a first check. It rejects most proposals, so that few are evaluated at all times."""
 
 _ACCEPTANCE = 0.2
-"""Share of proposals kept; only the size of the next round of proposals depends on it."""
+"""Approximate share of accepted proposals. It only sets the size of the next round of proposals."""
 
-_ROUND = 16_384
-"""Most proposals made at once on a CPU: larger rounds fall out of its cache and are five times slower."""
+_MAX_PROPOSALS = 16_384
+"""Maximum number of proposals at once on a CPU. More do not fit its cache and are five times slower."""
 
 
 def sample_curves(
@@ -39,11 +39,11 @@ def sample_curves(
     Args:
         n: Number of curves.
         generator: Source of all randomness; its device must be ``device``.
-        length: Number of points, evenly spaced on t = 1 .. 100.
-        device: Where the curves are made.
+        length: Number of points, evenly spaced on t = 1 .. 100; 100 by default.
+        device: Device of the curves; the CPU by default.
 
     Returns:
-        float32 ``[n, length]``, higher is better. Noise may carry a value out of [0, 1].
+        float32 ``[n, length]``, higher is better. Noisy values may leave [0, 1].
 
     Raises:
         ValueError: If ``n`` is negative or ``length`` is below 2.
@@ -64,7 +64,12 @@ def sample_published(
     length: int = 100,
     device: torch.device | str = "cpu",
 ) -> Curves:
-    """The same with noise apart, see :class:`lcstop.priors.curves.Curves`; for arguments see above.
+    """Draw learning curves from the LC-PFN prior, with signal and noise separate.
+
+    The arguments are those of :func:`sample_curves`.
+
+    Raises:
+        ValueError: If ``n`` is negative or ``length`` is below 2.
 
     Example:
         >>> curves = sample_published(5, generator=torch.Generator().manual_seed(0))
@@ -83,7 +88,9 @@ def sample_noiseless(
     length: int = 100,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Draw the curves without their noise: float32 ``[n, length]``, all within [0, 1].
+    """Draw noiseless curves from the LC-PFN prior: float32 ``[n, length]``, within [0, 1] at t = 1 .. 100.
+
+    The arguments are those of :func:`sample_curves`.
 
     Raises:
         ValueError: If ``n`` is negative or ``length`` is below 2.
@@ -98,20 +105,20 @@ def sample_noiseless(
         raise ValueError(f"n must be at least 0, got {n=}")
     if length < 2:
         raise ValueError(f"length must be at least 2, got {length=}")
-    # The rejection rule is about t = 1 .. 100, wherever the curves are then looked at.
-    ruled = torch.linspace(1.0, T_MAX, int(T_MAX), device=device)
+    # The rejection rule checks t = 1 .. 100, whatever the length of the curves.
+    rule_times = torch.linspace(1.0, T_MAX, int(T_MAX), device=device)
     t = torch.linspace(1.0, T_MAX, length, device=device)
     kept = [torch.empty(0, length, device=device)]
     missing = n
     while missing > 0:
         round_size = int(missing / _ACCEPTANCE * 1.1) + 64
         if torch.device(device).type == "cpu":
-            round_size = min(round_size, _ROUND)
+            round_size = min(round_size, _MAX_PROPOSALS)
         proposals = propose(round_size, generator, device)
-        proposals = _select(proposals, accepted(evaluate(proposals, ruled[list(_COARSE)])))
-        curves = evaluate(proposals, ruled)
+        proposals = _select(proposals, accepted(evaluate(proposals, rule_times[list(_COARSE)])))
+        curves = evaluate(proposals, rule_times)
         keep = accepted(curves)
-        curves = curves[keep] if length == len(ruled) else evaluate(_select(proposals, keep), t)
+        curves = curves[keep] if length == len(rule_times) else evaluate(_select(proposals, keep), t)
         kept.append(curves[:missing])
         missing -= len(kept[-1])
     return torch.cat(kept)
@@ -122,13 +129,13 @@ def _select(parameters: dict[str, Tensor], keep: Tensor) -> dict[str, Tensor]:
 
 
 def accepted(curves: Tensor) -> Tensor:
-    """The rejection rule on noiseless curves ``[n, length]``: bool ``[n]``."""
+    """Whether noiseless curves ``[n, length]`` pass the rejection rule, bool ``[n]``."""
     inside = (curves >= 0).all(-1) & (curves <= 1).all(-1)
     return inside & (curves[:, 0] < curves[:, -1])
 
 
 def propose(n: int, generator: torch.Generator, device: torch.device | str = "cpu") -> dict[str, Tensor]:
-    """Parameters of ``n`` curves before rejection, each ``[n]``."""
+    """Draw the parameters of ``n`` curves before rejection, each ``[n]``, by name."""
 
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(n, generator=generator, device=device)

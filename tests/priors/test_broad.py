@@ -1,4 +1,4 @@
-"""The broader prior: what each component does to curves, switched on alone."""
+"""The broader prior: the effect of each component, switched on alone."""
 
 import pytest
 import torch
@@ -99,7 +99,7 @@ def test_saturated_curves_end_close_together_with_tiny_noise():
 
 
 class ExtremeDraw(Draw):
-    """Every number of a curve far out, each to a side of its own."""
+    """Every random number is extreme, with a random sign."""
 
     def randn(self, columns: int = 1) -> torch.Tensor:
         return 6 * torch.sign(super().randn(columns))

@@ -1,4 +1,4 @@
-"""The vectorised prior against an independent plain-numpy one."""
+"""The vectorised prior compared with an independent one in plain numpy."""
 
 import math
 
@@ -19,7 +19,7 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def numpy_curve(rng: np.random.Generator, t: np.ndarray) -> dict[str, np.ndarray]:
-    """One proposal, curve by curve, straight from the paper's formulas and its code's ranges."""
+    """One proposal, from the formulas of the paper and the ranges of its code."""
     w = rng.uniform(0, 1, 3)
     c, a, alpha = rng.uniform(0, 1.25), rng.uniform(-0.6, 0.6), rng.lognormal(0, 2)
     parts = {"pow3": c - a * t**-alpha}
@@ -32,7 +32,7 @@ def numpy_curve(rng: np.random.Generator, t: np.ndarray) -> dict[str, np.ndarray
 
 
 def assert_same_quantiles(ours: np.ndarray, theirs: np.ndarray) -> None:
-    """Both ``[n, 4]``: quantiles at each step within five standard errors, estimated by splitting."""
+    """Quantiles of two samples ``[n, 4]`` agree at each step, within five standard errors from 20 splits."""
     q = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
     a, b = np.quantile(ours, q, axis=0), np.quantile(theirs, q, axis=0)
     spread = [
@@ -86,7 +86,7 @@ def test_length_only_changes_where_the_curves_are_looked_at(length):
     reference = lcpfn.sample_noiseless(3000, generator=seeded(7))
     assert curves.shape == (3000, length)
     assert curves[:, -1].mean().item() == pytest.approx(reference[:, -1].mean().item(), abs=0.03)
-    same = lcpfn.sample_noiseless(3000, generator=seeded(6))  # the rule is applied on t = 1 .. 100
+    same = lcpfn.sample_noiseless(3000, generator=seeded(6))  # the rule checks t = 1 .. 100
     assert curves[:, [0, -1]].numpy() == pytest.approx(same[:, [0, -1]].numpy(), abs=1e-5)
 
 

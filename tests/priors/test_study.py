@@ -1,4 +1,4 @@
-"""Artificial studies: trials that belong together, and follow from their configurations."""
+"""Artificial studies: trials of a study are correlated, and depend on their hyperparameters."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def sample(n: int = 20, trials: int = 30, seed: int = 0, horizon: int = 25, conf
 
 
 def alone(n: int) -> torch.Tensor:
-    """Ends of curves that have nothing to do with each other."""
+    """Ends of independent curves."""
     return trials(Draw(n, torch.Generator().manual_seed(1)), 25, PLAIN).signal[:, -1]
 
 
@@ -49,7 +49,7 @@ def test_the_generator_alone_decides():
 
 @pytest.mark.parametrize(("n", "trials", "horizon"), [(0, 1, 9), (1, 0, 9), (1, 1, 1)])
 def test_bad_sizes_are_refused(n, trials, horizon):
-    with pytest.raises(ValueError, match=r"at least, got n_studies="):
+    with pytest.raises(ValueError, match=r"at least 2, got n_studies="):
         sample(n, trials, horizon=horizon)
 
 
@@ -62,7 +62,7 @@ def test_categories_have_few_levels_and_numbers_do_not_repeat():
 
 
 def test_trials_of_a_study_have_more_in_common_than_trials_of_several():
-    """Of the ends of curves, studies explain a good part; of independent curves they would explain 1/30."""
+    """The study explains a large share of the variance of final values. For independent curves it is 1/30."""
     ends = sample(200).curves.signal[..., -1]
     between = ends.mean(1).var() / ends.var()
     assert between > 0.2
@@ -71,14 +71,14 @@ def test_trials_of_a_study_have_more_in_common_than_trials_of_several():
 
 
 def test_the_ends_of_independent_and_related_trials_are_alike_over_many_studies():
-    """Only how trials hang together is new: each alone is from the prior of single curves."""
+    """Each trial alone has the distribution of the prior of single curves; only their correlation is new."""
     ends = sample(2000, 3).curves.signal[..., -1].flatten()
     shares = torch.tensor([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
     assert (ends.quantile(shares) - alone(6000).quantile(shares)).abs().max() < 0.1
 
 
 def test_trials_of_alike_configurations_end_alike():
-    """The nearest configuration of the same study tells more of a trial than any other one does."""
+    """A trial correlates with the trial of the nearest configuration more than with an arbitrary one."""
     studies = sample(400)
     ends = studies.curves.signal[..., -1]
     ends = (ends - ends.mean(1, keepdim=True)) / ends.std(1, keepdim=True).clamp(min=1e-6)
@@ -87,5 +87,5 @@ def test_trials_of_alike_configurations_end_alike():
     distance = unlike.sum(-1) + 99 * torch.eye(30)
     nearest = ends.gather(1, distance.argmin(2))
     product = (ends * nearest).mean(1)
-    by_chance = -1 / 29  # around the mean of 30
+    by_chance = -1 / 29  # expected product of two of 30 values around their mean
     assert product.mean() - by_chance > 3 * product.std() / len(product) ** 0.5
