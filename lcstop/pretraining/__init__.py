@@ -1,1 +1,1 @@
-"""Pre-training of the shipped surrogate: ``lcstop train``."""
+"""Pre-training of the shipped networks: ``lcstop train`` and ``lcstop train-study``. It needs torch."""

@@ -1,4 +1,4 @@
-"""What one training step sees: curves of both priors on one grid of steps, and what to forecast of them."""
+"""The batch of a training step: curves of both priors on one grid of steps, and forecast targets."""
 
 from __future__ import annotations
 
@@ -15,25 +15,43 @@ from lcstop.surrogates.network_config import PRIORS
 from lcstop.surrogates.prior_time import RESOLUTION
 from lcstop.surrogates.torch_network import LCPFNNetwork
 
-MAX_HORIZON = 1000
-MIN_HORIZON = 4
+MIN_HORIZON, MAX_HORIZON = 4, 1000
+"""Range of the varied horizons, in steps; log-uniform."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Curves on a common grid, and what to forecast of them."""
+    """Curves on a common grid, and the targets of their forecasts.
 
-    step: Tensor  # [length, 2], time and share of the horizon
-    value: Tensor  # [batch, length]
-    prior: Tensor  # [batch]
-    states: Tensor  # [cutoffs], which states of the network forecast
-    cutoff: Tensor  # [cutoffs, 2], the last step that each has seen
-    query: Tensor  # [batch, cutoffs, queries, 2], later steps
-    target: Tensor  # [batch, cutoffs, queries, draws], values drawn there
+    Attributes:
+        step: Grid of the curves: time and share of the horizon, ``[length, 2]``.
+        value: Observed values, ``[batch, length]``.
+        prior: Index in ``PRIORS`` of the prior of each curve, ``[batch]``.
+        states: Indices of the states of the network that forecast, ``[cutoffs]``.
+        cutoff: Last step that each of these states has seen, ``[cutoffs, 2]``.
+        query: Later steps to forecast, ``[batch, cutoffs, queries, 2]``.
+        target: Values drawn at these steps, ``[batch, cutoffs, queries, draws]``.
+    """
+
+    step: Tensor
+    value: Tensor
+    prior: Tensor
+    states: Tensor
+    cutoff: Tensor
+    query: Tensor
+    target: Tensor
 
 
 def sample_batch(config: TrainConfig, generator: torch.Generator, device: torch.device) -> Batch:
-    """Fresh curves of one horizon, seen at all of its steps, at every n-th, or at any of them."""
+    """Draw a batch of curves with one random horizon.
+
+    Curves are observed at every step, at every n-th step, or at a random subset of the steps.
+
+    Args:
+        config: The training run.
+        generator: Source of all randomness; its device must be ``device``.
+        device: Device of the batch.
+    """
 
     def rand(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator, device=device)
@@ -43,19 +61,20 @@ def sample_batch(config: TrainConfig, generator: torch.Generator, device: torch.
     if varied < config.varied_share:
         horizon = round(MIN_HORIZON * (MAX_HORIZON / MIN_HORIZON) ** size)
     curves, prior = _sample_curves(config, horizon, generator, device)
-    # A long curve is thinned to at most RESOLUTION points; early in a trial they lie close together.
+    # A long curve is thinned to at most RESOLUTION points. The grid may cover only the start of the horizon,
+    # as for a trial that is young.
     every = round(max(1, horizon / RESOLUTION) ** stride)
     grid = torch.arange(every, horizon + 1, every, device=device)[:RESOLUTION]
     if irregular < config.irregular_share:
         grid = grid[rand(len(grid)) >= 0.7 * left_out]
-    # The network fills its patches from the end of a curve, so ends vary.
+    # Patches are filled from the end of a curve, so the end varies to vary their borders.
     grid = grid[: len(grid) - min(int(cut * config.network.patch), max(len(grid) - 1, 0))]
     value = curves.noisy(generator)[:, grid - 1]
 
     patch = config.network.patch
     n_states = -(-len(grid) // patch) + 1
     seen = (torch.arange(n_states, device=device) * patch - (-len(grid) % patch)).clamp(min=0)
-    last = torch.cat([grid.new_zeros(1), grid])[seen]  # step of the last point each state has seen
+    last = torch.cat([grid.new_zeros(1), grid])[seen]  # step of the last point that each state has seen
     states = rand(n_states).argsort()
     states = states[last[states] < horizon][: config.cutoffs_per_curve]
     last = last[states]
@@ -78,7 +97,7 @@ def sample_batch(config: TrainConfig, generator: torch.Generator, device: torch.
 def _sample_curves(
     config: TrainConfig, horizon: int, generator: torch.Generator, device: torch.device
 ) -> tuple[Curves, Tensor]:
-    """Curves ``[batch, horizon]`` and the prior ``[batch]`` that each is from."""
+    """Draw curves ``[batch, horizon]``, and the index in ``PRIORS`` of the prior of each, ``[batch]``."""
     n_broad = round(config.batch_size * config.broad_share)
     published = sample_published(
         config.batch_size - n_broad,
@@ -94,9 +113,9 @@ def _sample_curves(
 
 
 def to_steps(step: Tensor, horizon: int) -> Tensor:
-    """Whole steps ``[...]`` to time and share of the horizon ``[..., 2]``, 0 for step 0.
+    """Time and share of the horizon ``[..., 2]`` of whole steps ``[...]``. Both are 0 for step 0.
 
-    Agrees with :func:`lcstop.surrogates.prior_time.to_time` for one report a step; a test compares them.
+    For one report per step it equals :func:`lcstop.surrogates.prior_time.to_time`. A test compares them.
     """
     if horizon <= RESOLUTION:
         time = step / RESOLUTION
@@ -106,7 +125,7 @@ def to_steps(step: Tensor, horizon: int) -> Tensor:
 
 
 def forecast_batch(network: LCPFNNetwork, batch: Batch) -> Tensor:
-    """Logits ``[batch, cutoffs, queries, n_bins]``."""
+    """Logits of the network for a batch, ``[batch, cutoffs, queries, n_bins]``."""
     n = len(batch.value)
     states = network.encode(batch.step.expand(n, -1, -1), batch.value, prior=batch.prior)
     return network.predict(states[:, batch.states], batch.cutoff.expand(n, -1, -1), batch.query)

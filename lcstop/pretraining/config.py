@@ -1,4 +1,4 @@
-"""What one pre-training run is made of; the schema of ``configs/train/*.yaml``."""
+"""Options of a pre-training run of LC-PFN: the schema of ``configs/train/lcpfn.yaml``."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ class TrainConfig(BaseModel):
     """A pre-training run of LC-PFN.
 
     Attributes:
-        seed: Seeds the initial weights and every batch; two runs of one seed see the same curves.
+        seed: Seed of the initial weights and of every batch.
         network: Size of the network.
-        steps: Optimizer steps.
-        decay_share: Last share of the steps, over which the learning rate falls to zero in a line. Until then
-            it is constant, so a run may be made longer from its checkpoint as long as the fall has not begun.
-        restart_steps: Further rounds of so many steps. At the beginning of each the learning rate rises once
-            more, to half of its height, and falls in a line (warm restart, Loshchilov and Hutter, arXiv
-            1608.03983). One may be added to a run that has ended.
-        batch_size: Curves a step.
-        learning_rate: Of AdamW, which trains vectors, the embedding, and the last layer.
-        matrix_learning_rate: Of Muon, which trains the matrices in between.
-        warmup_steps: Steps of linear rise of both.
-        weight_decay: Of both.
-        broad_share: Share of each batch from the broader prior instead of the published one.
+        steps: Optimizer steps of the first round.
+        decay_share: Share of the steps at the end of the first round over which the learning rate falls
+            linearly to zero. Before, it is constant. A run can be made longer from its checkpoint until the
+            decay begins.
+        restart_steps: Optimizer steps of further rounds. In each the learning rate rises again to half of its
+            peak and falls linearly (warm restart, Loshchilov and Hutter, arXiv 1608.03983). Rounds can be
+            added to a run that has ended.
+        batch_size: Curves in a step.
+        learning_rate: Peak rate of AdamW, which trains vectors, the embedding and the last layer.
+        matrix_learning_rate: Peak rate of Muon, which trains the other matrices.
+        warmup_steps: Steps over which both rates rise linearly at the start of a round.
+        weight_decay: Weight decay of both optimizers.
+        broad_share: Share of each batch that is from the broader prior. The rest is from the published one.
         broad: Components of the broader prior.
-        varied_share: Share of steps whose curves have a horizon other than 100.
-        irregular_share: Share of steps whose curves lack some of their points.
-        cutoffs_per_curve: Cutoffs of each curve that a step trains on, drawn without replacement.
+        varied_share: Share of the steps with a random horizon instead of 100.
+        irregular_share: Share of the steps in which some points of the curves are left out.
+        cutoffs_per_curve: Maximum number of cutoffs of each curve in a step, drawn without replacement.
         queries_per_cutoff: Later steps forecast from each cutoff.
-        draws_per_query: Values drawn at each of them, with fresh noise.
-        precision: ``bf16`` (autocast), ``fp32``, or ``auto``: bf16 where the hardware multiplies it.
-        device: ``auto`` takes CUDA when there is one.
+        draws_per_query: Values drawn at each later step, with independent noise.
+        precision: ``bf16`` (autocast), ``fp32``, or ``auto``: bf16 if the hardware supports it.
+        device: ``cpu``, ``cuda``, or ``auto``: CUDA if it is available.
         checkpoint_every: Steps between checkpoints.
-        evaluation_curves: Fresh curves of the published prior for the final table.
+        evaluation_curves: Fresh curves of the published prior in the final evaluation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,10 +69,10 @@ class TrainConfig(BaseModel):
 
     @property
     def total_steps(self) -> int:
-        """Of all rounds."""
+        """Optimizer steps of all rounds."""
         return self.steps + sum(self.restart_steps)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> TrainConfig:
-        """The run in a YAML file; see :func:`lcstop.config.yaml_file.read_yaml` for what it raises."""
+        """Read the options from a YAML file. For errors see :func:`lcstop.config.yaml_file.read_yaml`."""
         return read_yaml(path, cls)

@@ -1,4 +1,4 @@
-"""How well a network predicts curves of its prior: the table that the LC-PFN paper reports."""
+"""Log-likelihood of curves of the published prior under a network: the table of the LC-PFN paper."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from lcstop.surrogates.prior_time import RESOLUTION
 from lcstop.surrogates.torch_network import LCPFNNetwork
 
 CUTOFFS = (10, 20, 40, 80)
-"""Observed points out of 100, as published."""
+"""Numbers of observed points out of 100, as in the paper."""
 
 _CHUNK = 100
+"""Curves in one forward pass."""
 
 
 class LikelihoodRow(BaseModel):
-    """A row of the table: mean log-likelihood of the unseen points of a curve, over curves.
+    """A row of the table: the mean log-likelihood of the unseen points of a curve.
 
     Attributes:
-        cutoff: Observed points.
-        log_likelihood: Mean over curves, in nats.
-        standard_error: Of the mean; None for a single curve.
+        cutoff: Number of observed points.
+        log_likelihood: Mean over unseen points and curves, in nats.
+        standard_error: Standard error of the mean over curves. None for a single curve.
     """
 
     cutoff: int
@@ -34,12 +35,15 @@ class LikelihoodRow(BaseModel):
 
 @torch.inference_mode()
 def evaluate_prior(network: LCPFNNetwork, n_curves: int, seed: int) -> list[LikelihoodRow]:
-    """LikelihoodRow ``network`` on fresh noisy curves of the published prior, of 100 points each.
+    """Score a network on fresh noisy curves of the published prior, of 100 points each.
 
     Args:
-        network: On any device.
-        n_curves: Curves to draw.
-        seed: Of the curves; the same seed gives the same curves on one device type.
+        network: The network, on any device.
+        n_curves: Number of curves.
+        seed: Seed of the curves. It gives the same curves on the same type of device.
+
+    Returns:
+        One row for each of :data:`CUTOFFS`.
     """
     device = network.borders.device
     generator = torch.Generator(device).manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Pre-training of LC-PFN on curves of its prior."""
+"""The training loop of LC-PFN: optimizers, learning rates, checkpoints."""
 
 from __future__ import annotations
 
@@ -16,13 +16,24 @@ from lcstop.pretraining.loss import bar_log_prob, bin_borders
 from lcstop.surrogates.torch_network import LCPFNNetwork
 
 _BORDER_CURVES = 10_000
+"""Curves whose values set the borders of the bins."""
+
 _RESTART_HEIGHT = 0.5
-_ANY = ("checkpoint_every", "evaluation_curves")  # options that no step depends on
+"""Peak learning rate of a further round, as a share of that of the first."""
+
+_INDEPENDENT_OPTIONS = ("checkpoint_every", "evaluation_curves")
+"""Options that do not affect training steps. They may change when a run is resumed."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the loop reports after each step."""
+    """Progress of a training run after a step.
+
+    Attributes:
+        step: Number of finished steps.
+        loss: Loss of the step, in nats.
+        curves_per_second: Speed of the step.
+    """
 
     step: int
     loss: float
@@ -32,9 +43,17 @@ class Progress:
 def train(
     config: TrainConfig, folder: Path, report: Callable[[Progress], None] = lambda _: None
 ) -> LCPFNNetwork:
-    """Train, checkpointing into ``folder``; goes on from a checkpoint that is there.
+    """Train a network, with checkpoints in ``folder``. Resumes from a checkpoint that is there.
 
-    Each step seeds its own generator, so a resumed run sees the batches it would have seen.
+    Each step has a generator with its own seed, so that a resumed run sees the same batches.
+
+    Args:
+        config: The training run.
+        folder: Folder of ``checkpoint.pt``.
+        report: Called after each step.
+
+    Returns:
+        The trained network, in evaluation mode.
 
     Raises:
         FloatingPointError: If a loss is not finite.
@@ -59,7 +78,7 @@ def train(
             logits = forecast_batch(network, batch)
         loss = -bar_log_prob(logits, batch.target, network.borders).mean()
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss of step {step + 1} is {loss.item()}; {path} is as it was")
+            raise FloatingPointError(f"the loss of step {step + 1} is {loss.item()}; {path} is unchanged")
         network.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -73,7 +92,7 @@ def train(
 
 
 def schedule(step: int, config: TrainConfig) -> float:
-    """Share of the peak learning rate: linear warm-up, constant, a line to zero; then further rounds.
+    """Learning rate of a step as a share of its peak: linear warm-up, constant, linear decay, further rounds.
 
     Example:
         >>> config = TrainConfig(steps=1000, warmup_steps=10, decay_share=0.2)
@@ -94,10 +113,10 @@ def schedule(step: int, config: TrainConfig) -> float:
 
 
 def pick_device(wanted: str) -> torch.device:
-    """``auto`` is CUDA when there is one.
+    """The device of a run. ``auto`` is CUDA if it is available, else the CPU.
 
     Raises:
-        ValueError: If CUDA is asked for and there is none.
+        ValueError: If ``wanted`` is ``cuda`` and CUDA is not available.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: cuda is not available on this machine; use cpu or auto")
@@ -107,7 +126,7 @@ def pick_device(wanted: str) -> torch.device:
 
 
 def use_bf16(precision: str, device: torch.device) -> bool:
-    """``auto`` is bf16 on CUDA and on CPUs that multiply in it, where a step takes half the time."""
+    """Whether to train in bf16. ``auto`` does on CUDA and on CPUs that support it, where it is faster."""
     if precision == "auto":
         return device.type == "cuda" or _cpu_has_bf16()
     return precision == "bf16"
@@ -115,14 +134,16 @@ def use_bf16(precision: str, device: torch.device) -> bool:
 
 def _cpu_has_bf16() -> bool:
     """Whether the CPU multiplies matrices in bf16: with AMX, or with the bf16 part of AVX-512."""
-    tell = getattr(torch.cpu, "get_capabilities", None)  # older versions of torch cannot tell
-    return tell is not None and any(tell().get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+    capabilities = getattr(torch.cpu, "get_capabilities", None)  # missing in older versions of torch
+    return capabilities is not None and any(
+        capabilities().get(name, False) for name in ("amx_bf16", "avx512_bf16")
+    )
 
 
 def _start(config: TrainConfig, device: torch.device) -> tuple[LCPFNNetwork, list[torch.optim.Optimizer]]:
     if not hasattr(torch.optim, "Muon"):
         raise ValueError(f"training needs torch 2.9 or later for torch.optim.Muon, got {torch.__version__}")
-    with torch.random.fork_rng(devices=[]):  # the seed is ours, the global generator is the caller's
+    with torch.random.fork_rng(devices=[]):  # leaves the global random state untouched
         torch.manual_seed(config.seed)
         network = LCPFNNetwork(config.network)
     generator = torch.Generator().manual_seed(config.seed)
@@ -136,7 +157,7 @@ def _start(config: TrainConfig, device: torch.device) -> tuple[LCPFNNetwork, lis
         inner = parameter.dim() == 2 and name.startswith(("blocks.", "from_state.", "head.1."))
         (matrices if inner else others).append(parameter)
     decay = config.weight_decay
-    # With this adjustment Muon's updates are of the size of AdamW's (Liu et al. 2025, arXiv 2502.16982).
+    # The adjustment gives updates of Muon the size of those of AdamW (Liu et al. 2025, arXiv 2502.16982).
     muon = torch.optim.Muon(matrices, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
     return network, [muon, torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=decay)]
 
@@ -157,7 +178,7 @@ def _save_checkpoint(
         "step": step,
     }
     torch.save(content, unfinished)
-    unfinished.replace(path)  # a kill while writing leaves the last checkpoint whole
+    unfinished.replace(path)  # an interrupted write leaves the last checkpoint intact
 
 
 def _load_checkpoint(
@@ -166,12 +187,12 @@ def _load_checkpoint(
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         kept = TrainConfig.model_validate(content["config"])
-    except Exception as error:  # what torch raises for a file that is no checkpoint is of many kinds
+    except Exception as error:  # torch raises errors of many types for a file that is not a checkpoint
         raise ValueError(f"{path} is not a checkpoint of lcstop train; remove it: {error!r}") from error
     step = int(content["step"])
-    longer = ("steps", "restart_steps", *_ANY)
+    longer = ("steps", "restart_steps", *_INDEPENDENT_OPTIONS)
     same = config.model_dump(exclude={*longer}) == kept.model_dump(exclude={*longer})
-    # A run of another length has taken the same steps as long as the learning rates were the same.
+    # A run of another length has taken the same steps if their learning rates are the same.
     if not (same and all(schedule(i, config) == schedule(i, kept) for i in range(step))):
         raise ValueError(
             f"{path} belongs to another configuration; remove it, or choose another folder. "

@@ -1,6 +1,6 @@
-"""The training loss: negative log density of the bar distribution, in torch for its gradient.
+"""The training loss: negative log density of the bar distribution, in torch.
 
-:class:`lcstop.surrogates.forecast.BarDistribution` is the same density for inference; a test compares them.
+:class:`lcstop.surrogates.forecast.BarDistribution` is the same density in numpy. A test compares them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from lcstop.surrogates.forecast import HALF_NORMAL_MEDIAN
 
 
 def bin_borders(values: Tensor, n_bins: int) -> Tensor:
-    """Borders of ``n_bins`` bins of about equal mass under ``values``: ``[n_bins + 1]``, increasing.
+    """Increasing borders ``[n_bins + 1]`` of bins that hold about equally many of ``values``.
 
-    0 and 1, the ends of the unit interval, are always borders, so that a forecast can be conditioned on
-    the metric's range without splitting a bin. The outermost two borders only set the width of the tails.
+    0 and 1 are always borders, so that a forecast can be restricted to the range of the metric without
+    splitting a bin. The first and the last border only set the scale of the tails.
+
+    Raises:
+        ValueError: If the values are too few or too equal for distinct borders.
     """
     levels = torch.linspace(0, 1, n_bins + 1, dtype=torch.float64)
     borders = torch.quantile(values.double().flatten(), levels)
@@ -30,10 +33,10 @@ def bin_borders(values: Tensor, n_bins: int) -> Tensor:
 
 
 def bar_log_prob(logits: Tensor, y: Tensor, borders: Tensor) -> Tensor:
-    """Log density of each of several ``y`` ``[..., n_draws]`` under logits ``[..., n_bins]``.
+    """Log densities ``[..., n_draws]`` of values ``y [..., n_draws]`` under logits ``[..., n_bins]``.
 
-    Inner bins are uniform. The first and the last are half-normal, hung from their inner border, with half
-    of their mass within the bin's own width (Müller et al. 2022, arXiv 2112.10510).
+    Inner bins are uniform. The first and the last bin are half-normal tails. Each starts at its inner border
+    and has half of its mass within the width of its bin (Müller et al. 2022, arXiv 2112.10510).
     """
     n_bins = logits.shape[-1]
     index = torch.searchsorted(borders[1:-1], y.contiguous())  # [..., n_draws] in 0 .. n_bins - 1
@@ -48,10 +51,10 @@ def bar_log_prob(logits: Tensor, y: Tensor, borders: Tensor) -> Tensor:
 
 
 class _LogMass(torch.autograd.Function):
-    """Log mass of a few of the many bins of each distribution, float32.
+    """Log mass of some bins of each distribution, float32: ``gather`` of a log-softmax.
 
-    The gradient is written out: that of torch for a log-softmax and what is gathered from it takes over three
-    times as long on a CPU, a tenth of a training step.
+    The gradient is explicit. Autograd takes more than three times as long on a CPU, a tenth of a training
+    step.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""One pre-training run from a YAML file to evaluated weights on disk."""
+"""Pre-training of LC-PFN: training, evaluation, weights on disk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,22 @@ from lcstop.pretraining.evaluate import LikelihoodRow, evaluate_prior
 from lcstop.pretraining.loop import Progress, train
 from lcstop.surrogates.torch_network import LCPFNNetwork
 
-_EVALUATION_SEED = 2**60  # plus the run's seed: far from the seeds of the training batches
+_EVALUATION_SEED = 2**60
+"""Added to the seed of the run. It is far from the seeds of the training batches."""
 
 
 def run(config: TrainConfig, folder: Path, report: Callable[[Progress], None]) -> list[LikelihoodRow]:
-    """Train (or go on training), evaluate, and write ``lcpfn.safetensors`` and ``lcpfn.json``.
+    """Train or resume, evaluate, and write ``lcpfn.safetensors`` and ``lcpfn.json``.
 
-    What is scored is what was written: the weights as loaded back from the file.
+    The evaluated weights are read back from the file, because rounding to half precision changes them.
+
+    Args:
+        config: The training run.
+        folder: Folder of the checkpoint and of the weights.
+        report: Called after each step.
+
+    Returns:
+        The table of log-likelihoods.
 
     Raises:
         ValueError: If ``folder`` holds a checkpoint of another configuration, or torch is too old.

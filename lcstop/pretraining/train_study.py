@@ -1,4 +1,4 @@
-"""Pre-training of the study network: examples first, in several processes, then the network."""
+"""Pre-training of the study network: several processes make examples, then the network is trained."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from lcstop.priors.broad import BroadConfig
 from lcstop.ranking.numpy_network import QUANTILES, StudyNetworkConfig
 from lcstop.ranking.torch_network import StudyNetwork
 
-_PER_PIECE = 24
-"""Studies drawn at a time; a piece of work has this many, whatever the number of processes."""
+_CHUNK = 24
+"""Studies in a chunk of work. It does not depend on the number of processes, so neither do the examples."""
 
 
 class StudyTrainConfig(BaseModel):
     """A pre-training run of the study network.
 
     Attributes:
-        seed: Seeds everything.
+        seed: Seed of the examples, of the initial weights and of the batches.
         network: Size of the network.
-        broad: Share of curves that have each component of the prior.
-        studies: Artificial studies, 128 examples of each.
+        broad: Share of the curves that have each component of the prior.
+        studies: Number of artificial studies, rounded up to whole chunks. Each has 128 examples.
         steps: Optimizer steps.
-        batch_size: Examples a step.
+        batch_size: Examples in a step.
         learning_rate: Peak rate of AdamW.
-        weight_decay: Of AdamW.
+        weight_decay: Weight decay of AdamW.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +56,7 @@ class StudyTrainConfig(BaseModel):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> StudyTrainConfig:
-        """The run in a YAML file; see :func:`lcstop.config.yaml_file.read_yaml` for what it raises."""
+        """Read the options from a YAML file. For errors see :func:`lcstop.config.yaml_file.read_yaml`."""
         return read_yaml(path, cls)
 
 
@@ -64,10 +64,16 @@ def run(config: StudyTrainConfig, folder: Path, jobs: int, report: Callable[[str
     """Train and write ``study.safetensors`` and ``study.json``.
 
     Args:
-        config: The run.
-        folder: Where files go.
-        jobs: Processes that make examples; how many does not change what is made.
-        report: Told of each stage and the share of it that is done.
+        config: The training run.
+        folder: Folder of the weights.
+        jobs: Number of processes that make examples. It does not change the result.
+        report: Called with the name of a stage and the share of it that is finished.
+
+    Returns:
+        Path of the weights.
+
+    Raises:
+        FloatingPointError: If a loss is not finite.
     """
     examples = _examples(config, jobs, report)
     path = folder / "study.safetensors"
@@ -78,20 +84,20 @@ def run(config: StudyTrainConfig, folder: Path, jobs: int, report: Callable[[str
 
 
 def _examples(config: StudyTrainConfig, jobs: int, report: Callable[[str, float], None]) -> Examples:
-    pieces = -(-config.studies // _PER_PIECE)
-    found: dict[int, Examples] = {}
+    n_chunks = -(-config.studies // _CHUNK)
+    chunks: dict[int, Examples] = {}
     with worker_processes(jobs) as pool:
-        for piece, made in map_as_completed(pool, partial(_piece, config), range(pieces)):
-            found[piece] = Examples(*map(torch.from_numpy, made))
-            report("examples", len(found) / pieces)
-    ordered = [found[piece] for piece in range(pieces)]
+        for chunk, made in map_as_completed(pool, partial(_chunk_of_examples, config), range(n_chunks)):
+            chunks[chunk] = Examples(*map(torch.from_numpy, made))
+            report("examples", len(chunks) / n_chunks)
+    ordered = [chunks[chunk] for chunk in range(n_chunks)]
     return Examples(*(torch.cat(parts) for parts in zip(*ordered, strict=True)))
 
 
-def _piece(config: StudyTrainConfig, piece: int) -> list[NDArray[Any]]:
-    """Examples as arrays: torch would hand them over through a file descriptor each."""
-    generator = torch.Generator().manual_seed(config.seed * 2**24 + piece)
-    studies = draw_studies(_PER_PIECE, config.broad, generator)
+def _chunk_of_examples(config: StudyTrainConfig, chunk: int) -> list[NDArray[Any]]:
+    """Examples of a chunk, as arrays: torch would need a file descriptor for each tensor sent."""
+    generator = torch.Generator().manual_seed(config.seed * 2**24 + chunk)
+    studies = draw_studies(_CHUNK, config.broad, generator)
     lengths = stop_by_rank(studies, generator)
     return [part.numpy() for part in make_examples(studies, lengths, generator)]
 
@@ -99,14 +105,14 @@ def _piece(config: StudyTrainConfig, piece: int) -> list[NDArray[Any]]:
 def _train(
     config: StudyTrainConfig, examples: Examples, report: Callable[[str, float], None]
 ) -> StudyNetwork:
-    """Cross-entropy of the share left behind, and of beating the incumbent where that is open."""
+    """Train on cross-entropies: of the bin of the share beaten, and of beating the incumbent where open."""
     generator = torch.Generator().manual_seed(config.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = StudyNetwork(config.network)
-    some = examples.features[:200_000].float()
-    network.mean.copy_(some.mean(0))
-    network.std.copy_(some.std(0).clamp(min=0.05))
+    sample = examples.features[:200_000].float()
+    network.mean.copy_(sample.mean(0))
+    network.std.copy_(sample.std(0).clamp(min=0.05))
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -118,9 +124,9 @@ def _train(
         rows = torch.randint(len(examples.share), (config.batch_size,), generator=generator)
         features, share, beats, is_open = (part[rows].float() for part in examples)
         with torch.autocast("cpu", torch.bfloat16):
-            standing = network(features)
-        loss = functional.nll_loss(standing.quantile, torch.bucketize(share, borders, right=True))
-        wins = functional.binary_cross_entropy_with_logits(standing.beats, beats, reduction="none")
+            output = network(features)
+        loss = functional.nll_loss(output.quantile, torch.bucketize(share, borders, right=True))
+        wins = functional.binary_cross_entropy_with_logits(output.beats, beats, reduction="none")
         loss = loss + (wins * is_open).sum() / is_open.sum().clamp(min=1)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}")

@@ -1,4 +1,4 @@
-"""What a training step sees: grids, cutoffs, queries and targets."""
+"""The batch of a training step: grids, cutoffs, queries and targets."""
 
 import dataclasses
 
@@ -50,7 +50,7 @@ def test_both_priors_in_their_shares():
 
 @pytest.mark.parametrize("patch", [1, 3, 4])
 def test_no_forecast_sees_what_it_forecasts(patch):
-    """Points after a cutoff must not change its logits; the last before it must."""
+    """Points after a cutoff must not change its logits. The last point before it must."""
     config = SMALL.model_copy(update={"network": SMALL.network.model_copy(update={"patch": patch})})
     network = LCPFNNetwork(config.network).eval()
     batch = batch_of(3, config)
@@ -69,7 +69,7 @@ def test_no_forecast_sees_what_it_forecasts(patch):
 
 
 def test_targets_are_draws_of_the_curve_at_the_query():
-    """With a published curve's own noise: their mean over many draws is the noiseless curve."""
+    """The mean of many targets is the noiseless curve, their spread is that of its noise."""
     config = SMALL.model_copy(
         update={"draws_per_query": 4000, "varied_share": 0.0, "irregular_share": 0.0, "broad_share": 0.0}
     )
@@ -81,7 +81,7 @@ def test_targets_are_draws_of_the_curve_at_the_query():
         index = (batch.query[b, ..., 1] * 100).round().long() - 1
         inside = index < n
         seen = batch.value[b, index[inside]]
-        # What the curve showed there is one more draw of the same distribution.
+        # The observed value is another draw of the same distribution.
         assert ((seen - batch.target[b].mean(-1)[inside]).abs() <= 5 * spread[b][inside]).all()
         compared += int(inside.sum())
     assert compared > 100

@@ -1,4 +1,4 @@
-"""The loss of the training is the density of the forecast."""
+"""The training loss is the log density of the bar distribution."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_training_loss_is_the_same_density(values, y):
 
 
 def test_training_loss_has_the_gradient_of_autograd():
-    """Two of the values lie in one bin, and each counts for itself."""
+    """Two of the values are in the same bin, and the gradients of both count."""
     logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
     y = torch.tensor([[0.1, 0.12, 1.3]]).repeat(5, 1)
     borders, weights = torch.tensor(BORDERS, dtype=torch.float32), torch.tensor([1.0, -2.0, 3.0])
@@ -39,6 +39,6 @@ def test_bin_borders_hold_about_equal_mass_and_the_unit_interval():
     assert 0.0 in borders[1:-1]
     assert 1.0 in borders[1:-1]
     counts, _ = np.histogram(values.numpy(), borders.double().numpy())
-    assert counts.max() / counts.min() < 4  # the two snapped borders take from their neighbours
+    assert counts.max() / counts.min() < 4  # 0 and 1 replace two borders, which changes the bins beside them
     with pytest.raises(ValueError, match="distinct bins"):
         bin_borders(torch.zeros(100), 50)

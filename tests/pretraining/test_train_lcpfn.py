@@ -1,4 +1,4 @@
-"""Pre-training: exact resume, grids, the command."""
+"""Pre-training of LC-PFN: exact resume, the table of likelihoods, the command."""
 
 import json
 
@@ -85,7 +85,7 @@ def test_a_longer_run_goes_on_from_a_checkpoint_made_before_the_rate_fell(tmp_pa
     assert steps[0] == 6
     one, other = (torch.load(tmp_path / name / "checkpoint.pt")["network"] for name in "ab")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    with pytest.raises(ValueError, match="belongs to another configuration"):  # the rate has fallen by now
+    with pytest.raises(ValueError, match="belongs to another configuration"):  # the decay has begun
         loop.train(SMALL.model_copy(update={"steps": 20}), tmp_path / "b")
 
 
@@ -99,13 +99,13 @@ def test_rounds_may_be_added_to_a_run_that_has_ended(tmp_path):
     loop.train(three, tmp_path / "b")
     one, other = (torch.load(tmp_path / name / "checkpoint.pt")["network"] for name in "ab")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    for restart_steps in ((), (5,), (8, 4), (5, 8)):  # those rounds are over, or had another rate
+    for restart_steps in ((), (5,), (8, 4), (5, 8)):  # these rounds have ended, or had another rate
         with pytest.raises(ValueError, match="belongs to another configuration"):
             loop.train(three.model_copy(update={"restart_steps": restart_steps}), tmp_path / "a")
 
 
 def test_the_table_scores_what_the_surrogate_forecasts():
-    """One curve, through the table's path and through the public one."""
+    """The log-likelihood of one curve, from the table and from the surrogate."""
     table = evaluate_prior(LCPFNNetwork.load(SHIPPED / "lcpfn.safetensors"), 1, seed=5)
     values = sample_curves(1, generator=torch.Generator().manual_seed(5))[0].double().numpy()
     steps = np.arange(1, 101)

@@ -1,4 +1,4 @@
-"""Pre-training of the study network: its examples, a tiny run from end to end, the command."""
+"""Pre-training of the study network: examples, a tiny run from start to end, the command."""
 
 import json
 
@@ -64,7 +64,7 @@ def test_examples_are_numbers_and_what_they_are_about(made):
     assert ((examples.share > 0) & (examples.share < 1)).all()
     for part in (examples.beats, examples.open):
         assert set(part.unique().tolist()) <= {0.0, 1.0}
-    assert (examples.beats[examples.open == 0] == 1).all()  # who has beaten it has beaten it in the end
+    assert (examples.beats[examples.open == 0] == 1).all()  # beaten by the cutoff is beaten at the end
 
 
 def test_the_judged_trials_are_anywhere_among_all(made):
@@ -87,7 +87,7 @@ def test_the_generator_alone_decides():
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The same tiny run with 1 and 2 processes, and what it said on its way."""
+    """The same tiny run with 1 and 2 processes, and its reports."""
     folder, said = tmp_path_factory.mktemp("runs"), []
     torch.manual_seed(0)
     state = torch.get_rng_state()
@@ -108,7 +108,7 @@ def test_a_run_ends_with_weights_that_say_how_they_were_made(runs):
     assert path.name == "study.safetensors"
     card = json.loads(path.with_suffix(".json").read_text())
     assert StudyTrainConfig(**card["training"]) == TINY
-    assert card["examples"] == 48 * 128  # pieces of 24 studies
+    assert card["examples"] == 48 * 128  # chunks of 24 studies
     assert card["commit"]
     assert card["versions"]["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     assert StudyNetwork.load(path).config == TINY.network
