@@ -1,4 +1,4 @@
-# Each target makes the environment that it needs when it is missing. PYTHON chooses the interpreter for it.
+# Each target creates the environment that it needs. PYTHON sets its interpreter.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
@@ -6,7 +6,7 @@ DOCS_READY := .venv/.docs-ready
 EXAMPLES := .venv-examples
 NO_TORCH := .venv-no-torch
 MUTATION := .venv-mutation
-# Tests of what works without torch, but those that take minutes.
+# Tests that need no torch, except those that take minutes.
 WITHOUT_TORCH := tests/config tests/curves tests/pruning tests/ranking tests/surrogates tests/simulation \
 	tests/review tests/plots/test_report.py tests/commands tests/benchmark/test_run_benchmark.py \
 	tests/lcstop_optuna/test_pruner.py tests/lcstop_ray/test_scheduler.py tests/lcstop_ray/test_records.py \
@@ -24,7 +24,7 @@ demo-ray: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
-# The wheel as it is installed without torch: a copy of the tests beside it, so that no checkout is imported.
+# Tests the installed wheel. The tests are copied, so that the checkout is not imported.
 test-no-torch: $(NO_TORCH)/.ready
 	rm -rf $(NO_TORCH)/dist $(NO_TORCH)/checkout
 	$(NO_TORCH)/bin/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(NO_TORCH)/dist .
@@ -37,9 +37,10 @@ test-no-torch: $(NO_TORCH)/.ready
 	cd $(NO_TORCH)/checkout && ../bin/python -m pytest \
 		-m "not torch and not slow and not postgres and not examples" $(WITHOUT_TORCH)
 
-# A sample of mutants of what decides, see benchmarks/mutation/session.py: an hour or two. Goes on where it was
-# interrupted. Works in a copy, since it changes the modules while it runs. `make clean` forgets the results.
-mutation: $(MUTATION)/session.sqlite ## a sample of mutants of what decides (hours, resumable)
+# Runs a sample of mutants of the decision path, see benchmarks/mutation/session.py. It takes an hour or two and
+# resumes after an interruption. It works in a copy, because it changes the modules. `make clean` removes the
+# results.
+mutation: $(MUTATION)/session.sqlite ## a sample of mutants of the decision path (hours, resumable)
 	cp -r lcstop tests benchmarks pyproject.toml $(MUTATION)/checkout/
 	cd $(MUTATION)/checkout && PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=. \
 		../bin/cosmic-ray exec benchmarks/mutation/cosmic-ray.toml ../session.sqlite
@@ -70,7 +71,7 @@ optunahub: $(READY)
 train: $(READY)
 	$(BIN)/lcstop train configs/train/lcpfn.yaml --out runs/lcpfn
 
-# torch first and by its exact version, so that no other package decides which build of it comes.
+# torch comes first and with its exact version, so that no other package selects its build.
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
@@ -88,7 +89,7 @@ $(EXAMPLES)/.ready: pyproject.toml constraints.txt
 		--editable ".[examples]" pytest pytest-timeout
 	touch $(EXAMPLES)/.ready
 
-# What the wheel and its extras bring, of the versions of constraints.txt, but torch.
+# The dependencies of the wheel and of its extras, except torch, in the versions of constraints.txt.
 $(NO_TORCH)/.ready: pyproject.toml constraints.txt
 	test -x $(NO_TORCH)/bin/python || $(PYTHON) -m venv $(NO_TORCH)
 	$(NO_TORCH)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \

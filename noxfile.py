@@ -20,14 +20,14 @@ OLDEST = [
     "tests/commands/test_predict.py",
     "tests/plots/test_report.py",
 ]
-"""Tests that hold with the oldest versions, too."""
+"""Tests that run with the oldest versions of the dependencies."""
 
 nox.options.sessions = ["lint", "tests", "minimum", "docs", "package"]
 nox.options.error_on_missing_interpreters = False
 
 
 def install(session: nox.Session, *what: str) -> None:
-    """Install what constraints.txt says, torch first, so that no other package chooses its build."""
+    """Install packages in the versions of constraints.txt, torch first, so that no other sets its build."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     session.install(next(line for line in lines if line.startswith("torch==")))
     session.install("--constraint", "constraints.txt", *what)
@@ -35,21 +35,21 @@ def install(session: nox.Session, *what: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The fast tests; arguments go to pytest."""
+    """The fast tests. Arguments go to pytest."""
     install(session, "--editable", ".[dev]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session(python="3.11")
 def minimum(session: nox.Session) -> None:
-    """What decides, both adapters and the command line with the oldest versions that pyproject.toml accepts.
+    """Decisions, both adapters and the command line with the oldest versions that pyproject.toml accepts.
 
-    Without torch, whose oldest version (2.9) is that of training alone. The other tests need more than those
-    versions have, such as Optuna's gRPC proxy, or a cluster of Ray.
+    torch is not installed, because only training needs it. The other tests need newer features, such as the
+    gRPC proxy of Optuna, or a Ray cluster.
     """
     tools = ("pytest", "pytest-timeout", "hypothesis")
     session.install("--constraint", "constraints-min.txt", "--editable", ".[optuna,ray,mcmc,plot]", *tools)
-    # An empty line more before a result, with rich of that age.
+    # The oldest rich prints one more empty line before a result.
     looks = "--deselect=tests/plots/test_report.py::test_the_command_writes_the_page_and_says_where"
     ignored = ("-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning")
     kinds = ("-m", "not torch and not slow and not postgres and not examples")
@@ -58,7 +58,7 @@ def minimum(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def examples(session: nox.Session) -> None:
-    """Every example with its own libraries."""
+    """All examples, with their libraries."""
     install(session, "--editable", ".[examples]", "pytest", "pytest-timeout")
     session.run(
         "python", "-m", "pytest", "tests/project/test_examples.py", "-m", "examples or slow", *session.posargs
@@ -77,7 +77,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def docs(session: nox.Session) -> None:
-    """The documentation site, in site/; a warning is an error."""
+    """The documentation site, in site/. A warning is an error."""
     session.install("--constraint", "constraints.txt", "--editable", ".[docs]")
     session.run("mkdocs", "build", "--strict")
 

@@ -1,4 +1,4 @@
-"""Extension of griffe, which reads the code for the API page without running it."""
+"""Extension of griffe, the parser of the code for the API page."""
 
 import inspect
 import re
@@ -10,16 +10,16 @@ from lcstop import PrunerConfig
 
 
 class Docstrings(griffe.Extension):
-    """Puts docstrings and signatures into the words that griffe knows."""
+    """Converts docstrings and signatures to what griffe supports."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Make `Example:` a section, and roles code."""
+        """Rename sections `Example:` to `Examples:`, and turn Sphinx roles into code."""
         if obj.docstring:
             text = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
             obj.docstring.value = re.sub(r":(?:class|meth|func|data|mod):`~?([^`]+)`", r"`\1`", text)
 
     def on_function(self, *, func: griffe.Function, **_: Any) -> None:
-        """Name the options in place of `**options: Unpack[...]`, as `help()` does."""
+        """Replace `**options: Unpack[...]` by the options, as `help()` shows them."""
         if "options" not in func.parameters or "Unpack" not in str(func.parameters["options"].annotation):
             return
         del func.parameters["options"]

@@ -1,7 +1,7 @@
-"""Draw the pictures of the pages: `python docs/picture.py`.
+"""Draw the pictures of the documentation: `python docs/picture.py`.
 
-docs/images/decision.svg is one decision in a study of artificial trials, by lcstop's own plots, and
-docs/images/benchmark.svg the table of the README.
+docs/images/decision.svg shows one decision in an artificial study, drawn by the plots of lcstop.
+docs/images/benchmark.svg shows the table of the README.
 """
 
 import re
@@ -24,7 +24,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def study() -> RecordedStudy:
-    """A study that ran to its end without stopping."""
+    """An artificial study in which no trial was stopped."""
     rng = np.random.default_rng(16)
     steps = np.arange(1.0, EPOCHS + 1)
     trials = []
@@ -37,7 +37,7 @@ def study() -> RecordedStudy:
 
 
 def save(figure: Figure, name: str) -> None:
-    """Write a picture that is the same, byte for byte, whenever it is drawn."""
+    """Write a picture without dates, so that drawing it again gives the same bytes."""
     path = IMAGES / name
     figure.savefig(path, metadata={"Date": None, "Creator": None})
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -45,7 +45,7 @@ def save(figure: Figure, name: str) -> None:
 
 
 def draw_decision() -> None:
-    """Every curve on the left, on the right the moment of the last stop about halfway."""
+    """Draw all curves on the left, and on the right the last stop up to about half of the horizon."""
     review = Review.of(study(), PrunerConfig(horizon=EPOCHS, upper=1))
     halfway = (trial for trial in review.stopped if trial.n <= EPOCHS / 2 + 1)
     trial = max(halfway, key=lambda trial: (trial.n, trial.record.number))
@@ -63,20 +63,20 @@ def draw_decision() -> None:
 
 
 def draw_benchmark() -> None:
-    """A bar for the speed-up of each rule, a dot for its worst study."""
+    """Draw the table of the README: a bar for the speed-up of each rule, a dot for its worst study."""
     text = README.read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([^|]+) \| \**([\d.]+)\** \| ([\d.]+) \| \d+ \| [\d.]+ % \|$", text, re.MULTILINE)
     names = [re.sub(r"[*`]", "", name) for name, _, _ in rows]
-    places = range(len(rows))
+    positions = range(len(rows))
     figure = Figure(figsize=(8, 2.6), layout="constrained", facecolor="white")
     ax = figure.subplots()
-    ours = [INCUMBENT if name.startswith("lcstop") else WHOLE for name in names]
-    bars = ax.barh(places, [float(mean) for _, mean, _ in rows], color=ours, height=0.6)
+    colors = [INCUMBENT if name.startswith("lcstop") else WHOLE for name in names]
+    bars = ax.barh(positions, [float(mean) for _, mean, _ in rows], color=colors, height=0.6)
     ax.bar_label(bars, [mean for _, mean, _ in rows], padding=4, color=INK)
     lowest = [float(worst) for _, _, worst in rows]
-    ax.plot(lowest, places, "o", color=INK, ms=4, label="worst study", zorder=3)
+    ax.plot(lowest, positions, "o", color=INK, ms=4, label="worst study", zorder=3)
     ax.axvline(1, color=GREY, lw=0.8, ls=":")
-    ax.set_yticks(places, names)
+    ax.set_yticks(positions, names)
     ax.invert_yaxis()
     ax.set_xlabel("speed-up, geometric mean of 16 recorded studies (1: no stopping)", color=INK)
     ax.grid(axis="x", color=LINE, lw=0.6)

@@ -1,4 +1,4 @@
-"""What is computed of all curves at once is what each of them says."""
+"""Values computed for all curves at once equal those computed for each curve."""
 
 import math
 from itertools import chain
@@ -57,7 +57,7 @@ def test_nothing_to_beat_without_a_value(target):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_sum_says_what_a_list_of_the_same_curves_says(seed):
-    """Of lists some of which are empty or sums; curves are of equal lengths, and hold no number."""
+    """Some lists are empty or sums; some curves have equal lengths or hold no number."""
     rng = np.random.default_rng(seed)
 
     def some() -> list[Curve]:

@@ -1,4 +1,4 @@
-"""What a step may be, through both engines: folds, optimizer steps, a clock, fractions."""
+"""Kinds of steps, in both engines: folds, optimizer steps, seconds, fractions."""
 
 import itertools
 import logging
@@ -28,7 +28,7 @@ FOLDS, EPOCHS = 5, 8
 
 
 def scores(top: float, seed: int) -> np.ndarray:
-    """Of one trial, ``[fold, epoch]``; some folds are harder than others."""
+    """Values of one trial, ``[fold, epoch]``. Some folds are harder than others."""
     rng = np.random.default_rng(seed)
     hard = np.array([0.0, 0.06, -0.03, 0.02, 0.04])[:, None]
     return (top - hard) * (1 - 0.5 ** np.arange(1, EPOCHS + 1)) + rng.normal(0, 0.01, (FOLDS, EPOCHS))
@@ -41,7 +41,7 @@ def mean_by_fold(top: float, seed: int) -> Reports:
 
 
 def mean_by_epoch(top: float, seed: int) -> Reports:
-    """``report(mean, fold * epochs + epoch)``, a saw with a tooth for each fold."""
+    """``report(mean, fold * epochs + epoch)``: the curve falls at the start of each fold."""
     found = scores(top, seed)
     return [
         (fold * EPOCHS + epoch, float(np.mean([*found[:fold, -1], found[fold, epoch]])))
@@ -87,7 +87,7 @@ def test_steps_that_start_again_are_told_of_once_in_ray(caplog):
 
 @pytest.mark.parametrize(("stride", "warned"), [(1, False), (8, False), (21, True)])
 def test_a_horizon_in_another_unit_than_the_results_is_told_once_in_ray(caplog, stride, warned):
-    """One result past the horizon is no mistake, and the last one may come twice."""
+    """One result past the horizon is not an error. The last result may come twice."""
     points = [(step, 0.9 * (1 - 0.9**step)) for step in range(stride, EPOCHS + 2 * stride, stride)]
     points = points if warned else [point for point in points if point[0] < EPOCHS + stride]
     with caplog.at_level(logging.WARNING, "lcstop_ray"):
@@ -103,7 +103,7 @@ def test_a_horizon_in_another_unit_than_the_results_is_told_once_in_ray(caplog, 
 @ENGINES
 @pytest.mark.parametrize("horizon", [20_000, 1_000_000])
 def test_global_steps_at_irregular_moments(run, horizon):
-    """Each trial evaluates at moments of its own, 60 of them, the first one before any training."""
+    """Each trial has 60 evaluations at steps of its own. The first one is before any training."""
     rng = np.random.default_rng(1)
     moments = [np.sort(rng.choice(np.arange(1, horizon), 58, replace=False)) for _ in TOPS]
     moments = [[0, *own.tolist(), horizon - 1] for own in moments]
@@ -115,7 +115,7 @@ def test_global_steps_at_irregular_moments(run, horizon):
 
 
 def clock(seconds: float) -> list[list[Point]]:
-    """Epochs of trials that are up to four times as slow as others, until the time is over."""
+    """Epochs until the time is over. Some trials are up to four times as slow as others."""
     found = []
     for i, top in enumerate(TOPS):
         pace = (1 + i % 4) * 1.37
@@ -127,7 +127,7 @@ def clock(seconds: float) -> list[list[Point]]:
 
 @pytest.mark.parametrize(("run", "unit"), [(in_ray, 1.0), (in_optuna, 1000.0)])
 def test_seconds_in_ray_and_milliseconds_in_optuna(run, unit):
-    """Ray's ``time_total_s`` is a fraction; Optuna's steps are whole numbers."""
+    """``time_total_s`` of Ray is a fraction. Steps of Optuna are whole numbers."""
     trials = [[(time * unit, value) for time, value in points] for points in clock(60)]
     assert_only_hopeless_trials_stop(run(plain(trials), horizon=60 * unit), [len(t) for t in trials])
 

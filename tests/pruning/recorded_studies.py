@@ -46,7 +46,7 @@ def rising(
 
 
 def _params(i: int, top: float, pace: float) -> dict[str, Any]:
-    """One number goes with the top, one with the pace, one is conditional, and two tell nothing."""
+    """One number follows the top, one the pace, one is conditional, and two are uninformative."""
     params = {"lr": 10 ** (-4 * abs(top - 0.8)), "width": round(8 * pace), "opt": "abc"[i % 3]}
     if i % 3:
         params["momentum"] = round(spread(5 * i), 3)
@@ -69,7 +69,7 @@ def study_of(
 
 
 def judged(n: int, horizon: float, every: float = 1.0, *, params: bool = False) -> list[Curve]:
-    """One that is poor, two of the middle, one that is good."""
+    """A poor trial, two average ones, a good one."""
     tops = (0.3, 0.62, 0.75, 0.88)
     return [rising(100 + i, n, horizon, every, top, params=params) for i, top in enumerate(tops)]
 
@@ -110,7 +110,7 @@ def scenes() -> dict[str, Scene]:
 
 
 def _irregular() -> Scene:
-    """Each trial reports at moments of its own, as by a clock."""
+    """Each trial reports at steps of its own, as with a clock."""
 
     def clocked(i: int, n: int, top: float | None = None) -> Curve:
         steps = np.cumsum([0.31 + 0.5 * spread(i + 7 * k) for k in range(n)])
@@ -125,7 +125,7 @@ def _irregular() -> Scene:
 
 
 def _converged_early() -> Scene:
-    """The best trials ended of their own accord, long before others did."""
+    """The best trials ended by themselves, long before others."""
     study = study_of(7, 6, 30, params=True)
     finished = [c.prefix(6) if c.values.max() > 0.6 else c for c in study.finished]
     best = max(range(7), key=lambda i: finished[i].values.max())
@@ -145,7 +145,7 @@ def _late() -> Scene:
 
 
 def _diverged() -> Scene:
-    """Losses that begin far off, some of which are no numbers."""
+    """Losses with very bad first values, some of which are not finite."""
     study = study_of(6, 6, 20)
     finished, unfinished = (
         [changed(c, [1e30 if i % 4 else 40.0, *(2 - c.values[1:])]) for i, c in enumerate(part)]
@@ -161,7 +161,7 @@ def _diverged() -> Scene:
 
 
 def _ties() -> Scene:
-    """Values that are rounded, as accuracies on few samples are; one trial is level with the best."""
+    """Rounded values, such as accuracies on few samples. One trial equals the best."""
 
     def rounded(curve: Curve) -> Curve:
         return changed(curve, curve.values.round(1))

@@ -1,4 +1,4 @@
-"""The audit: who is chosen, what is learned from them, when the pruner becomes more careful, shadow mode."""
+"""The audit: the choice of trials, its estimate, the adjusted confidence, shadow mode."""
 
 import hashlib
 import logging
@@ -24,14 +24,14 @@ GOOD = Curve(range(1, H + 1), np.linspace(0.5, 0.9, H), H)
 POOR = Curve(range(1, 4), [0.1, 0.1, 0.1], H)
 
 STABLE = [38, 41, 99]
-"""Numbers below 100 that 5 % chooses: running studies must not be audited otherwise after an update."""
+"""Numbers below 100 that an audit of 5 % chooses. An update must not change the audit of running studies."""
 
 NAMES = {
     "Optuna": lambda study, i: str(i),
     "Ray, a grid or random search": lambda study, i: f"{_hex(study)[:5]}_{i:05d}",
     "Ray, a searcher": lambda study, i: _hex(study, i)[:8],
 }
-"""What trial ``i`` of a study is called in the frameworks; in Optuna alike in each study."""
+"""Name of trial ``i`` of a study in the frameworks. In Optuna it is the same in every study."""
 
 
 def _hex(*of) -> str:
@@ -157,7 +157,7 @@ def test_who_would_have_won(values, to_beat, best, final):
 
 
 class Watched(CorePolicy):
-    """Keeps, for each trial that would be stopped, whether the benchmark counts that as wrong."""
+    """Records for each trial that would be stopped whether the benchmark counts the stop as wrong."""
 
     def __init__(self, core, study):
         super().__init__(core, study)
@@ -216,10 +216,10 @@ def test_the_estimate_is_unbiased_and_its_interval_holds(truth, engine):
 
 @pytest.mark.parametrize("engine", NAMES)
 def test_audited_trials_of_replays_are_a_fair_sample_of_all_would_be_stops(engine, monkeypatch):
-    """What the audits of many replays estimate is what the whole record of the task knows.
+    """The estimate of the audits of many replays is the share in the whole record of the task.
 
-    In Optuna the same numbers are chosen in every study, so that their share of 60 trials is not the one that
-    was asked for. That does no harm here, where trials come in any order.
+    In Optuna the same numbers are chosen in every study, so that the audited share of 60 trials is not
+    exactly the configured one. That does not bias the estimate, because trials come in random order.
     """
     task, coarse = random_task(n_trials=60, n_steps=10), NormalSurrogate()
     coarse.BORDERS = np.array([-1.0, *np.linspace(0, 1, 101), 2.0])

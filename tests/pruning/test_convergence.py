@@ -31,7 +31,7 @@ def curve(values) -> Curve:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(("gain", "stop"), [(0.0, False), (0.001, False), (0.05, True)])
 def test_a_gain_beyond_min_gain_must_be_unlikely(sign, gain, stop):
-    """Every trial stays where it is, give or take a hundredth of the unit interval: 0.7 hundredths of 0.6."""
+    """The forecast is the last value, with a standard deviation of 0.01 on the unit interval."""
     study = StudyView("maximize" if sign == 1 else "minimize")
     decision = core(min_gain=gain).converged(curve([sign * v for v in SATURATING[:10]]), study)
     assert (decision.stop, decision.converged) == (stop, stop)
@@ -48,7 +48,7 @@ def test_confidence_moves_the_threshold():
 
 
 def test_what_counts_is_the_best_value_or_the_last():
-    """After a fall the last value may rise again, by more than the best one will."""
+    """After a fall the last value can gain more than the best value."""
     fallen = curve([0.2, 0.5, 0.9, 0.6])
     rising = mock.Mock()
     rising.forecast = lambda curves, at, scale, study=(): NormalSurrogate().forecast(
@@ -107,7 +107,7 @@ def test_the_shipped_network_sees_a_plateau_and_no_rise():
 
 
 def test_the_scale_is_that_of_the_finished_trials_and_of_the_others_while_there_are_none():
-    """As for a stop: what running trials show changes while they run."""
+    """As for a stop. Values of running trials change while they run."""
     finished, running, trial = [curve([0.0, 0.9])], [curve([0.4, 5.0])], curve([0.1, 0.2, 0.3])
     assert core().converged(trial, StudyView("maximize", finished, running)).scale.soft_upper == 0.9
     assert core().converged(trial, StudyView("maximize", (), running)).scale.soft_upper == 5

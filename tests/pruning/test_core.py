@@ -122,7 +122,7 @@ def test_target_chooses_the_incumbent():
 
 
 class LateBloomer(NormalSurrogate):
-    """Certain of 0.1 everywhere but at one step, where the trial may well win."""
+    """Forecasts 0.1 with certainty at every step but one, where the trial may win."""
 
     def forecast(self, curves, at, scale, study=()):
         forecast = super().forecast(curves, at, scale, study)
@@ -167,7 +167,7 @@ def test_diverged_trials_are_stopped_without_a_forecast():
     assert decision.reason == "diverged: the last 3 reports are not finite"
     assert not core(diverged_after=5).decide(trial, StudyView("maximize")).stop
     assert not core().decide(curve(math.nan, math.nan, 0.1, math.nan), StudyView("maximize")).stop
-    # Divergence needs no patience: it is seen between judgements, too.
+    # Divergence also stops a trial between judgements.
     for options in ({"min_steps": 8}, {"interval_steps": 5}):
         assert core(**options).decide(curve(*[math.nan] * 4), StudyView("maximize")).stop
 
@@ -195,7 +195,7 @@ def test_a_diverged_point_is_never_the_incumbent_nor_a_number():
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_rounding_may_carry_a_value_past_a_bound_by_a_millionth_and_no_further(sign):
-    """Of a fraction: 1.0000005 is rounding, and 1.0001 is a mistake."""
+    """For a value from 0 to 1, 1.0000005 is rounding and 1.0001 an error of the user."""
     bounds = {"lower": -1, "upper": 0} if sign < 0 else {}
     for beyond, possible in ((5e-7, True), (1e-4, False)):
         past = curve(*sign * (GOOD.values + 0.1 + beyond))

@@ -123,7 +123,7 @@ def test_a_value_outside_the_bounds_concerns_its_own_trial_alone(caplog):
 @pytest.mark.parametrize("bounds", [{"lower": None, "upper": None}, {"lower": 0, "upper": None}])
 @pytest.mark.parametrize("policy", ["study", "published"])
 def test_half_the_loss_of_the_incumbent_at_every_step_is_never_stopped(ratio, bounds, policy):
-    """Near a bound the whole difference may be less than a bin of the forecast, on a careless scale."""
+    """Near a bound the difference may be less than a bin of the forecast if the scale is too coarse."""
     horizon = 50
     steps = np.arange(1, horizon + 1)
     incumbent = ratio * steps ** (-np.log(ratio) / np.log(horizon))  # a power law down to 1
@@ -138,7 +138,7 @@ def test_half_the_loss_of_the_incumbent_at_every_step_is_never_stopped(ratio, bo
 @pytest.mark.parametrize("steps_between", [1, 5])
 @pytest.mark.parametrize("policy", ["study", "published"])
 def test_a_first_trial_that_never_learned_does_not_stop_those_that_do(noise, steps_between, policy):
-    """Its flat curve must not become the whole scale on which others are seen."""
+    """Its flat curve must not set the scale of other trials."""
     horizon, rng = 20, np.random.default_rng(0)
     dead = Curve(range(1, horizon + 1), 2.3026 + noise * rng.standard_normal(horizon), horizon)
     c = PrunerCore(PrunerConfig(horizon=horizon, policy=policy, interval_steps=steps_between))
@@ -191,7 +191,7 @@ def test_whatever_trials_report_decide_never_raises(others, trial, direction, lo
     c = PrunerCore(PrunerConfig(horizon=H, policy=policy, lower=lower))
     decision = c.judge(curve(*trial), StudyView(direction, finished))
     assert decision == c.judge(curve(*trial), StudyView(direction, finished))
-    # Only what float64 cannot hold may go unjudged.
+    # Only values beyond float64 may be left unjudged.
     reported = [v for report in (*others, trial) for v in report if math.isfinite(v)]
     if max(map(abs, reported), default=0) < 1e300:
         assert "not judged" not in decision.reason or "outside the bounds" in decision.reason

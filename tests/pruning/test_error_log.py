@@ -1,4 +1,4 @@
-"""How a fault is told: once for each cause, in one line."""
+"""The error log warns once for each cause, in one line."""
 
 from lcstop import Decision, PrunerConfig, PrunerCore
 from lcstop.pruning.error_log import SLOW_SECONDS, ErrorLog, in_one_line

@@ -1,7 +1,7 @@
-"""What the shipped options decide in artificial studies: no constant or rule moves a decision unseen.
+"""Decisions of the shipped options in artificial studies are as recorded.
 
-After a change that is meant to move decisions: ``python -m tests.pruning.test_recorded_decisions`` writes the
-file again; look at the difference.
+A change of a constant or of a rule that changes a decision fails here. If the change is intended,
+``python -m tests.pruning.test_recorded_decisions`` writes the file again; look at the difference.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.pruning.recorded_studies import Scene, rising, scenes
 FILE = Path(__file__).with_name("recorded_decisions.json")
 
 TOLERANCE = 1e-4
-"""Of probabilities. Other CPUs round the network, which is in float32, differently."""
+"""Tolerance of probabilities. Other CPUs round the network, which is in float32, differently."""
 
 PRESETS = ("safe", "balanced", "bold")
 OPTIONS = [
@@ -37,10 +37,10 @@ OPTIONS = [
     {"confidence": 0.8, "n_startup_trials": 7, "min_steps": 1},
     {},
 ]
-"""What the trials of a study are judged with, in turn."""
+"""Options with which the trials of a study are judged in turn."""
 
 COLUMNS = ("stops", "p_top", "p_beat", "incumbent", "threshold", "remaining_gain", "leads", "median")
-"""Of a judgement. ``stops`` is 1 for a stop, 2 for one that is suppressed."""
+"""Recorded values of a judgement. ``stops`` is 1 for a stop, 2 for a suppressed stop."""
 
 
 class Recorder(PrunerCore):
@@ -57,7 +57,7 @@ _CORES: dict[str, Recorder] = {}
 
 
 def core(**options: Any) -> Recorder:
-    """One for each set of options: the networks are loaded once."""
+    """One core for each set of options, so that networks are loaded once."""
     name = json.dumps(options, sort_keys=True)
     if name not in _CORES:
         _CORES[name] = Recorder(PrunerConfig(**options))
@@ -128,7 +128,7 @@ def moments() -> dict[str, list[int]]:
 
 
 def aligned(scene: Scene) -> Iterator[list[float]]:
-    """Features of the trials: the shipped weights belong to these."""
+    """Features of the trials. The shipped weights were trained on them."""
     for trial in scene.trials:
         n, study = len(trial) // 3, scene.study
         seen = align(trial.prefix(n), study.finished, study.unfinished, study.direction)
@@ -143,7 +143,7 @@ SCENES = scenes()
 def assert_same(
     found: list[list[float | None]], expected: list[list[float | None]], tolerance: float
 ) -> None:
-    """None is the same as itself only."""
+    """Compare with a tolerance. None equals only None."""
     one, other = (np.array(rows, np.float64) for rows in (found, expected))
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=tolerance)
 

@@ -1,4 +1,4 @@
-"""The table lists its trials anew once one has changed."""
+"""The table updates its lists after a trial has changed."""
 
 import numpy as np
 import pytest
@@ -103,7 +103,7 @@ def test_a_list_in_which_nothing_has_changed_is_kept_with_what_was_computed_of_i
 
 @pytest.mark.parametrize("seed", range(3))
 def test_thousands_of_trials_that_end_in_any_order(seed):
-    """Against lists that are made from nothing; the copies go on, and what they were made of stays."""
+    """Compared with new lists. Later changes of a copy do not show in its original."""
     rng, table, known, kept = np.random.default_rng(seed), TrialTable(), {}, []
     states = ("finished", "stopped", "running", "left out")
     for i in range(3000):

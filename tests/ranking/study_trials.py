@@ -1,4 +1,4 @@
-"""Made-up studies that several test modules judge trials in."""
+"""Artificial studies for several test modules."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -66,11 +66,11 @@ def poor(n: int = 11) -> Curve:
 
 
 def decide(**options) -> tuple[bool, float | None, float | None, str]:
-    """For other processes."""
+    """A decision, for a test in another process."""
     found = core(**options).judge(poor(), view())
     return found.stop, found.p_top, found.p_beat, found.reason
 
 
 def decide_of_several() -> tuple[bool, float | None, float | None, str]:
-    """Likewise, by a forecast of more than one curve."""
+    """A decision that forecasts more than one curve, for a test in another process."""
     return decide(policy="published", patience=2)

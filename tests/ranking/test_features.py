@@ -1,4 +1,4 @@
-"""Features of a trial among the others: what must not change them, and what must not break them."""
+"""Features of a trial among the others: invariances, and inputs that must not cause errors."""
 
 import math
 
@@ -15,7 +15,7 @@ from lcstop.ranking.param_features import Configurations
 from tests.ranking.study_trials import curves, random_study
 
 SHAPES = [*range(9, 20), 2, 4]
-"""Features of distances between values; all others are of ranks and counts."""
+"""Columns of the features that are distances between values. All others are ranks or counts."""
 
 
 def change(context: Context, **parts: NDArray) -> Context:
@@ -108,7 +108,7 @@ def test_hyperparameters_count_only_where_they_are_compared():
 
 
 def test_a_process_without_hyperparameters_is_that_of_unlike_ones():
-    """What is known in closed form, by the general way."""
+    """The closed form without hyperparameters equals the general one with unrelated ones."""
     for seed in range(3):
         seen = random_study(seed)
         n = len(seen.context.gains)

@@ -1,4 +1,4 @@
-"""A trial and its study as arrays: the grid, which trials are looked at, hyperparameters."""
+"""A trial and its study as arrays: the grid, the selection of other trials, hyperparameters."""
 
 import math
 
@@ -45,7 +45,7 @@ def test_reports_that_are_late_by_a_little_are_on_the_step_before(offset):
 
 
 def test_reports_that_are_early_by_rounding_are_on_their_step():
-    """``3 * 0.1`` is a little more than 0.3, and ``0.1 + 0.1 + 0.1 - 1e-12`` a little less."""
+    """Steps such as ``3 * 0.1`` differ from 0.3 by rounding, up or down."""
     for rounding in (-1e-11, 0.0, 1e-11):
         other = Curve([1, 2, 3 * (1 + rounding)], [0.1, 0.2, 0.3], 6)
         seen = align(Curve([1, 2, 3], [0.1, 0.2, 0.5], 6), [other], [], "maximize")
@@ -59,7 +59,7 @@ def test_reports_that_are_early_by_rounding_are_on_their_step():
 
 def test_a_step_lies_between_two_reports_from_a_millionth_of_the_way_on():
     def value_at_2(step: float) -> float:
-        """Of a curve that jumps from 0 to 1e6 after ``step``, and is 0 where the step is taken for 2."""
+        """Value at step 2 of a curve that jumps from 0 to 1e6 after ``step``; 0 if ``step`` counts as 2."""
         other = Curve([1, step, step + 1], [-1.0, 0.0, 1e6], 4)
         seen = align(Curve([1, 2], [-1.0, 0.0], 4), [], [other], "maximize")
         return float(seen.context.gains[0, 1] - seen.gains[0, 1])
@@ -81,7 +81,7 @@ def test_irregular_reports_are_where_they_were_made_with_lines_between():
 
 @pytest.mark.parametrize("pace", [1.0, 1.37, 2.74, 6.1])
 def test_a_trial_is_compared_at_its_last_report_however_far_apart_reports_are(pace):
-    """The same curve over time; one trial reports at moments of its own."""
+    """Both trials have the same curve over time. The judged one reports at steps of its own."""
     own, dense = np.arange(1, 6) * pace, np.arange(1, 61)
     trial, other = Curve(own, 0.02 * own, 60), Curve(dense, 0.02 * dense, 60)
     seen = align(trial, [other], [], "maximize")
@@ -93,7 +93,7 @@ def test_no_line_is_drawn_to_what_is_no_number():
     trial = Curve([1.5, 3], [0.1, 0.2], 6)
     seen = align(trial, [], [Curve([1, 2, 4], [0.1, math.inf, 0.3], 6)], "maximize")
     others = seen.context.gains[0]
-    assert others[0] == seen.gains[0, 0]  # 0.1, and not on the way to what follows
+    assert others[0] == seen.gains[0, 0]  # 0.1, not interpolated to the next value
     assert others[1] == MISSING
 
 
@@ -176,7 +176,7 @@ def test_whatever_trials_report_features_are_numbers(reports, direction):
         assert np.isfinite(features_seen(seen)).all()
 
 
-# --- which trials are looked at ---------------------------------------------------------------------------
+# --- the selection of other trials ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
@@ -211,7 +211,7 @@ def test_at_most_64_trials_the_best_finished_one_among_them(direction, n_finishe
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
 @pytest.mark.parametrize("seed", range(20))
 def test_the_best_the_longest_and_the_newest_are_looked_at(direction, seed):
-    """Against a choice that is made trial by trial; several are of one length, and some hold no number."""
+    """Compared with a selection trial by trial. Some trials have equal lengths, some hold no number."""
     rng, horizon = np.random.default_rng(seed), 10
     n_finished, n = rng.integers(1, 100), 150
     sign = 1 if direction == "maximize" else -1
@@ -269,7 +269,7 @@ def test_what_tells_nothing_is_left_out():
     assert columns({"lr": 0.1, "opt": "sgd", "on": True}, {"lr": 0.1, "opt": "sgd", "on": True}) == ([], [])
     assert columns({}, {}, {}) == ([], [])
     assert columns({"seed": "a"}, {"seed": "b"}, {"seed": "c"}) == ([], [])  # different everywhere
-    assert columns({"seed": "a"}, {"seed": "b"})[1] == [False]  # of two nobody knows
+    assert columns({"seed": "a"}, {"seed": "b"})[1] == [False]  # two trials are too few to tell
 
 
 def test_a_conditional_number_is_in_the_middle_where_it_is_missing():

@@ -1,4 +1,4 @@
-"""The study network: weights on disk, what its outputs mean, calibration on fresh artificial studies."""
+"""The study network: weights on disk, the meaning of its outputs, calibration on new artificial studies."""
 
 import json
 
@@ -18,7 +18,7 @@ from tests.ranking.study_trials import random_study
 pytestmark = pytest.mark.torch
 
 SEED = 2**40
-"""Far from those of any training: a configuration's seed is below 2**31, times 2**24."""
+"""A seed that no training uses: seeds of training are below 2**31 * 2**24."""
 
 N_STUDIES = 72
 
@@ -118,7 +118,7 @@ def test_the_network_in_numpy_says_the_same(config):
 
 @pytest.fixture(scope="module")
 def fresh() -> tuple[Examples, torch.Tensor]:
-    """Examples of studies that no training has seen, and the study of each."""
+    """Examples of new studies, and the study of each example."""
     generator = torch.Generator().manual_seed(SEED)
     parts, study = [], []
     for piece in range(N_STUDIES // 12):
@@ -131,7 +131,7 @@ def fresh() -> tuple[Examples, torch.Tensor]:
 
 
 def mean_and_error(values: torch.Tensor, study: torch.Tensor) -> tuple[float, float]:
-    """Mean, and its standard error: trials of one study are not independent, studies are."""
+    """Mean and its standard error over studies, because trials of one study are not independent."""
     n = torch.zeros(N_STUDIES).index_add(0, study, torch.ones(len(study)))
     sums = torch.zeros(N_STUDIES).index_add(0, study, values)
     mean = sums.sum() / n.sum()

@@ -1,4 +1,4 @@
-"""The default rule, by the other trials of the study: what it decides, when, and whom it spares."""
+"""Policy study: its decisions, the trials that it never stops, and the steps of its judgements."""
 
 import math
 from dataclasses import replace
@@ -123,7 +123,7 @@ def test_a_live_decision_is_what_explain_shows_to_the_digit():
     assert n_stops > 5
 
 
-# --- whom it never stops ------------------------------------------------------------------------------------
+# --- trials that it never stops -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -141,7 +141,7 @@ def test_who_leads_at_its_step_goes_on(preset, n):
     leader = Curve(steps, 0.03 + 0.95 * (1 - 0.8**steps), H)
     for cutoff in range(1, H):
         assert not core(preset=preset, min_steps=1).judge(leader.prefix(cutoff), view(n)).stop
-    certain = core(preset=preset, confidence=1e-9)  # asks for more than any trial has
+    certain = core(preset=preset, confidence=1e-9)  # no trial reaches the threshold
     decision = certain.judge(leader.prefix(3), view(n))
     assert not decision.stop
     assert decision.reason.endswith("; leads at its step")
@@ -165,7 +165,7 @@ def test_who_is_level_with_the_best_at_its_step_does_not_lead(direction):
     assert not leads(0.1, 0.5)
     assert leads(0.1, 0.5 + 1e-9)
     assert not leads(0.1, 0.5 - 1e-9)
-    assert leads(0.3)  # level with what another one has reached later, and ahead at its step
+    assert leads(0.3)  # as good as another one at a later step, and better at the same step
 
 
 def test_who_has_reported_no_number_does_not_lead():
@@ -190,7 +190,7 @@ def test_the_first_judgement_is_not_before_the_schedule_nor_min_steps(preset, ho
     counts = [moments.n_judgements(n / horizon) for n in due]
     assert counts == sorted(set(counts))
     assert len(due) <= moments.n_judgements(1.0)
-    # A step that is passed by is made up for at the next report.
+    # A skipped step is judged at the next report.
     sparse = (
         trial if horizon < 50 else Curve(range(7, horizon + 1, 7), np.linspace(0, 1, horizon // 7), horizon)
     )
@@ -265,7 +265,7 @@ def test_nothing_to_compare_with():
 
 @cache
 def epochs(preset: str) -> np.ndarray:
-    """What a preset needs for five artificial studies of 40 trials, one after another."""
+    """Steps that a preset runs in five artificial studies of 40 sequential trials."""
     import torch
 
     from lcstop.priors.broad import BroadConfig

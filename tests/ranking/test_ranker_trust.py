@@ -1,4 +1,4 @@
-"""The default rule: the same decision everywhere, the user's settings untouched, failures survived."""
+"""Policy study: the same decision in every process, global settings untouched, failures stop no trial."""
 
 import json
 import logging
@@ -64,7 +64,7 @@ def test_what_other_trials_report_beyond_the_cutoff_of_an_unfinished_one_is_noth
 
 @pytest.mark.torch
 def test_the_users_torch_settings_are_untouched():
-    """Run apart: default dtype, device, threads, seeds and autocast belong to the user."""
+    """In a process of its own: default dtype, device, threads, seeds and autocast must stay unchanged."""
     code = """
 import torch
 torch.set_num_threads(2); torch.set_default_dtype(torch.float64); torch.set_default_device("meta")

@@ -1,7 +1,7 @@
-"""What the shipped study network says in saved studies: no change of code or library moves it unseen.
+"""Probabilities of the shipped study network in saved studies are as recorded.
 
-After new weights or features: ``python -m tests.ranking.test_reference`` writes the file again; look at the
-difference.
+A change of the code or of a library that changes them fails here. After new weights or features
+``python -m tests.ranking.test_reference`` writes the file again; look at the difference.
 """
 
 import json
@@ -19,9 +19,9 @@ TOLERANCE = 2e-3
 
 
 def verdicts(case: dict) -> list[list[float]]:
-    """``[2 * n_cutoffs, 2]``: probabilities of the best tenth and of beating the incumbent.
+    """Probabilities of the best tenth and of beating the incumbent, ``[2 * n_cutoffs, 2]``.
 
-    First without hyperparameters, then the higher of without and with them.
+    The first rows are without hyperparameters. The others are the higher ones of without and with them.
     """
     curves = [
         Curve(
@@ -51,7 +51,7 @@ def test_verdicts_are_those_that_were_saved():
 
 
 def made_up_cases() -> dict[str, dict]:
-    """Artificial studies of several sizes and horizons, and some by hand."""
+    """Artificial studies of several sizes and horizons, and hand-made ones."""
     import torch
 
     from lcstop.priors.broad import BroadConfig

@@ -1,4 +1,4 @@
-"""What trials still gain: less is asked where the order may still turn round."""
+"""The remaining gain: thresholds are lower where the order of the trials may still change."""
 
 import math
 
@@ -11,7 +11,7 @@ from tests.ranking.study_trials import H, core
 
 
 def late(top: float) -> Curve:
-    """Nearly level up to step 15, where the learning rate falls: the higher, the lower it was before."""
+    """Nearly constant up to step 15, where the learning rate falls. A higher end follows a lower start."""
     steps = np.arange(1, H + 1)
     return Curve(steps, np.where(steps <= 15, 0.1 + 0.001 * steps - 0.02 * top, top), H)
 
@@ -23,7 +23,7 @@ def test_what_is_to_come_is_what_finished_trials_gained_in_units_of_the_spread()
     low, high = np.quantile([0.4, 0.8, 1.6, 1.2], [0.1, 0.9])
     found = Ranker().rank(trial, finished, [], "maximize").remaining_gain
     assert found == pytest.approx(0.2 * 6 / (high - low))
-    # Where a trial that was stopped was at that step counts, and not how far it came.
+    # A stopped trial counts by its value at that step, not by its later values.
     stopped = Curve(steps[:6], 9.0 * steps[:6], 10)
     low, high = np.quantile([0.4, 0.8, 1.6, 1.2, 36], [0.1, 0.9])
     found = Ranker().rank(trial, finished, [stopped], "maximize").remaining_gain
@@ -70,13 +70,13 @@ def test_before_a_trial_has_finished_it_is_guessed_from_the_last_doubling_of_the
     trial, *others = levels(8, gain=0.3)
     # Two doublings are left.
     assert verdict(trial, others).remaining_gain == pytest.approx(4 * 2 * 0.3 / (high - low))
-    # What a trial that was stopped, or has come farther, has gained elsewhere does not count.
+    # Gains at other steps, of stopped trials or of trials that are farther, do not count.
     elsewhere = [levels(5, gain=9.0)[0], *levels(12, gain=0.3)]
     low, high = np.quantile([1, 2, 3, 5] * 2, [0.1, 0.9])
     assert verdict(trial, others + elsewhere).remaining_gain == pytest.approx(4 * 2 * 0.3 / (high - low))
     falling, *others = levels(8, gain=-0.3)
     assert verdict(falling, others).remaining_gain == 0
-    # It is never more than 4, so that half is asked at least; neither with a first report.
+    # It is at most 4, also at the first report. The threshold is then at least half of the usual one.
     steep, *others = levels(8, gain=30.0)
     assert verdict(steep, others).remaining_gain == MAX_UNKNOWN_GAIN == 4
     assert verdict(steep.prefix(1), others).remaining_gain == MAX_UNKNOWN_GAIN
