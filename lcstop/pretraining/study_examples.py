@@ -160,9 +160,9 @@ def make_examples(studies: StudyBatch, lengths: Tensor, generator: torch.Generat
             draws = torch.rand(n, generator=generator)
             cutoff = torch.exp(draws * math.log(max(1.01, 0.7 * horizon))).round().long()
             cutoff = cutoff.clamp(1, horizon - 1)
-            seen = _some_running(others, cutoff, horizon, generator)
+            at_cutoff = _some_running(others, cutoff, horizon, generator)
             for row, (step, share) in enumerate(zip(cutoff.tolist(), shares.numpy(), strict=True)):
-                made = _judged(studies, seen, row, step)
+                made = _judged(studies, at_cutoff, row, step)
                 parts.append([part.astype(np.float16) for part in (made[0], share, *made[1:])])
     return Examples(*(torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True)))
 
@@ -233,16 +233,16 @@ def _some_running(
 
     Running trials are near the cutoff in half of these studies, and anywhere in the other half.
     """
-    n, most = others.lengths.shape
+    n, n_columns = others.lengths.shape
 
     def rand(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
 
     workers = torch.tensor([1, 3, 7, 15, 31])[torch.randint(5, (n, 1), generator=generator)]
-    beside = (cutoff[:, None] + torch.randint(-2, 3, (n, most), generator=generator)).clamp(min=1)
-    anywhere = (rand(n, most) * horizon).long() + 1
-    at = torch.where(rand(n, 1) < 0.5, beside, anywhere)
-    newest = torch.arange(most)[None] >= others.present.sum(1, keepdim=True) - workers
+    near_cutoff = (cutoff[:, None] + torch.randint(-2, 3, (n, n_columns), generator=generator)).clamp(min=1)
+    anywhere = (rand(n, n_columns) * horizon).long() + 1
+    at = torch.where(rand(n, 1) < 0.5, near_cutoff, anywhere)
+    newest = torch.arange(n_columns)[None] >= others.present.sum(1, keepdim=True) - workers
     running = newest & others.present & (rand(n, 1) < 0.5)
     lengths = torch.where(running, torch.minimum(others.lengths, at), others.lengths)
     return others._replace(lengths=lengths, finished=others.finished & (lengths == others.lengths))

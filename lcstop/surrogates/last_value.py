@@ -43,8 +43,8 @@ class LastValue(UnitSurrogate):
 
     def unit_forecast(self, curves: Sequence[Curve], at: Array) -> BarDistribution:
         """See :class:`lcstop.surrogates.base.UnitSurrogate`."""
-        found = [last_value(*prior_time(curve, at)) for curve in curves]
-        centre, scale, freedom = (np.stack(parts)[..., None] for parts in zip(*found, strict=True))
+        predictions = [last_value(*prior_time(curve, at)) for curve in curves]
+        centre, scale, freedom = (np.stack(parts)[..., None] for parts in zip(*predictions, strict=True))
         return mixture_bars(*student(1.0, centre, scale, freedom))
 
 

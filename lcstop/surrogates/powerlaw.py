@@ -119,8 +119,8 @@ def fit(family: Family, t: Array, y: Array) -> Fit:
 
     Example:
         >>> t = np.arange(1.0, 51.0)
-        >>> found = fit(FAMILIES["pow3"], t, 0.8 - 0.5 * t**-0.7)
-        >>> found.parameters.round(2).tolist()  # 0.8 - 0.5, 0.8, log 0.7
+        >>> fitted = fit(FAMILIES["pow3"], t, 0.8 - 0.5 * t**-0.7)
+        >>> fitted.parameters.round(2).tolist()  # 0.8 - 0.5, 0.8, log 0.7
         [0.3, 0.8, -0.36]
     """
     mean, std = _LEVEL_MEAN, _LEVEL_STD
@@ -141,8 +141,8 @@ def fit(family: Family, t: Array, y: Array) -> Fit:
     parameters = _first_guess(family, mean, std, t, y)
     variance = (expected + squares(parameters)) / weight
     for _ in range(_MAX_ITERATIONS):
-        found = least_squares(residuals, parameters, jacobian, method="lm", args=(math.sqrt(variance),))
-        parameters, before = found.x, variance
+        result = least_squares(residuals, parameters, jacobian, method="lm", args=(math.sqrt(variance),))
+        parameters, before = result.x, variance
         variance = (expected + squares(parameters)) / weight
         if abs(variance - before) < 0.02 * before:
             break
