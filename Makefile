@@ -13,19 +13,22 @@ WITHOUT_TORCH := tests/config tests/curves tests/pruning tests/ranking tests/sur
 	tests/lcstop_ray/test_machine.py tests/lcstop_ray/test_lifecycle.py tests/project/test_adapters_agree.py \
 	tests/project/test_without_torch.py tests/project/test_environments.py
 
-.PHONY: demo demo-ray test test-no-torch mutation examples check docs generate optunahub train clean
+.PHONY: help demo demo-ray test test-no-torch mutation slow examples check docs generate optunahub train clean
 
-demo: $(READY)
+help: ## list the targets (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' Makefile
+
+demo: $(READY) ## a real search with Optuna, with and without pruning (a minute)
 	$(BIN)/lcstop demo
 
-demo-ray: $(READY)
+demo-ray: $(READY) ## the same search with Ray Tune
 	$(BIN)/lcstop demo --engine ray --out demo-output/ray
 
-test: $(READY)
+test: $(READY) ## the tests (under 10 minutes)
 	$(BIN)/python -m pytest
 
 # Tests the installed wheel. The tests are copied, so that the checkout is not imported.
-test-no-torch: $(NO_TORCH)/.ready
+test-no-torch: $(NO_TORCH)/.ready ## the wheel and its tests in an environment without torch
 	rm -rf $(NO_TORCH)/dist $(NO_TORCH)/checkout
 	$(NO_TORCH)/bin/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(NO_TORCH)/dist .
 	$(NO_TORCH)/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(NO_TORCH)/dist/*.whl
@@ -46,29 +49,28 @@ mutation: $(MUTATION)/session.sqlite ## a sample of mutants of the decision path
 		../bin/cosmic-ray exec benchmarks/mutation/cosmic-ray.toml ../session.sqlite
 	cd $(MUTATION)/checkout && ../bin/python benchmarks/mutation/session.py figure ../session.sqlite
 
-# Every example of the table in examples/README.md, with what it saved.
-examples: $(EXAMPLES)/.ready
+slow: $(READY) ## the tests that take minutes; needs PostgreSQL's server and Chromium
+	$(BIN)/python -m pytest -m "slow or postgres"
+
+examples: $(EXAMPLES)/.ready ## every search of examples/README.md, in an environment of its own (2.4 GB)
 	$(EXAMPLES)/bin/python -m pytest tests/project/test_examples.py -m "examples or slow" -s
 
-check: $(READY)
+check: $(READY) ## linter, formatter, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The pages, in site/; a warning is an error.
-docs: $(DOCS_READY)
+docs: $(DOCS_READY) ## the documentation, in site/; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# What is made from the fields of the options: configs/optuna.yaml, configs/schema/, docs/options.md.
-generate: $(READY)
+generate: $(READY) ## configs/optuna.yaml, configs/schema/ and docs/options.md, from the options' fields
 	$(BIN)/python configs/generate.py
 
-# The package in the layout of OptunaHub's registry, in dist/optunahub/.
-optunahub: $(READY)
+optunahub: $(READY) ## the package for OptunaHub, in dist/optunahub/
 	$(BIN)/python packaging/make_optunahub.py
 
-train: $(READY)
+train: $(READY) ## the weights of LC-PFN, trained again (hours)
 	$(BIN)/lcstop train configs/train/lcpfn.yaml --out runs/lcpfn
 
 # torch comes first and with its exact version, so that no other package selects its build.
@@ -105,5 +107,5 @@ $(MUTATION)/session.sqlite: $(READY)
 	cd $(MUTATION)/checkout && ../bin/python benchmarks/mutation/session.py sample ../all.sqlite
 	mv $(MUTATION)/all.sqlite $@
 
-clean:
+clean: ## remove the environments and what the targets wrote
 	rm -rf .venv $(EXAMPLES) $(NO_TORCH) $(MUTATION) dist demo-output site

@@ -1,5 +1,6 @@
-"""What is checked in fresh environments: `nox -s tests-3.12`, `nox -s package-3.10 -- optuna`, `nox -l`."""
+"""Checks in fresh environments: `nox -s tests-3.12`, `nox -s package-3.10 -- optuna`; `nox -l` lists them."""
 
+import tempfile
 from pathlib import Path
 
 import nox
@@ -86,7 +87,8 @@ def docs(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build the wheel and the sdist, and try the wheel in environments of its own; arguments are extras."""
     session.install("build")
-    out = Path(session.create_tmp()) / "dist"
-    session.run("python", "-m", "build", "--outdir", str(out), ".")
-    wheel = next(out.glob("*.whl"))
-    session.run("python", "packaging/try_wheel.py", str(wheel), *session.posargs)
+    # Not session.create_tmp(): below a deep checkout its name is too long for the sockets of Ray.
+    with tempfile.TemporaryDirectory() as out:
+        session.run("python", "-m", "build", "--outdir", out, ".")
+        wheel = next(Path(out).glob("*.whl"))
+        session.run("python", "packaging/try_wheel.py", str(wheel), *session.posargs)
