@@ -107,8 +107,8 @@ def compare(
     """Compare the two searches of a demo. Writes ``curves.png`` and ``report.html``.
 
     Args:
-        study: The search with pruning. ``full_curve`` of its trials is the curve without pruning. At least one
-            trial was not stopped.
+        study: The search with pruning. The ``full_curve`` of a trial is its curve without pruning. At least
+            one trial was not stopped.
         config: The options of the pruner.
         seconds: Wall times in seconds, with pruning and without.
         studies: Names of the studies, with pruning and without.
