@@ -55,6 +55,7 @@ def test_a_copy_knows_the_same_and_goes_its_own_way():
     table.set(0, "running", curve(0.4))
     assert seen(table) == ([0.8], [0.4], 0)
     assert seen(other) == ([0.5], [], 0)
+    assert seen(other, without=0) == ([], [], 0)  # listed anew, from the chunks
     assert seen(copy) == ([0.5, 0.6], [0.7], 1)
 
 
