@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
+from lcstop.pruning.convergence import GainEvidence
 from lcstop.pruning.due import MOMENTS
 from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.suppressed_stop import AuditedTrial
@@ -251,6 +252,7 @@ def test_what_decisions_share_cannot_be_changed():
     shared = [
         *(STUDY, GOOD, GOOD.finite_range, decision, decision.scale, decision.suppressed_stop, decision.audit),
         *(core().question(curve(0.1, 0.1, 0.1)), AuditedTrial(GOOD, decision.suppressed_stop, True)),
+        GainEvidence(0.5, 0.1, 0.05, None, None),
         *(Evidence([True], 0.1, 0.2, 0.1), MOMENTS["safe"], THRESHOLDS["safe"]),
         align(GOOD.prefix(2), [GOOD], [], "maximize"),
     ]

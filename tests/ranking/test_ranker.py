@@ -168,6 +168,17 @@ def test_who_is_level_with_the_best_at_its_step_does_not_lead(direction):
     assert leads(0.3)  # as good as another one at a later step, and better at the same step
 
 
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_who_is_alone_at_its_step_leads_where_no_other_trial_has_been_as_good(direction):
+    sign = 1 if direction == "maximize" else -1
+    others = [Curve([1, 2], [sign * 0.1, sign * top], 4) for top in (0.2, 0.5)]
+
+    def leads(value: float) -> bool:
+        return Ranker().rank(Curve([1, 2, 3], [0.0, 0.0, sign * value], 4), [], others, direction).leads
+
+    assert [leads(value) for value in (0.4, 0.5, 0.6)] == [False, False, True]
+
+
 def test_who_has_reported_no_number_does_not_lead():
     others = curves(TOPS, H)
     assert not Ranker().rank(Curve([1, 2], [math.nan, math.inf], H), others, [], "maximize").leads
