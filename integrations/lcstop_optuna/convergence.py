@@ -7,7 +7,7 @@ import optuna
 from lcstop_optuna.pruner import LCPFNPruner
 
 
-def converged(trial: optuna.Trial | optuna.trial.FixedTrial, pruner: LCPFNPruner | None = None) -> bool:
+def converged(trial: optuna.trial.BaseTrial, pruner: LCPFNPruner | None = None) -> bool:
     """Whether a trial is unlikely to gain more than the pruner's ``min_gain`` before its horizon.
 
     The objective should then return its value. The trial counts as finished: it is complete, it may be the
@@ -45,8 +45,8 @@ def converged(trial: optuna.Trial | optuna.trial.FixedTrial, pruner: LCPFNPruner
         >>> study.best_trial.last_step < 49, study.best_trial.user_attrs["lcstop_converged"][:10]
         (True, 'converged:')
     """
-    if isinstance(trial, optuna.trial.FixedTrial):
-        return False
+    if not isinstance(trial, optuna.Trial):
+        return False  # a FixedTrial or FrozenTrial is no part of a search
     used = trial.study.pruner if pruner is None else pruner
     if not isinstance(used, LCPFNPruner):
         raise ValueError(

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lcstop import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial
 from lcstop.pruning.trial_table import State, TrialTable
-from lcstop_optuna.trials import to_curve, to_suppressed_stop
+from lcstop_optuna.trials import is_infeasible, to_curve, to_suppressed_stop
 
 
 class OtherTrials:
@@ -51,12 +51,16 @@ class OtherTrials:
             last = next(((i, trials[i]) for i in reversed(range(n)) if i not in unsettled), None)
             self._snapshot = _Snapshot(table, n, to_reread, last)
         maximize = study.direction == StudyDirection.MAXIMIZE
-        return table.study_view("maximize" if maximize else "minimize", str(number), judged)
+        return table.study_view(
+            "maximize" if maximize else "minimize", f"{study.study_name}/{number}", judged
+        )
 
     def _set(self, table: TrialTable, index: int, trial: FrozenTrial) -> None:
         state = _STATES.get(trial.state, "left out")
+        if state == "finished" and is_infeasible(trial):
+            state = "infeasible"
         try:
-            curve = to_curve(trial, self._horizon) if state != "left out" else None
+            curve = to_curve(trial, self._horizon) if state not in ("left out", "infeasible") else None
         except ValueError:  # the trial's horizon is unknown
             curve = None
         suppressed_stop = None if curve is None or state == "running" else to_suppressed_stop(trial)

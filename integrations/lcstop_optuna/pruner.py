@@ -77,6 +77,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         self._core = PrunerCore(config)
         self._others = OtherTrials(config.horizon)
         self._warned = False
+        self._studies: set[str] = set()  # studies that hold the options
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> LCPFNPruner:
@@ -107,6 +108,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             if question is None:
                 return False
             self._core.warm_up()  # before the clock: loading the network is not part of a decision
+            self._store_options(study)
             start = time.perf_counter()
             view = self._others.view(study, trial.number)
             decision = self._core.answer(question, view)
@@ -122,6 +124,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         """Whether ``trial`` has converged. :func:`lcstop_optuna.converged` calls this."""
         study, storage = trial.study, trial.study._storage
         check_single_objective(study)
+        if self.config.min_gain is None:
+            return False
         try:
             frozen = storage.get_trial(trial._trial_id)
             curve = self._curve(frozen)
@@ -177,7 +181,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
         """Store the reason of a stop, or the first suppressed stop of a trial.
 
-        Also stores the options and the audit with the study, if they have changed.
+        Also stores the audit with the study, if it has changed.
         """
         try:
             storage, suppressed = study._storage, decision.suppressed_stop
@@ -192,12 +196,23 @@ class LCPFNPruner(optuna.pruners.BasePruner):
                 )
                 content = {"trial": trial.number, **suppressed.to_json()}
                 storage.set_trial_user_attr(trial._trial_id, AUDIT_ATTR, content)
-            stored = storage.get_study_user_attrs(study._study_id)
-            new: dict[str, Any] = {CONFIG_ATTR: self.config.model_dump()}
             if decision.audit is not None and decision.audit.n:
-                new[AUDIT_ATTR] = decision.audit.as_dict()
-            for name, content in new.items():
-                if stored.get(name) != content:
-                    storage.set_study_user_attr(study._study_id, name, content)
+                self._store_in_study(study, AUDIT_ATTR, decision.audit.as_dict())
         except Exception as error:
             self._core.error_log.warn_once("the decision on trial %d was not stored", error, trial.number)
+
+    def _store_options(self, study: optuna.study.Study) -> None:
+        """Store the options with the study before its first judgement in this process."""
+        if study.study_name in self._studies:
+            return
+        self._studies.add(study.study_name)
+        try:
+            self._store_in_study(study, CONFIG_ATTR, self.config.model_dump())
+        except Exception as error:
+            self._core.error_log.warn_once("the options were not stored in the study", error)
+
+    @staticmethod
+    def _store_in_study(study: optuna.study.Study, name: str, content: dict[str, Any]) -> None:
+        storage = study._storage
+        if storage.get_study_user_attrs(study._study_id).get(name) != content:
+            storage.set_study_user_attr(study._study_id, name, content)

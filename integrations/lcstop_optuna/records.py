@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
+from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -36,7 +38,7 @@ def read_storage(storage: str, name: str | None = None, horizon: float | str | N
     """Read a study from a storage. Nothing is created or upgraded there.
 
     Args:
-        storage: The storage's URL, such as ``sqlite:///study.db``.
+        storage: The storage's URL, such as ``sqlite:///study.db``, or the path of a Journal file.
         name: The study's name. May be left out if the storage holds one study.
         horizon: See :func:`read_study`.
 
@@ -78,6 +80,11 @@ def read_study(study: optuna.Study, horizon: float | str | None = None) -> Recor
     """
     check_single_objective(study)
     trials = [t for t in study.get_trials(deepcopy=False) if t.state in _STATES]
+    if not any(math.isfinite(value) for t in trials for value in t.intermediate_values.values()):
+        raise ValueError(
+            f"study {study.study_name!r} has no curve: none of its {len(trials)} trials has reported "
+            "a finite value with trial.report()"
+        )
     options = study.user_attrs.get(CONFIG_ATTR)
     if horizon is None:
         stored = (options or {}).get("horizon")
@@ -116,7 +123,10 @@ def _recorded(trial: FrozenTrial, horizon: float | str, now: float) -> RecordedT
 
 
 @contextlib.contextmanager
-def _opened(url: str) -> Iterator[optuna.storages.RDBStorage]:
+def _opened(url: str) -> Iterator[optuna.storages.BaseStorage]:
+    if Path(url).is_file():  # as Optuna's own command line does
+        yield optuna.storages.JournalStorage(JournalFileBackend(url))
+        return
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not path.is_file():
         raise ValueError(f"there is no file {path}")  # SQLite would create it

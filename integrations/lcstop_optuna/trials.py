@@ -16,7 +16,10 @@ CONVERGED_ATTR = "lcstop_converged"
 """User attribute of a converged trial: the reason. Such a trial counts as finished."""
 
 CONFIG_ATTR = "lcstop_config"
-"""User attribute of a study: the pruner's options at the last stop or suppressed stop."""
+"""User attribute of a study: the options of the process that first judged a trial last."""
+
+_CONSTRAINTS_KEY = "constraints"
+"""System attribute in which Optuna keeps the values of a trial's constraints; those above 0 are violated."""
 
 AUDIT_ATTR = "lcstop_audit"
 """User attribute of a trial whose stop was suppressed: the step, the reason, and the value to beat.
@@ -52,6 +55,17 @@ def to_suppressed_stop(trial: FrozenTrial) -> SuppressedStop | None:
     if not isinstance(content, dict) or content.get("trial") != trial.number:
         return None
     return SuppressedStop.from_json(content)
+
+
+def is_infeasible(trial: FrozenTrial) -> bool:
+    """Whether a recorded constraint of a trial is violated, as ``study.best_trial`` counts it.
+
+    A trial without recorded constraints is feasible.
+    """
+    if hasattr(trial, "constraints"):
+        return any(value > 0 for value in trial.constraints.values())
+    # Older versions of Optuna have no such property.
+    return any(value > 0 for value in trial.system_attrs.get(_CONSTRAINTS_KEY) or ())
 
 
 def check_single_objective(study: optuna.study.Study) -> None:

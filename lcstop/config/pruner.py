@@ -123,7 +123,7 @@ class PrunerConfig(BaseModel):
         lt=1,
         description="Required certainty of a stop. Values nearer to 1 stop fewer trials. `policy: published` "
         "stops a trial when it beats the best so far with probability at most 1 - `confidence`. `policy: "
-        "study` multiplies the thresholds of its preset by (1 - `confidence`) / 0.05.",
+        "study` multiplies the odds of its preset's thresholds by (1 - `confidence`) / 0.05.",
     )
     min_steps: float = Field(
         2,
@@ -161,7 +161,7 @@ class PrunerConfig(BaseModel):
         3,
         ge=1,
         description="Number of consecutive last reports that must be NaN or infinite to stop a trial as "
-        "diverged.",
+        "diverged. Gaps that the metric has by design are no divergence.",
     )
     lower: float | None = Field(
         None,

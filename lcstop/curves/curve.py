@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-N_SUMMARY = 5
+N_SUMMARY = 7
 """Numbers in :attr:`Curve.summary`."""
 
 Direction = Literal["maximize", "minimize"]
@@ -140,6 +140,14 @@ class Curve:
         return self.cutoff / self.horizon
 
     @cached_property
+    def start(self) -> float:
+        """Share of the horizon at its first report; 1 without one.
+
+        It is 1, too, for a trial whose result alone is known, at the horizon: it has no curve.
+        """
+        return float(self.steps[0]) / self.horizon if len(self) else 1.0
+
+    @cached_property
     def finite_range(self) -> FiniteRange | None:
         """The range of its finite values, computed once; None without one."""
         values = self.finite().values
@@ -148,16 +156,41 @@ class Curve:
         return FiniteRange(float(values[0]), float(values.min()), float(values.max()))
 
     @cached_property
-    def summary(self) -> tuple[float, float, float, float, float]:
-        """A row of :class:`lcstop.curves.curve_list.CurveList`: first, low, high, last, share.
+    def longest_gap(self) -> float:
+        """Longest time in steps from one finite report to the next with others between; 0 if there is none.
 
-        The first three are of finite values; each number is NaN where there is none.
+        The time until the first finite report counts as well. What follows the last finite report does not:
+        it may never end.
+
+        Example:
+            >>> nan = float("nan")
+            >>> Curve([1, 2, 3, 4, 5, 6], [nan, 0.5, 0.6, nan, 0.7, nan], horizon=9).longest_gap
+            2.0
         """
+        (at,) = np.isfinite(self.values).nonzero()
+        gaps = np.diff(self.steps[at], prepend=0.0)[np.diff(at, prepend=-1) > 1]
+        return float(gaps.max(initial=0.0))
+
+    @cached_property
+    def summary(self) -> tuple[float, float, float, float, float, float, float]:
+        """A row of :class:`lcstop.curves.curve_list.CurveList`: first, low, high, last, gap, start, share.
+
+        The first three are of finite values; each of the first four is NaN where there is none.
+        """
+        gap, start = self.longest_gap / self.horizon, self.start
         if self.finite_range is None:
-            return math.nan, math.nan, math.nan, math.nan, self.share
+            return math.nan, math.nan, math.nan, math.nan, gap, start, self.share
         last = float(self.values[-1])
         ends = last if math.isfinite(last) else math.nan
-        return self.finite_range.first, self.finite_range.low, self.finite_range.high, ends, self.share
+        return (
+            self.finite_range.first,
+            self.finite_range.low,
+            self.finite_range.high,
+            ends,
+            gap,
+            start,
+            self.share,
+        )
 
     def best(self, direction: Direction) -> float | None:
         """The best finite value, or None if there is none."""
@@ -177,6 +210,34 @@ class Curve:
         between = min(1.0, self.cutoff / max(len(self), 1)) or 1.0
         n = min(most, math.ceil((self.horizon - self.cutoff) / between))
         return np.linspace(self.horizon, self.cutoff, n, endpoint=False)[::-1]
+
+    @cached_property
+    def content(self) -> tuple[bytes, bytes, float, str]:
+        """All that it holds, to put curves into an order that does not depend on how they are listed."""
+        params = sorted((self.params or {}).items(), key=str)
+        return self.values.tobytes(), self.steps.tobytes(), self.horizon, repr(params)
+
+    @cached_property
+    def without_gaps(self) -> Curve:
+        """The curve without NaN and infinite values that a finite report has followed, or soon may.
+
+        Those at the end stay if they last for more than twice :attr:`longest_gap`: the trial has diverged.
+
+        Example:
+            >>> nan = float("nan")
+            >>> curve = Curve([1, 2, 3, 4, 5, 6], [0.4, nan, nan, 0.6, nan, nan], horizon=9)
+            >>> curve.without_gaps.values.tolist()
+            [0.4, 0.6]
+            >>> Curve([1, 2, 3], [0.4, nan, nan], horizon=9).without_gaps.values.tolist()
+            [0.4, nan, nan]
+        """
+        finite = self.finite()
+        if finite is self or not len(finite):
+            return self
+        if self.cutoff - finite.cutoff <= 2 * self.longest_gap:
+            return finite
+        keep = np.isfinite(self.values) | (self.steps > finite.cutoff)
+        return Curve(self.steps[keep], self.values[keep], self.horizon, self.params)
 
     def finite(self) -> Curve:
         """The curve without NaN and infinite values."""

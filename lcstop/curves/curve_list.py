@@ -15,10 +15,6 @@ from lcstop.curves.curve import N_SUMMARY, Curve
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Positions = NDArray[np.int64]
-
-N_LONGEST = 32
-"""Number of curves in :attr:`CurveList.longest`."""
 
 
 class CurveList(Sequence[Curve]):
@@ -48,7 +44,7 @@ class CurveList(Sequence[Curve]):
 
     @classmethod
     def from_summaries(cls, curves: NDArray[np.object_], summary: Array) -> CurveList:
-        """A list of curves whose summaries are known, ``[n, 5]``."""
+        """A list of curves whose summaries are known, ``[n, 7]``."""
         found = cls.__new__(cls)
         found._set(curves, summary)
         return found
@@ -79,7 +75,7 @@ class CurveList(Sequence[Curve]):
 
     @cached_property
     def summary(self) -> Array:
-        """The columns ``first``, ``low``, ``high``, ``last`` and ``share``, ``[n, 5]``."""
+        """The columns first, low, high, last, gap, start and share, ``[n, 7]``."""
         return np.concatenate([part.summary for part in self._parts])
 
     @property
@@ -103,9 +99,19 @@ class CurveList(Sequence[Curve]):
         return self.summary[:, 3]
 
     @property
+    def gap(self) -> Array:
+        """:attr:`Curve.longest_gap` of each trial as a share of its horizon ``[n]``."""
+        return self.summary[:, 4]
+
+    @property
+    def start(self) -> Array:
+        """:attr:`Curve.start` of each trial ``[n]``."""
+        return self.summary[:, 5]
+
+    @property
     def share(self) -> Array:
         """Share of its horizon that each trial has reached ``[n]``."""
-        return self.summary[:, 4]
+        return self.summary[:, 6]
 
     @cached_property
     def min_value(self) -> float:
@@ -120,16 +126,6 @@ class CurveList(Sequence[Curve]):
         return float(np.fmax.reduce(known, initial=math.nan))
 
     @cached_property
-    def argmin(self) -> int | None:
-        """Index of the first curve with the lowest finite value; None if there is none."""
-        return int(np.nanargmin(self.low)) if self.n_finite else None
-
-    @cached_property
-    def argmax(self) -> int | None:
-        """Index of the first curve with the highest finite value; None if there is none."""
-        return int(np.nanargmax(self.high)) if self.n_finite else None
-
-    @cached_property
     def n_finite(self) -> int:
         """Number of curves with a finite value."""
         if self._parts:
@@ -142,32 +138,6 @@ class CurveList(Sequence[Curve]):
         if self._parts:
             return sum(part.n_started for part in self._parts)
         return int(np.count_nonzero(self.share))
-
-    @property
-    def longest(self) -> Positions:
-        """Indices of the :data:`N_LONGEST` largest shares, largest first; of equal shares the last first.
-
-        Example:
-            >>> CurveList([Curve([n], [0.5], horizon=4) for n in (1, 2, 1)]).longest.tolist()
-            [1, 2, 0]
-        """
-        return self._longest[0]
-
-    @cached_property
-    def _longest(self) -> tuple[Positions, Array]:
-        """These indices and their shares."""
-        if self._parts:
-            starts = [0, *self._ends[:-1]]
-            known = [part._longest for part in self._parts]
-            found = np.concatenate([start + some for start, (some, _) in zip(starts, known, strict=True)])
-            shares = np.concatenate([some for _, some in known])
-        else:
-            shares = self.share
-            least = np.partition(shares, -N_LONGEST)[-N_LONGEST] if len(shares) > N_LONGEST else 0.0
-            found = np.flatnonzero(shares >= least)  # to sort ten thousand takes ten times as long
-            shares = shares[found]
-        first = np.lexsort((found, shares))[: -N_LONGEST - 1 : -1]
-        return found[first], shares[first]
 
     @overload
     def __getitem__(self, index: int) -> Curve: ...

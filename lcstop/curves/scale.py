@@ -93,9 +93,12 @@ class MetricScale:
         """
         own = None if judged is None else judged.finite_range
         seen = CurveList.wrap(curves) + CurveList([] if judged is None else [judged])
-        starts = seen.first[~np.isnan(seen.first)]
-        if not len(starts):
+        has_value = ~np.isnan(seen.first)
+        if not has_value.any():
             raise ValueError("no curve has a finite value")
+        # The first value of a trial whose result alone is known is no initial level.
+        has_curve = has_value & (seen.start < 1)
+        starts = seen.first[has_curve if has_curve.any() else has_value]
         better_of_two = (len(starts) - 1) // 2
         if direction == "maximize":
             better_of_two = ~better_of_two

@@ -18,8 +18,8 @@ from lcstop.priors.broad import BroadConfig
 from lcstop.priors.study import sample_studies
 from lcstop.ranking.comparison import MISSING, Context
 from lcstop.ranking.features import features
-from lcstop.ranking.grid import MOST_TRIALS
 from lcstop.ranking.param_features import Configurations
+from lcstop.ranking.selection import MAX_TRIALS
 
 N_OTHERS = 96
 """Number of other trials in a study. They are stopped one after another."""
@@ -210,15 +210,15 @@ def _others(lengths: Tensor, horizon: int, counts: list[int]) -> OtherTrials:
         horizon: Steps of a trial that runs to its end.
         counts: Number of first trials of each study, ``[B]``.
     """
-    index = torch.zeros(len(counts), min(max(counts), MOST_TRIALS), dtype=torch.long)
+    index = torch.zeros(len(counts), min(max(counts), MAX_TRIALS), dtype=torch.long)
     present = torch.zeros(index.shape, dtype=torch.bool)
     for row, count in enumerate(counts):
         chosen = torch.arange(count)
-        if count > MOST_TRIALS:
+        if count > MAX_TRIALS:
             longest = torch.argsort(lengths[row, :count] * N_OTHERS + chosen, descending=True)
             taken = torch.zeros(count, dtype=torch.bool)
-            taken[longest[: MOST_TRIALS // 2]] = True
-            newest = chosen[~taken][-(MOST_TRIALS - MOST_TRIALS // 2) :]
+            taken[longest[: MAX_TRIALS // 2]] = True
+            newest = chosen[~taken][-(MAX_TRIALS - MAX_TRIALS // 2) :]
             chosen = torch.cat([chosen[taken], newest]).sort().values
         index[row, : len(chosen)] = chosen
         present[row, : len(chosen)] = True

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from lcstop.config.pruner import PrunerConfig
-from lcstop.pruning.due import is_diverged
+from lcstop.pruning.due import is_silent
 from lcstop.pruning.study_view import StudyView
 
 
@@ -37,8 +37,9 @@ class Audit:
         """The audit of a study.
 
         A trial that was stopped after all because it had diverged counts, since nothing was left to gain.
+        Its last reports are not finite.
         """
-        ended = [trial for trial in study.audited if trial.finished or is_diverged(config, trial.curve)]
+        ended = [trial for trial in study.audited if trial.finished or is_silent(config, trial.curve)]
         won = sum(trial.won(study.direction, config.target) for trial in ended)
         return cls(len(ended), won, config.confidence)
 

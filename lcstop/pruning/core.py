@@ -15,6 +15,7 @@ from lcstop.pruning.audit import Audit
 from lcstop.pruning.bounds import Bounds
 from lcstop.pruning.convergence import judge_convergence, not_judged
 from lcstop.pruning.decision import Decision
+from lcstop.pruning.divergence import has_diverged
 from lcstop.pruning.due import Question, is_first_in_interval, question_at
 from lcstop.pruning.error_log import ErrorLog
 from lcstop.pruning.evidence import Evidence
@@ -90,13 +91,11 @@ class PrunerCore:
         try:
             # Values near the limits of float64 overflow on the way; probabilities are checked.
             with np.errstate(all="ignore"):
-                if not question.diverged:
-                    self._bounds.check(question.trial)
                 study = self._bounds.filter(study)
                 audit = Audit.of_study(study, self.config)
                 decision, evidence = self._decide(question, study, audit)
                 if decision.stop:
-                    decision = self._suppress(decision, question, study)
+                    decision = self._suppress(decision, question.trial, study, diverged=evidence is None)
         except Exception as error:
             return self.fail_open(error, question.trial.cutoff)
         if evidence is None:
@@ -152,9 +151,13 @@ class PrunerCore:
         """The decision without words on what was found, and what was found."""
         config, trial = self.config, question.trial
         known = Decision(False, "", trial.cutoff, audit=audit)
-        if question.diverged:
-            words = f"diverged: the last {config.diverged_after} reports are not finite"
-            return replace(known, stop=True, reason=words), None
+        if question.is_silent:
+            words = f"the last {config.diverged_after} reports are not finite"
+            if has_diverged(config, trial, study):
+                return replace(known, stop=True, reason=f"diverged: {words}"), None
+            if not question.is_due:
+                return replace(known, reason=f"{words}, as those of other trials or its own before"), None
+        self._bounds.check(trial)
         incumbent = study.incumbent(config.target)
         known = replace(known, incumbent=incumbent)
         prefixes = question.prefixes
@@ -175,13 +178,13 @@ class PrunerCore:
         stop = evidence.stops(config.patience)
         return replace(known, stop=stop, p_beat=evidence.p_beat, p_top=p_top), evidence
 
-    def _suppress(self, decision: Decision, question: Question, study: StudyView) -> Decision:
+    def _suppress(self, decision: Decision, trial: Curve, study: StudyView, *, diverged: bool) -> Decision:
         """The stop, or that the trial goes on all the same."""
-        by = suppressed_by(self.config, study, diverged=question.diverged)
+        by = suppressed_by(self.config, study, diverged=diverged)
         if by is None:
             return decision
         words = decision.reason + _SUPPRESSED[by] if decision.reason else ""
-        to_beat = study.to_beat(question.trial, self.config.target)
+        to_beat = study.to_beat(trial, self.config.target)
         return replace(decision, stop=False, reason=words, suppressed_by=by, to_beat=to_beat)
 
     def _in_words(self, decision: Decision, evidence: Evidence, trial: Curve, study: StudyView) -> Decision:

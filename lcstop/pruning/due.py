@@ -1,4 +1,4 @@
-"""What the last report of a trial calls for: nothing, a judgement, or a stop because it has diverged."""
+"""What the last report of a trial calls for: nothing, a judgement, or a look at whether it has diverged."""
 
 from __future__ import annotations
 
@@ -51,13 +51,15 @@ class Question:
 
     Attributes:
         trial: What it has reported.
-        diverged: Whether its last ``diverged_after`` reports are all NaN or infinite.
+        is_due: Whether it is judged by its finite reports.
+        is_silent: Whether its last ``diverged_after`` reports are all NaN or infinite.
         prefixes: The finite part of its curve at its last judgements, ``patience`` of them or fewer, oldest
             first. None of a trial with too few finite reports.
     """
 
     trial: Curve
-    diverged: bool
+    is_due: bool
+    is_silent: bool
     prefixes: Sequence[Curve]
 
 
@@ -69,10 +71,10 @@ def question_at(config: PrunerConfig, trial: Curve, *, always: bool = False) -> 
         trial: What it has reported.
         always: Whether there is a question, due or not.
     """
-    diverged = is_diverged(config, trial)
-    if not (always or diverged or (len(trial) and is_due(config, trial, len(trial) - 1))):
+    due, silent = always or is_due(config, trial, len(trial) - 1), is_silent(config, trial)
+    if not (due or silent):
         return None
-    return Question(trial, diverged, () if diverged else _prefixes(config, trial))
+    return Question(trial, due, silent, _prefixes(config, trial) if due else ())
 
 
 def is_due(config: PrunerConfig, trial: Curve, i: int) -> bool:
@@ -86,7 +88,7 @@ def is_due(config: PrunerConfig, trial: Curve, i: int) -> bool:
         >>> [i for i in range(10) if is_due(config, Curve(range(1, 11), [0.5] * 10, horizon=20), i)]
         [3, 6, 9]
     """
-    if not is_first_in_interval(config, trial, i):
+    if not (len(trial) and is_first_in_interval(config, trial, i)):
         return False
     if config.policy == "published":
         return True
@@ -108,7 +110,7 @@ def is_first_in_interval(config: PrunerConfig, trial: Curve, i: int) -> bool:
     return here >= 0 and (i == 0 or interval(float(trial.steps[i - 1])) < here)
 
 
-def is_diverged(config: PrunerConfig, trial: Curve) -> bool:
+def is_silent(config: PrunerConfig, trial: Curve) -> bool:
     """Whether the last ``diverged_after`` reports of ``trial`` are all NaN or infinite."""
     n = config.diverged_after
     return len(trial) >= n and not np.isfinite(trial.values[-n:]).any()

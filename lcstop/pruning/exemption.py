@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import better
 from lcstop.curves.curve_list import CurveList
@@ -23,14 +25,17 @@ def exemption(
     Example:
         >>> from lcstop import Curve
         >>> trial = Curve([1, 2], [0.5, 0.6], horizon=3)
-        >>> question = Question(trial, diverged=False, prefixes=[trial])
+        >>> question = Question(trial, is_due=True, is_silent=False, prefixes=[trial])
         >>> exemption(PrunerConfig(horizon=3), question, StudyView("maximize"), None)
         '0 of 1 startup trials finished'
     """
     trial = question.trial
-    n_started = CurveList.wrap(study.finished).n_finite
+    if study.only_infeasible:
+        return "no finished trial meets the constraints yet"
+    finished, unfinished = CurveList.wrap(study.finished), CurveList.wrap(study.unfinished)
+    n_started = int(((finished.start < 1) & ~np.isnan(finished.high)).sum())
     if config.policy == "study" and n_started < config.n_startup_trials:
-        n_started += int((CurveList.wrap(study.unfinished).share >= trial.share).sum())
+        n_started += int(((unfinished.share >= trial.share) & (unfinished.start <= trial.share)).sum())
     if n_started < config.n_startup_trials:
         return f"{n_started} of {config.n_startup_trials} startup trials finished"
     if incumbent is None and config.policy == "published":

@@ -19,7 +19,7 @@ def judge_in_study(
     """How likely the trial is to end in the best tenth of the study; None without a trial to compare with.
 
     Among few trials a tenth is less than one trial, so that even the best one is not likely to be in it. A
-    trial that leads at its step therefore goes on.
+    trial that leads at its step therefore goes on. So does one that nothing tells from the others yet.
 
     Args:
         config: The options.
@@ -35,7 +35,12 @@ def judge_in_study(
     rankings = []
     for prefix in prefixes:
         ranking = ranker.rank(
-            prefix, study.finished, study.unfinished, study.direction, use_params=config.use_params
+            prefix,
+            study.finished,
+            study.unfinished,
+            study.direction,
+            use_params=config.use_params,
+            target=config.target,
         )
         if ranking is None:
             return None
@@ -47,7 +52,7 @@ def judge_in_study(
         for prefix, ranking in zip(prefixes, rankings, strict=True)
     ]
     says_stop = [
-        ranking.p_top <= threshold and not ranking.leads
+        ranking.p_top <= threshold and not (ranking.leads or ranking.is_undecided)
         for ranking, threshold in zip(rankings, thresholds, strict=True)
     ]
     last = rankings[-1]

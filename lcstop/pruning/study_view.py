@@ -26,6 +26,8 @@ class StudyView:
         n_stopped: How many trials were stopped.
         audited: Trials that have ended and whose stop was suppressed; their curves are also in ``finished``
             or ``unfinished``.
+        only_infeasible: Whether trials have finished and all of them break a constraint. Infeasible trials
+            are not listed, and only divergence stops a trial until a feasible one has finished.
 
     Raises:
         ValueError: If ``direction`` is neither ``maximize`` nor ``minimize``.
@@ -37,6 +39,7 @@ class StudyView:
     judged: str | None = None
     n_stopped: int = 0
     audited: Sequence[AuditedTrial] = ()
+    only_infeasible: bool = False
 
     def __post_init__(self) -> None:
         check_direction(self.direction)

@@ -34,7 +34,8 @@ class Thresholds:
 
         Args:
             share: Share of the horizon that the trial has reached.
-            confidence: The threshold is multiplied by ``(1 - confidence) / 0.05``.
+            confidence: The odds of the threshold are multiplied by ``(1 - confidence) / 0.05``, so that it
+                stays a probability.
             remaining_gain: See :class:`lcstop.ranking.ranker.Ranking`. Above :data:`LARGE_REMAINING_GAIN`
                 the threshold falls in proportion: the order of trials may still change, as it does when a
                 learning rate falls.
@@ -46,9 +47,10 @@ class Thresholds:
             [0.1, 0.1, 0.05, 0.01]
         """
         threshold = min(self.maximum, self.initial + self.slope * share)
-        threshold *= (1 - confidence) / 0.05
         threshold *= PARAMS_FACTOR if has_params else 1
-        return threshold * LARGE_REMAINING_GAIN / max(remaining_gain, LARGE_REMAINING_GAIN)
+        threshold *= LARGE_REMAINING_GAIN / max(remaining_gain, LARGE_REMAINING_GAIN)
+        odds = threshold / (1 - threshold) * (1 - confidence) / 0.05
+        return odds / (1 + odds)
 
 
 THRESHOLDS: dict[Preset, Thresholds] = {

@@ -11,10 +11,17 @@ from lcstop.curves.curve_list import CurveList
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial
 
-State = Literal["finished", "stopped", "running", "left out"]
+State = Literal["finished", "infeasible", "stopped", "running", "left out"]
+"""A trial is ``infeasible`` if it has finished and breaks a constraint. It is left out, too."""
 
 _LEFT_OUT, _FINISHED, _STOPPED, _RUNNING = range(4)
-_CODES = {"left out": _LEFT_OUT, "finished": _FINISHED, "stopped": _STOPPED, "running": _RUNNING}
+_CODES = {
+    "left out": _LEFT_OUT,
+    "infeasible": _LEFT_OUT,
+    "finished": _FINISHED,
+    "stopped": _STOPPED,
+    "running": _RUNNING,
+}
 
 _CHUNK_SIZE = 512
 """Trials per chunk: larger chunks copy slower, smaller ones concatenate slower."""
@@ -40,6 +47,7 @@ class TrialTable:
         self._unshared: set[int] = set()  # chunks that no copy shares
         self._n_stopped = 0
         self._audited: dict[int, AuditedTrial] = {}
+        self._infeasible: set[int] = set()
         self._lists: dict[bool, CurveList] = {}  # of finished and of unfinished trials, until one changes
 
     def copy(self) -> TrialTable:
@@ -47,6 +55,7 @@ class TrialTable:
         other = TrialTable()
         other._chunks, other._n_stopped = [*self._chunks], self._n_stopped
         other._audited, other._lists = {**self._audited}, {**self._lists}
+        other._infeasible = {*self._infeasible}
         self._unshared = set()
         return other
 
@@ -55,6 +64,9 @@ class TrialTable:
     ) -> None:
         """Replace what is known of a trial; without a curve it is left out."""
         self._audited.pop(index, None)
+        self._infeasible.discard(index)
+        if state == "infeasible":
+            self._infeasible.add(index)
         if curve is not None and audited:
             self._audited[index] = audited
         chunk, place = divmod(index, _CHUNK_SIZE)
@@ -82,7 +94,8 @@ class TrialTable:
         unfinished = self._listed(False, without if judged_state > _FINISHED else None)
         n_stopped = self._n_stopped - (judged_state == _STOPPED)
         audited = [trial for index, trial in sorted(self._audited.items()) if index != without]
-        return StudyView(direction, finished, unfinished, judged, n_stopped, audited)
+        only_infeasible = bool(self._infeasible - {without}) and not len(finished)
+        return StudyView(direction, finished, unfinished, judged, n_stopped, audited, only_infeasible)
 
     def _listed(self, is_finished: bool, without: int | None) -> CurveList:
         if without is None and is_finished in self._lists:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from lcstop.curves.curve import Target
+
 Array = NDArray[np.float64]
 
 MISSING = -1e9
@@ -26,11 +28,13 @@ class Context:
             those beyond a trial's length are never looked at.
         lengths: Steps of the grid that each trial has reached, at least 1, ``[N]``.
         finished: Trials that ran to their own end, ``[N]``.
+        starts: First step of the grid that each trial has reported at, from 1 on, ``[N]``; 1 if not given.
     """
 
     gains: Array
     lengths: NDArray[np.int64]
     finished: NDArray[np.bool_]
+    starts: NDArray[np.int64] | None = None
 
 
 def normal_score(share: Array) -> Array:
@@ -70,16 +74,22 @@ class Comparison:
 
     Attributes:
         context, gains, cutoff: What is compared, see :func:`lcstop.ranking.features.features`.
-        n, n_finished, n_reached: Other trials, those that finished, those as far as the cutoff.
-        others: Values of the other trials, :data:`MISSING` beyond their lengths, ``[N, H]``.
-        others_best: Their running best, ``[N, H]``.
-        final_best: Their best value of all, ``[N]``.
+        start: First step of the grid that the trials have reported at, from 1 on.
+        starts: The same of the other trials, ``[N]``.
+        finished: Other trials with a curve that ran to their own end, ``[N]``.
+        n, n_finished, n_reached: Other trials, those that finished, those that are known at the cutoff.
+        others: Values of the other trials, :data:`MISSING` before their starts and after their lengths,
+            ``[N, H]``.
+        others_best: Their running best, ``[N, H]``. For the target ``final`` their values, the last of which
+            stands for the steps after it.
+        final_best: The last column of ``others_best``, ``[N]``.
+        own_best: The running best of the trials until the cutoff, or their values, ``[T, cutoff]``.
         incumbent_index: Index of the trial that holds the incumbent; of the best trial so far while none has
             finished.
         incumbent, initial_level, value_range: The incumbent, the median first value, and the distance of the
             two, at least :data:`EPSILON`.
-        now, best: Values of the trials at the cutoff, and their best until then, ``[T]``.
-        reached, went_on: Other trials that have come as far as the cutoff, and further, ``[N]``.
+        now, best: Values of the trials at the cutoff, and the last column of ``own_best``, ``[T]``.
+        reached, went_on: Other trials that are known at the cutoff, and after it, ``[N]``.
         others_now: ``others`` at the cutoff, ``[N]``.
         pairwise_sign_now: :func:`pairwise_sign` of each two other trials at the cutoff, ``[N, N]``.
         pairwise_sign: The same at the last step that both have reached, ``[N, N]``.
@@ -87,22 +97,37 @@ class Comparison:
         others_score: Normal scores of all, by ``pairwise_sign``, ``[N]``.
     """
 
-    def __init__(self, context: Context, gains: Array, cutoff: int) -> None:
-        self.context, self.gains, self.cutoff = context, gains, cutoff
+    def __init__(
+        self, context: Context, gains: Array, cutoff: int, start: int = 1, target: Target = "best"
+    ) -> None:
+        self.context, self.gains, self.cutoff, self.start = context, gains, cutoff, start
         lengths, finished = context.lengths, context.finished
         self.n, horizon = context.gains.shape
-        self.n_finished = int(np.count_nonzero(finished))
-        self.others = np.where(np.arange(horizon) < lengths[:, None], context.gains, MISSING)
-        self.others_best = np.maximum.accumulate(self.others, axis=1)
+        self.starts = np.ones(self.n, np.int64) if context.starts is None else context.starts
+        has_incumbent = bool(finished.any())
+        self.finished = finished & ((self.starts < horizon) | (horizon == 1))
+        self.n_finished = int(np.count_nonzero(self.finished))
+        steps = np.arange(horizon)
+        self.others = np.where(steps < lengths[:, None], context.gains, MISSING)
+        if target == "best":
+            self.others_best = np.maximum.accumulate(self.others, axis=1)
+        else:
+            last = self.others[np.arange(self.n), lengths - 1]
+            self.others_best = np.where(steps < lengths[:, None], self.others, last[:, None])
         self.final_best = self.others_best[:, -1]
-        held = np.where(finished, self.final_best, MISSING) if self.n_finished else self.final_best
+        held = np.where(finished, self.final_best, MISSING) if has_incumbent else self.final_best
         self.incumbent_index = int(held.argmax())
         self.incumbent = float(held[self.incumbent_index])
-        self.initial_level = lower_median(self.others[:, 0])
+        first = self.others[np.arange(self.n), self.starts - 1]
+        has_curve = self.starts < horizon
+        self.initial_level = lower_median(first[has_curve] if has_curve.any() else first)
         self.value_range = max(self.incumbent - self.initial_level, EPSILON)
 
-        self.now, self.best = gains[:, cutoff - 1], gains[:, :cutoff].max(1)
-        self.reached, self.went_on = lengths >= cutoff, lengths > cutoff
+        own = gains[:, :cutoff]
+        self.own_best = np.maximum.accumulate(own, axis=1) if target == "best" else own
+        self.now, self.best = gains[:, cutoff - 1], self.own_best[:, -1]
+        started = self.starts <= cutoff
+        self.reached, self.went_on = started & (lengths >= cutoff), started & (lengths > cutoff)
         self.n_reached = int(np.count_nonzero(self.reached))
         self.others_now = self.others[:, cutoff - 1]
         self.pairwise_sign_now = pairwise_sign(self.others_now[:, None], self.others_now)
@@ -113,5 +138,6 @@ class Comparison:
 
         last = np.minimum(lengths[:, None], lengths)
         values = self.others[np.arange(self.n)[:, None], last - 1]
-        self.pairwise_sign = pairwise_sign(values, values.T)
+        both_started = np.maximum(self.starts[:, None], self.starts) <= last
+        self.pairwise_sign = pairwise_sign(values, values.T) * both_started
         self.others_score = normal_score((self.pairwise_sign.sum(1) + self.n) / (2 * self.n))

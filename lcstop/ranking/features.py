@@ -10,8 +10,10 @@ import math
 
 import numpy as np
 
+from lcstop.curves.curve import Target
 from lcstop.ranking.comparison import (
     EPSILON,
+    MISSING,
     Array,
     Comparison,
     Context,
@@ -26,7 +28,12 @@ N_FEATURES = 33 + N_CONFIGURATIONS
 
 
 def features(
-    context: Context, gains: Array, cutoff: int, configurations: Configurations | None = None
+    context: Context,
+    gains: Array,
+    cutoff: int,
+    configurations: Configurations | None = None,
+    start: int = 1,
+    target: Target = "best",
 ) -> Array:
     """Features ``[T, N_FEATURES]`` of ``T`` trials; none of them is in ``context``.
 
@@ -35,6 +42,8 @@ def features(
         gains: Values of the trials on the same grid, ``[T, H]``; those after the cutoff are ignored.
         cutoff: Steps of the grid that the trials have reached, at least 1.
         configurations: Hyperparameters of all of them; None if they are not to be compared.
+        start: First step of the grid that the trials have reported at, from 1 on.
+        target: Whether the best value on the way counts or the one at the end.
 
     Example:
         >>> full = np.array([3, 3])
@@ -42,21 +51,23 @@ def features(
         >>> features(others, others.gains[:1] - 0.05, 2).shape
         (1, 55)
     """
-    return TrialFeatures(context, gains, cutoff).features(configurations)
+    return TrialFeatures(context, gains, cutoff, start, target).features(configurations)
 
 
 class TrialFeatures:
     """Features of trials in their study, with hyperparameters and without them.
 
     Args:
-        context, gains, cutoff: As those of :func:`features`.
+        context, gains, cutoff, start, target: As those of :func:`features`.
 
     Attributes:
         study: The trials and their context.
     """
 
-    def __init__(self, context: Context, gains: Array, cutoff: int) -> None:
-        self.study = study = Comparison(context, gains, cutoff)
+    def __init__(
+        self, context: Context, gains: Array, cutoff: int, start: int = 1, target: Target = "best"
+    ) -> None:
+        self.study = study = Comparison(context, gains, cutoff, start, target)
         standing = _standing(study)
         others = OtherRanks(study.others_score, study.others_rank, study.went_on)
         self._processes = Regression(standing[0], others)
@@ -80,18 +91,24 @@ class TrialFeatures:
 
 def _standing(study: Comparison) -> list[Array]:
     """Ranks: at the cutoff and before, among those that finished, and at the last step shared with each."""
-    lengths, finished = study.context.lengths, study.context.finished
+    lengths, starts, finished = study.context.lengths, study.starts, study.finished
     cutoff, now, best = study.cutoff, study.now[:, None], study.best[:, None]
-    half, quarter = (cutoff + 1) // 2 - 1, (cutoff + 3) // 4 - 1
+    # A trial is not known before its first report, and is compared at that one instead.
+    half, quarter = (max(step, study.start) - 1 for step in ((cutoff + 1) // 2, (cutoff + 3) // 4))
     shared = np.minimum(cutoff, lengths) - 1
+    both_started = np.maximum(starts, study.start) <= shared + 1
     rankings = [
         (now, study.others_now, study.reached),
-        (study.gains[:, half, None], study.others[:, half], lengths > half),
-        (study.gains[:, quarter, None], study.others[:, quarter], lengths > quarter),
+        (study.gains[:, half, None], study.others[:, half], (lengths > half) & (starts <= half + 1)),
+        (
+            study.gains[:, quarter, None],
+            study.others[:, quarter],
+            (lengths > quarter) & (starts <= quarter + 1),
+        ),
         (best, study.others_best[:, cutoff - 1], study.reached),
         (now, study.others_now, finished & study.reached),
         (best, study.final_best, finished),
-        (study.gains[:, shared], study.others[np.arange(study.n), shared], lengths > 0),
+        (study.gains[:, shared], study.others[np.arange(study.n), shared], both_started),
     ]
     differences = np.empty((len(rankings), len(now), study.n))
     among = np.empty((len(rankings), study.n))
@@ -107,7 +124,8 @@ def _against_incumbent(study: Comparison) -> list[Array]:
     """Distance to the incumbent, and to the incumbent's curve at the same step."""
     height = (study.now - study.initial_level) / study.value_range
     missing = (study.best - study.incumbent) / study.value_range
-    behind = (study.best - study.others_best[study.incumbent_index, study.cutoff - 1]) / study.value_range
+    there = study.others_best[study.incumbent_index, study.cutoff - 1]
+    behind = (study.best - there) / study.value_range if there > MISSING else np.zeros_like(height)
     return [
         np.tanh(height),
         np.exp(-3 * np.minimum(np.maximum(1 - height, 0), 20)),
@@ -135,14 +153,14 @@ def _spread(study: Comparison) -> list[Array | float]:
 
 def _shape(study: Comparison) -> list[Array]:
     """The trial's own curve: recent movement, the upward share of it, and the age of its best value."""
-    seen = study.gains[:, : study.cutoff]
+    seen = study.gains[:, study.start - 1 : study.cutoff]
     difference = seen[:, 1:][:, -6:] - seen[:, :-1][:, -6:]
     moved = np.abs(difference).sum(1)
     upwards = np.maximum(difference, 0).sum(1)
     return [
         np.tanh(3 * moved / study.value_range),
         upwards / (moved + 1e-12),
-        (study.cutoff - 1 - seen.argmax(1)) / study.cutoff,
+        (seen.shape[1] - 1 - seen.argmax(1)) / study.cutoff,
     ]
 
 
@@ -154,7 +172,7 @@ def _agreement(study: Comparison) -> list[float]:
     )  # 1 for a pair in the same order, -1 in the other one, 0 for a tie
     kept = float(went_on @ same @ went_on)
     pairs = float(went_on @ np.abs(same) @ went_on)
-    finished = study.context.finished.nonzero()[0]
+    finished = study.finished.nonzero()[0]
     best = finished[(-study.final_best[finished]).argsort(kind="stable")[:3]]
     return [
         (kept + 8 * 0.5) / (pairs + 8),  # prior: three quarters of the pairs keep their order

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcstop.curves.curve import Curve, Direction
-from lcstop.curves.curve_list import N_LONGEST, CurveList
 from lcstop.ranking.comparison import MISSING, Array, Context, lower_median
 from lcstop.ranking.param_features import Configurations
-
-MOST_TRIALS = 2 * N_LONGEST
-"""Other trials that one judgement compares with; more cost time and add little."""
+from lcstop.ranking.selection import select
 
 _MOST_STEPS = 128
 _WHOLE = range(2, _MOST_STEPS + 1)
 """Horizons at which every step is a step of the grid."""
 
-_MOST_PARAMS = 32
+_MAX_COLUMNS = 256
+"""Columns of hyperparameters; of more, those that come first by their content."""
+
 _ROUNDING = 1e-9
 _APART = 1e-6
 """Share of the way to the next report above which a step of the grid lies between two reports."""
@@ -45,12 +42,14 @@ class AlignedStudy:
         gains: Values of the trial on the same grid, ``[1, H]``.
         cutoff: Steps of the grid that it has reached.
         params: Hyperparameters of the other trials, then its own; empty if they are not to be compared.
+        start: First step of the grid that it has reported at, from 1 on.
     """
 
     context: Context
     gains: Array
     cutoff: int
     params: Sequence[Mapping[str, Any]]
+    start: int = 1
 
     @cached_property
     def has_params(self) -> bool:
@@ -91,11 +90,11 @@ def align(
         ((1, 10), 2, [3])
     """
     sign = 1.0 if direction == "maximize" else -1.0
-    others, n_finished = _chosen(finished, unfinished, sign)
+    others, n_finished = select(trial, finished, unfinished, sign)
     if not others:
         return None
     grid = _grid(trial)
-    curves = [*others, trial]
+    curves = [*(curve.without_gaps for curve in others), trial]
     longer = np.array([curve.horizon for curve in curves]) / trial.horizon
     gains = np.empty((len(curves), len(grid)))
     counts = bool((grid == np.arange(1, len(grid) + 1)).all())
@@ -107,6 +106,8 @@ def align(
     gains *= sign
     ends = np.array([curve.cutoff for curve in curves]) * (1 + _ROUNDING)
     lengths = np.maximum(np.searchsorted(grid, ends / longer, side="right"), 1)
+    first = np.array([curve.steps[0] for curve in curves]) * (1 - _ROUNDING)
+    starts = np.minimum(np.searchsorted(grid, first / longer) + 1, lengths)
     finite = np.isfinite(gains)
     seen = gains[finite & (np.arange(len(grid)) < lengths[:, None])]
     if not len(seen):
@@ -114,32 +115,9 @@ def align(
     top = seen.max()
     unit = lower_median(top - seen) or float(top - seen.min()) or 1.0
     gains = np.where(finite, np.maximum((gains - top) / unit, _WORST), MISSING)
-    context = Context(gains[:-1], lengths[:-1], np.arange(len(others)) < n_finished)
+    context = Context(gains[:-1], lengths[:-1], np.arange(len(others)) < n_finished, starts[:-1])
     params = [curve.params or {} for curve in curves] if use_params else []
-    return AlignedStudy(context, gains[-1:], int(lengths[-1]), params)
-
-
-def _chosen(finished: Sequence[Curve], unfinished: Sequence[Curve], sign: float) -> tuple[list[Curve], int]:
-    """At most :data:`MOST_TRIALS` other trials, finished ones first, and the number of finished ones.
-
-    They are the best trial, the longest ones (half of the places), and the newest ones.
-    """
-    ended, others = CurveList.wrap(finished), CurveList.wrap(unfinished)
-    if ended.n_finite < len(ended):
-        ended = ended.filter(~np.isnan(ended.high))
-    if others.n_started < len(others):
-        others = others.filter(others.share > 0)
-    everyone = ended + others
-    if len(everyone) <= MOST_TRIALS:
-        return [*everyone], len(ended)
-    taken = set(everyone.longest.tolist())
-    best = ended.argmax if sign > 0 else ended.argmin
-    if best is not None:
-        taken.add(best)
-    newest = (at for at in reversed(range(len(everyone))) if at not in taken)
-    taken.update([*islice(newest, MOST_TRIALS - len(taken))])
-    order = sorted(taken)
-    return everyone.take(order), bisect_left(order, len(ended))
+    return AlignedStudy(context, gains[-1:], int(lengths[-1]), params, int(starts[-1]))
 
 
 def _grid(trial: Curve) -> Array:
@@ -167,7 +145,7 @@ def _by_count(curves: Sequence[Curve], grids: Array) -> Array:
 
 
 def _on_grid(curves: Sequence[Curve], grids: Array) -> Array:
-    """The value of each curve at each step of its grid ``[n, H]``; before the first report the first value.
+    """The value of each curve at each step of its grid ``[n, H]``; NaN before the first report.
 
     Values between two reports are interpolated; if the later report is not finite, the earlier one holds.
     """
@@ -175,7 +153,7 @@ def _on_grid(curves: Sequence[Curve], grids: Array) -> Array:
     for i, (curve, until) in enumerate(zip(curves, grids * (1 + _ROUNDING), strict=True)):
         last = np.maximum(np.searchsorted(curve.steps, until, side="right") - 1, 0)
         following = np.minimum(last + 1, len(curve) - 1)
-        start[i], earlier[i] = curve.steps[last], curve.values[last]
+        start[i], earlier[i] = curve.steps[last], np.where(until < curve.steps[0], np.nan, curve.values[last])
         end[i], later[i] = curve.steps[following], curve.values[following]
     share = (grids - start) / np.where(end > start, end - start, np.inf)
     between = (share > _APART) & np.isfinite(earlier) & np.isfinite(later)
@@ -187,7 +165,8 @@ def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[
 
     Ranks are the same with and without a logarithm. A conditional hyperparameter is 0.5 where it is missing,
     and a further column says where it is given. A hyperparameter with one value, or a category that is
-    different in every configuration, is left out.
+    different in every configuration, is left out. The order of columns follows from their content, so that
+    names are no evidence.
 
     Returns:
         Columns ``[n, P]`` and which of them are numbers ``[P]``.
@@ -197,7 +176,8 @@ def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[
         >>> columns.tolist(), numeric.tolist()
         ([[0.75, 1.0], [0.25, 0.0]], [True, False])
     """
-    found = [*islice(_columns(configurations), _MOST_PARAMS)]
+    found = sorted(_columns(configurations), key=lambda column: (not column[1], column[0].tobytes()))
+    found = found[:_MAX_COLUMNS]
     if not found:
         return np.zeros((len(configurations), 0)), np.zeros(0, bool)
     columns, numeric = zip(*found, strict=True)

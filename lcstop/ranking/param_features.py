@@ -19,6 +19,9 @@ from lcstop.ranking.gaussian_process import (
 
 N_CONFIGURATIONS = 4 + N_REGRESSION
 
+_MAX_PARAMS = 32
+"""Hyperparameters that are compared; of more, those that explain most."""
+
 
 class Configurations(NamedTuple):
     """Hyperparameters: numbers as ranks in [0, 1], categories as codes.
@@ -59,11 +62,14 @@ def of_configurations(
 
 
 def _distances(study: Comparison, configurations: Configurations) -> tuple[Distances, Array]:
-    """Distances weighted by the relevance of each hyperparameter, and the relevance ``[P]``."""
+    """Distances weighted by the relevance of hyperparameters, and the relevance of those that count."""
     others, own, numeric = configurations
     between = squared_distances(others, others, numeric)
     to_trial = squared_distances(own, others, numeric)
     explained = relevance(between, study.others_score)
+    if len(explained) > _MAX_PARAMS:
+        chosen = np.sort(np.argsort(-explained, kind="stable")[:_MAX_PARAMS])
+        between, to_trial, explained = between[chosen], to_trial[chosen], explained[chosen]
     weights = explained + 0.02
     weights *= 2 / weights.sum()
     # Not with ``@``, which would spread a matrix of this size over threads and wait for them.

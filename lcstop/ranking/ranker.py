@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lcstop.curves.curve import Curve, Direction
+from lcstop.curves.curve import Curve, Direction, Target
 from lcstop.curves.curve_list import CurveList
 from lcstop.ranking.comparison import MISSING, Comparison
 from lcstop.ranking.features import TrialFeatures
@@ -16,7 +16,11 @@ from lcstop.ranking.grid import align
 from lcstop.ranking.numpy_network import NumpyStudyNetwork
 
 MAX_UNKNOWN_GAIN = 4.0
-"""Highest remaining gain that is estimated while no trial has finished, and the one at a first report."""
+"""Highest estimate while no trial has finished, and the remaining gain at a first report."""
+
+
+_LEAVE_RATE = 0.1
+"""Share of the trials at a common first value that must have left it lately for the rest to go on."""
 
 
 class Ranking(NamedTuple):
@@ -30,6 +34,7 @@ class Ranking(NamedTuple):
             region whose trials were stopped early looks worse than it is, and would not be tried again.
         leads: Whether it is the best at its step of all trials that have reached that step, or better than
             any other trial at any step.
+        is_undecided: Whether nothing tells the trial from the others yet, see :func:`_is_undecided`.
         remaining_gain: Median gain of the finished trials after this step, in units of the spread of all
             trials at this step (from their 10 % to their 90 % quantile). Where it is large, ranks say little
             yet. While no trial has finished it is estimated: four times the gain that there would be if every
@@ -40,6 +45,7 @@ class Ranking(NamedTuple):
     p_beat: float
     has_params: bool
     leads: bool
+    is_undecided: bool
     remaining_gain: float
 
 
@@ -69,6 +75,7 @@ class Ranker:
         direction: Direction,
         *,
         use_params: bool = True,
+        target: Target = "best",
     ) -> Ranking | None:
         """What is to be expected of ``trial``; None where there is no other trial to compare it with.
 
@@ -78,18 +85,20 @@ class Ranker:
             unfinished: Trials that are running or were stopped.
             direction: Of the metric.
             use_params: Whether hyperparameters are compared.
+            target: Whether the best value of a trial on its way counts or the one at its end.
         """
         seen = align(trial, finished, unfinished, direction, use_params=use_params)
         if seen is None:
             return None
-        view = TrialFeatures(seen.context, seen.gains, seen.cutoff)
+        view = TrialFeatures(seen.context, seen.gains, seen.cutoff, seen.start, target)
         has_params, remaining_gain = seen.has_params, _remaining_gain(view.study)
         found = self._network.probabilities(view.features(None))
         if has_params:
             found = np.maximum(found, self._network.probabilities(view.features(seen.configurations())))
         # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
-        leads = _leads(view.study) or _surpasses(trial, finished, unfinished, direction)
-        return Ranking(float(found[0]), float(found[1]), has_params, leads, remaining_gain)
+        leads = _leads(view.study) or _surpasses(trial, finished, unfinished, direction, target)
+        undecided = _is_undecided(view.study)
+        return Ranking(float(found[0]), float(found[1]), has_params, leads, undecided, remaining_gain)
 
 
 def _leads(study: Comparison) -> bool:
@@ -97,16 +106,37 @@ def _leads(study: Comparison) -> bool:
     return bool(len(others) and study.best[0] > others.max())
 
 
+def _is_undecided(study: Comparison) -> bool:
+    """Whether the trial is exactly like all others so far, or still where they all began and may leave soon.
+
+    All others that have come as far count; if there are none, all up to the last step that each shares with
+    the trial. A trial that has not moved since its first report may leave that value soon if at least a tenth
+    of those that were still there at half its steps have left since.
+    """
+    cutoff, own = study.cutoff, study.gains[0, study.start - 1 : study.cutoff]
+    counted = study.reached if study.n_reached else np.ones(study.n, bool)
+    steps = np.arange(study.start, cutoff + 1)
+    known = (study.starts[counted, None] <= steps) & (steps <= study.context.lengths[counted, None])
+    same = (study.others[counted, study.start - 1 : cutoff] == own) | ~known
+    if same.all():
+        return True
+    if not study.n_reached or (own != own[0]).any():
+        return False
+    still_there = np.logical_and.accumulate(same, axis=1)
+    half = still_there[:, (len(own) - 1) // 2]
+    left = half & ~still_there[:, -1]
+    return bool(left.any()) and int(left.sum()) >= _LEAVE_RATE * int(half.sum())
+
+
 def _remaining_gain(study: Comparison) -> float:
     best, cutoff, horizon = study.others_best, study.cutoff, study.gains.shape[1]
-    ended = best[study.context.finished]
+    ended = best[study.finished]
     ended = ended[ended[:, cutoff - 1] > MISSING]
     if len(ended):
         most, gained = math.inf, ended[:, -1] - ended[:, cutoff - 1]
     else:
         half = cutoff // 2
-        own = np.maximum.accumulate(study.gains, axis=1)
-        here = np.concatenate([best[study.reached], own])[:, :cutoff]
+        here = np.concatenate([best[study.reached, :cutoff], study.own_best])
         here = here[here[:, half - 1] > MISSING] if half else here[:0]
         if not len(here):
             return MAX_UNKNOWN_GAIN
@@ -123,8 +153,17 @@ def _remaining_gain(study: Comparison) -> float:
 
 
 def _surpasses(
-    trial: Curve, finished: Sequence[Curve], unfinished: Sequence[Curve], direction: Direction
+    trial: Curve,
+    finished: Sequence[Curve],
+    unfinished: Sequence[Curve],
+    direction: Direction,
+    target: Target,
 ) -> bool:
+    """Whether the trial is better than any other trial at any step, or its last value than every end."""
+    if target == "final":
+        ends = CurveList.wrap(finished).last
+        last = float(trial.values[-1])
+        return len(ends) > 0 and not bool((ends >= last if direction == "maximize" else ends <= last).any())
     own = trial.best(direction)
     if own is None:
         return False

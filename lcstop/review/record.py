@@ -54,11 +54,6 @@ class RecordedTrial:
     suppressed_stop: SuppressedStop | None = None
 
     @property
-    def label(self) -> str:
-        """Name of the trial in decisions."""
-        return self.name or str(self.number)
-
-    @property
     def audited(self) -> AuditedTrial | None:
         """The trial with its suppressed stop; None if it has none, is still running or has failed."""
         if self.suppressed_stop is None or self.state not in ("finished", "stopped"):
@@ -151,6 +146,10 @@ class RecordedStudy:
         finished = [trial.curve for trial in self.trials if trial.state == "finished"]
         return StudyView(self.direction, finished).incumbent(target)
 
+    def label(self, trial: RecordedTrial) -> str:
+        """Name of a trial in decisions, which the audit is drawn by; as the adapters name it."""
+        return trial.name or f"{self.name}/{trial.number}"
+
     def view(self, judged: RecordedTrial, n: int) -> StudyView:
         """The other trials at the time of report ``n`` of ``judged``, without failed ones."""
         now = (judged.time(n), judged.number)
@@ -165,7 +164,7 @@ class RecordedStudy:
                     audited.append(other.audited)
             elif known := bisect_right(range(1, len(other.curve) + 1), now[0], key=other.time):
                 unfinished.append(other.curve.prefix(known))
-        return StudyView(self.direction, finished, unfinished, judged.label, n_stopped, audited)
+        return StudyView(self.direction, finished, unfinished, self.label(judged), n_stopped, audited)
 
     def audit(self, config: PrunerConfig) -> Audit:
         """The audit of the study: how many audited trials turned out to be wrong stops."""

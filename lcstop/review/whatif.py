@@ -201,7 +201,7 @@ class _RecordingPolicy(CorePolicy):
 
     def name(self, trial: int) -> str:
         """See :class:`CorePolicy`. Recorded trials have names."""
-        return self._record.trials[trial].label
+        return self._record.label(self._record.trials[trial])
 
     def has_finished(self, trial: int) -> bool | None:
         """See :class:`CorePolicy`. The state is recorded."""

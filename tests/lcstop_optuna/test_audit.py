@@ -180,8 +180,8 @@ def test_shadow_mode_prunes_nothing_and_records_everything(shadow):
 def test_shadow_mode_prunes_no_diverged_trial(make):
     study = study_of(make(shadow=True))
     trial = study.ask()
-    for step in range(4):
-        trial.report(float("nan"), step)
+    for step, value in enumerate([0.1, 0.2, *[float("nan")] * 3]):
+        trial.report(value, step)
         assert not trial.should_prune()
     reason = study.trials[0].user_attrs[AUDIT_ATTR]["reason"]
     assert reason == "diverged: the last 3 reports are not finite; in shadow mode, so it goes on"

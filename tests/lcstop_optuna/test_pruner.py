@@ -158,12 +158,33 @@ def test_studies_without_anything_to_compare_with():
     assert not running(study, [0.1, 0.1, 0.1]).should_prune()
 
 
-def test_an_added_trial_with_a_value_alone_is_the_incumbent():
+def test_an_added_trial_with_a_value_alone_is_the_incumbent_and_nothing_else():
+    """It stops no trial by itself: where its curve was is not known."""
     study = study_with(published())
     study.add_trial(create_trial(value=0.9))
     trial = running(study, [accuracy(0.1, epoch) for epoch in range(9)])
     assert study.pruner.explain(study, trial).incumbent == 0.9
+    assert not trial.should_prune()
+    study.add_trial(finished(0.5))
+    trial = running(study, [accuracy(0.1, epoch) for epoch in range(9)])
+    assert study.pruner.explain(study, trial).incumbent == 0.9
     assert trial.should_prune()
+
+
+def test_a_trial_that_breaks_a_constraint_is_not_to_beat():
+    study = study_with()
+    for top in (0.9, 0.91, 0.92):
+        whole = finished(top)
+        constraints = {"constraints": [-1.0, 0.5]}
+        study.add_trial(
+            create_trial(value=top, intermediate_values=whole.intermediate_values, system_attrs=constraints)
+        )
+    poor = [accuracy(0.3, epoch) for epoch in range(9)]
+    trial = running(study, poor)
+    assert study.pruner.explain(study, trial).reason == "no finished trial meets the constraints yet"
+    assert not trial.should_prune()
+    study.add_trial(finished(0.5))
+    assert study.pruner.explain(study, running(study, poor)).incumbent == pytest.approx(accuracy(0.5, H - 1))
 
 
 def test_failed_and_running_trials_are_never_the_incumbent():

@@ -240,6 +240,6 @@ def counted(calls: list[str], name: str, method: Callable) -> Callable:
 
 def test_calls_and_statements_of_a_decision_do_not_grow_with_the_study(tmp_path):
     few, some = (statements(n, tmp_path / f"{n}.db") for n in (5, 100))
-    # One call reads for the decision. The others store the reason and the options.
-    assert some[0] == ["get_all_trials", "set_trial_user_attr", "get_study_user_attrs", "set_study_user_attr"]
+    # The first question stores the options. One call reads for the decision, and one stores the reason.
+    assert some[0] == ["get_study_user_attrs", "set_study_user_attr", "get_all_trials", "set_trial_user_attr"]
     assert some == few

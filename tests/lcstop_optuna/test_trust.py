@@ -78,7 +78,7 @@ def test_strange_values_raise_nothing_and_warn_little(values, direction, storage
 
 def test_diverged_trials_are_pruned_without_any_finished_trial():
     study = study_with()
-    trial = running(study, [0.5, math.nan, math.nan, math.nan])
+    trial = running(study, [0.5, 0.6, math.nan, math.nan, math.nan])
     assert trial.should_prune()
     assert "not finite" in study.trials[trial.number].user_attrs[REASON_ATTR]
 

@@ -28,7 +28,9 @@ class OptunaRun:
 
     def __init__(self, mode: str, options: dict) -> None:
         self.study = optuna.create_study(
-            direction="maximize" if mode == "max" else "minimize", pruner=LCPFNPruner(**options)
+            study_name="agree",
+            direction="maximize" if mode == "max" else "minimize",
+            pruner=LCPFNPruner(**options),
         )
         self.decisions = recorded(self.study.pruner)
 
@@ -56,7 +58,8 @@ class RayRun:
     def __init__(self, mode: str, options: dict) -> None:
         self.scheduler = LCPFNScheduler(metric="value", mode=mode, **options)
         self.decisions = recorded(self.scheduler)
-        self.names = map(str, count())  # names of trials as in Optuna, so that the same trials are audited
+        # Names of trials as in Optuna, so that the same trials are audited.
+        self.names = (f"agree/{i}" for i in count())
 
     def start(self, params: dict) -> Trial:
         trial = Trial(

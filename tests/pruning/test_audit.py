@@ -1,4 +1,4 @@
-"""The audit: the choice of trials, its estimate, the adjusted confidence, shadow mode."""
+"""The audit: audited trials, the estimate, the adjusted confidence."""
 
 import hashlib
 import logging
@@ -13,8 +13,7 @@ from lcstop.pruning.audit import Audit, exact_interval
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 from lcstop.pruning.suppression import MIN_STOPS, is_audited
 from lcstop.simulation.core_policy import CorePolicy
-from lcstop.simulation.loop import Action, replay
-from lcstop.simulation.task import ReplayStudy
+from lcstop.simulation.loop import Action
 from tests.conftest import NormalSurrogate
 from tests.ranking import study_trials
 from tests.simulation.replay_tasks import random_task, run, study_of
@@ -27,11 +26,11 @@ STABLE = [38, 41, 99]
 """Numbers below 100 that an audit of 5 % chooses. An update must not change the audit of running studies."""
 
 NAMES = {
-    "Optuna": lambda study, i: str(i),
+    "Optuna": lambda study, i: f"study {study}/{i}",
     "Ray, a grid or random search": lambda study, i: f"{_hex(study)[:5]}_{i:05d}",
     "Ray, a searcher": lambda study, i: _hex(study, i)[:8],
 }
-"""Name of trial ``i`` of a study in the frameworks. In Optuna it is the same in every study."""
+"""Name of trial ``i`` of a study in the frameworks."""
 
 
 def _hex(*of) -> str:
@@ -57,35 +56,6 @@ def view(won: int = 0, n: int = 0, n_stopped: int = 99, name: str | None = "7", 
 def core(surrogate, **options) -> PrunerCore:
     given = {"horizon": H, "policy": "published", "lower": 0, "upper": 1}
     return PrunerCore(PrunerConfig(**{**given, **options}), surrogate)
-
-
-# --- who is chosen ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("share", [0.01, 0.05, 0.3])
-@pytest.mark.parametrize("engine", NAMES)
-def test_the_share_is_right_and_the_choice_has_no_pattern(share, engine):
-    n = 10_000
-    names = [NAMES[engine](0, i) for i in range(n)]
-    numbers = chosen(names, share)
-    assert abs(len(numbers) - share * n) < 4 * math.sqrt(share * (1 - share) * n)
-    # Neighbours are chosen independently of each other.
-    places = np.isin(names, numbers)
-    assert abs(np.corrcoef(places[1:], places[:-1])[0, 1]) < 4 / math.sqrt(n)
-
-
-def test_the_choice_is_the_same_everywhere_and_a_greater_share_adds_to_it():
-    assert chosen(range(100), 0.05) == STABLE
-    assert set(STABLE) < set(chosen(range(100), 0.2))
-    assert chosen(range(100), 0.0) == []
-    assert chosen(range(100), 1.0) == list(range(100))
-
-
-def test_nobody_is_chosen_before_ten_stops_nor_without_a_name(surrogate):
-    judge = core(surrogate, audit=1.0).judge
-    assert [judge(POOR, view(n_stopped=n)).stop for n in (0, 9, 10, 11)] == [True, True, False, False]
-    assert MIN_STOPS == 10
-    assert judge(POOR, view(name=None)).stop
 
 
 # --- one that is chosen -----------------------------------------------------------------------------------
@@ -311,31 +281,3 @@ def test_what_is_said_of_an_audit():
 )
 def test_a_damaged_mark_is_none(content):
     assert SuppressedStop.from_json(content) is None
-
-
-# --- shadow mode ------------------------------------------------------------------------------------------
-
-
-def test_shadow_mode_stops_nothing_and_tells_everything(surrogate):
-    shadow, real = core(surrogate, shadow=True), core(surrogate, audit=0)
-    for trial in (POOR, Curve([1, 2, 3], [math.nan] * 3, H), GOOD.prefix(3), Curve([1, 2], [0.89, 0.95], H)):
-        for study in (view(n_stopped=0), view(won=1, n=1, name=None)):
-            decision, would = shadow.judge(trial, study), real.judge(trial, study)
-            assert not decision.stop
-            assert decision.would_stop == would.stop
-            assert decision.reason == would.reason + "; in shadow mode, so it goes on" * would.stop
-    assert shadow.judge(POOR, view()).suppressed_stop == SuppressedStop(
-        3, 0.9, "shadow", shadow.judge(POOR, view()).reason
-    )
-
-
-def test_a_replay_in_shadow_mode_runs_everything(surrogate):
-    task = random_task(n_trials=30, n_steps=10)
-    policy = CorePolicy(
-        PrunerCore(PrunerConfig(horizon=10, shadow=True, policy="published"), surrogate),
-        ReplayStudy(task, task.order(0).tolist(), "best", "shadow"),
-    )
-    outcome = replay(task, 0, 0, policy, 1, 300)
-    seen = policy._view(-1)
-    assert (outcome.killed, outcome.epochs, len(seen.finished)) == (0, 300, 30)
-    assert len(seen.audited) > 5

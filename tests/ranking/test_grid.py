@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lcstop import Curve
 from lcstop.ranking.comparison import MISSING
-from lcstop.ranking.grid import MOST_TRIALS, align, encode
+from lcstop.ranking.grid import align, encode
 from tests.ranking.study_trials import curves
 from tests.ranking.test_features import features_seen
 
@@ -91,19 +91,29 @@ def test_a_trial_is_compared_at_its_last_report_however_far_apart_reports_are(pa
 
 def test_no_line_is_drawn_to_what_is_no_number():
     trial = Curve([1.5, 3], [0.1, 0.2], 6)
-    seen = align(trial, [], [Curve([1, 2, 4], [0.1, math.inf, 0.3], 6)], "maximize")
+    seen = align(trial, [], [Curve([1, 2, 3, 4], [0.1, math.nan, math.nan, math.nan], 6)], "maximize")
     others = seen.context.gains[0]
     assert others[0] == seen.gains[0, 0]  # 0.1, not interpolated to the next value
     assert others[1] == MISSING
 
 
-def test_one_report_fills_the_steps_before_it():
+def test_a_gap_that_a_number_follows_is_a_line():
+    trial = Curve([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4], 6)
+    seen = align(trial, [], [Curve([1, 2, 3, 4], [0.1, math.nan, math.nan, 0.4], 6)], "maximize")
+    np.testing.assert_allclose(seen.context.gains[0, :4], seen.gains[0, :4], atol=1e-9)
+
+
+def test_nothing_is_known_before_the_first_report():
     gains, cutoff = on_grid([10], [0.3], 50)
     assert len(gains) == 5
     assert cutoff == 1
     gains, cutoff = on_grid([50], [0.3], 50)
     assert (len(gains), cutoff) == (2, 2)
-    assert gains[0] == gains[1]
+    assert gains[0] == MISSING < gains[1]
+    late = Curve([4, 5], [0.1, 0.2], 6)
+    seen = align(Curve([1, 2], [0.1, 0.2], 6), [], [late, Curve([1, 2, 3], [0.1, 0.2, 0.3], 6)], "maximize")
+    assert sorted(seen.context.starts.tolist()) == [1, 4]
+    assert (seen.context.gains[seen.context.starts == 4, :3] == MISSING).all()
 
 
 @pytest.mark.parametrize("horizon", [1, 2, 127, 129, 1e6])
@@ -119,11 +129,13 @@ def test_the_others_are_on_the_grid_of_the_trial():
     sparse = Curve([25, 50], [0.25, 0.5], 50)
     seen = align(trial, [sparse], [dense], "maximize")
     assert seen.context.lengths.tolist() == [5, 3]
+    assert seen.context.starts.tolist() == [3, 1]
     assert seen.context.finished.tolist() == [True, False]
-    lowest = seen.context.gains.min()
+    assert (seen.context.gains[0, :2] == MISSING).all()
+    lowest = seen.context.gains[seen.context.gains > MISSING].min()
     unit = (seen.context.gains.max() - lowest) / 0.4  # from 0.1 to 0.5
     values = 0.1 + (seen.context.gains - lowest) / unit
-    np.testing.assert_allclose(values[0], [0.25, 0.25, 0.3, 0.4, 0.5], atol=1e-9)
+    np.testing.assert_allclose(values[0, 2:], [0.3, 0.4, 0.5], atol=1e-9)
     np.testing.assert_allclose(values[1, :3], [0.1, 0.2, 0.3], atol=1e-9)
 
 
@@ -148,6 +160,7 @@ def test_very_bad_values_keep_their_order_down_to_a_million_units_and_are_better
     """A unit is the median distance from the best value: 1 here."""
     others = [Curve([1], [value], 2) for value in (1.0, 1.0, 1.0, 0.0, -9e5, -1.1e6, -1e30, math.nan)]
     gains = align(Curve([1], [2.0], 2), [], others, "maximize").context.gains[:, 0]
+    gains = [*sorted(gains.tolist(), reverse=True)]
     assert gains[0] > gains[3] > gains[4] > gains[5] == gains[6] > gains[7] == MISSING
 
 
@@ -174,77 +187,6 @@ def test_whatever_trials_report_features_are_numbers(reports, direction):
     finite = [v for values in reports for v in values if math.isfinite(v)]
     if seen is not None and max(map(abs, finite), default=0) < 1e300:
         assert np.isfinite(features_seen(seen)).all()
-
-
-# --- the selection of other trials ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("direction", ["maximize", "minimize"])
-@pytest.mark.parametrize("n_finished", [0, 1, 20, 100])
-def test_at_most_64_trials_the_best_finished_one_among_them(direction, n_finished):
-    rng = np.random.default_rng(n_finished)
-    horizon, best = 10, 3
-    sign = 1 if direction == "maximize" else -1
-    finished = [
-        Curve(
-            range(1, horizon + 1),
-            sign * (rng.uniform(size=horizon) + 5 * (i == min(best, n_finished - 1))),
-            horizon,
-        )
-        for i in range(n_finished)
-    ]
-    lengths = rng.integers(1, horizon, 120)
-    unfinished = [Curve(range(1, n + 1), sign * rng.uniform(size=n), horizon) for n in lengths]
-    trial = Curve([1, 2], [0.5 * sign, 0.6 * sign], horizon)
-    context = align(trial, finished, unfinished, direction).context
-    assert len(context.lengths) == MOST_TRIALS == 64
-    assert int(context.finished.sum()) >= min(n_finished, MOST_TRIALS // 2)
-    if n_finished:
-        tops = np.where(context.finished, context.gains.max(1), MISSING)
-        assert tops.max() == 0  # the best value of all
-        assert (context.gains.max(1) == 0).sum() == 1
-    longest = sorted([horizon] * n_finished + lengths.tolist(), reverse=True)[:32]
-    found = sorted(context.lengths.tolist(), reverse=True)[:32]
-    assert found == longest
-
-
-@pytest.mark.parametrize("direction", ["maximize", "minimize"])
-@pytest.mark.parametrize("seed", range(20))
-def test_the_best_the_longest_and_the_newest_are_looked_at(direction, seed):
-    """Compared with a selection trial by trial. Some trials have equal lengths, some hold no number."""
-    rng, horizon = np.random.default_rng(seed), 10
-    n_finished, n = rng.integers(1, 100), 150
-    sign = 1 if direction == "maximize" else -1
-
-    def curve(i: int) -> Curve:
-        length = int(rng.integers(5, horizon + 1) if i < n_finished else rng.integers(0, horizon))
-        values = np.full(length, math.nan) if rng.random() < 0.1 else sign * rng.uniform(size=length)
-        return Curve(range(1, length + 1), values, horizon, {"i": i})
-
-    everyone = [curve(i) for i in range(n)]
-    finished, unfinished = everyone[:n_finished], everyone[n_finished:]
-    known = [c for c in finished if np.isfinite(c.values).any()] + [c for c in unfinished if len(c)]
-    found = align(Curve([1, 2], [0.5, 0.6], horizon), finished, unfinished, direction)
-
-    by_length = sorted(range(len(known)), key=lambda at: (len(known[at]), at))
-    chosen = set(by_length[-32:])
-    numbers = [c for c in known if c in finished]
-    if numbers:
-        best = max(numbers, key=lambda c: np.nanmax(sign * c.values))
-        chosen.add(known.index(best))
-    for at in reversed(range(len(known))):
-        if len(chosen) < MOST_TRIALS:
-            chosen.add(at)
-    assert [params["i"] for params in found.params[:-1]] == [known[at].params["i"] for at in sorted(chosen)]
-
-
-def test_the_rest_of_the_places_goes_to_the_newest():
-    horizon = 10
-    unfinished = [Curve([1], [float(i)], horizon) for i in range(200)]
-    context = align(Curve([1], [0.5], horizon), [], unfinished, "maximize").context
-    ranks = context.gains[:, 0].argsort().argsort()
-    assert ranks.tolist() == list(range(64))  # in the order of the study
-    assert context.gains.max() == 0  # the newest is the best of these
 
 
 # --- hyperparameters --------------------------------------------------------------------------------------
@@ -308,8 +250,9 @@ def test_none_is_a_category_among_words_and_missing_among_numbers():
 
 def test_names_in_any_order_and_too_many_of_them():
     assert columns({"a": 1, "b": 2}, {"a": 2, "b": 1}) == columns({"b": 2, "a": 1}, {"b": 1, "a": 2})
-    many = [{f"p{i:02}": i * j for i in range(1, 100)} for j in range(4)]
-    assert len(columns(*many)[1]) == 32
+    rng = np.random.default_rng(0)
+    many = [{f"p{i:03}": float(value) for i, value in enumerate(rng.uniform(size=400))} for _ in range(9)]
+    assert len(columns(*many)[1]) == 256
 
 
 def test_hyperparameters_reach_the_features():

@@ -96,17 +96,20 @@ def test_patience_wants_judgements_in_a_row():
     assert core(patience=3).judge(trial.prefix(due[1]), view()).reason.endswith("; 2 of 3 votes")
 
 
-def test_confidence_is_a_factor():
+def test_confidence_is_a_factor_of_odds():
     thresholds = Thresholds(initial=0.05, slope=0.1, maximum=0.1)
     assert thresholds.at(0.0, 0.95, 0) == pytest.approx(0.05)
     assert thresholds.at(0.2, 0.95, 0) == pytest.approx(0.07)
     assert thresholds.at(0.9, 0.95, 0) == pytest.approx(0.1)
-    assert thresholds.at(0.2, 0.9, 0) == pytest.approx(0.14)
+    doubled = 2 * 0.07 / 0.93
+    assert thresholds.at(0.2, 0.9, 0) == pytest.approx(doubled / (1 + doubled))
+    assert thresholds.at(0.9, 1e-9, 0, has_params=True) < 1
     trial = curves([0.55], H, seed=1)[0].prefix(6)
     p = core().judge(trial, view()).p_top
     asked = THRESHOLDS["balanced"].at(6 / H, 0.95, 0, has_params=True)
-    assert core(confidence=1 - 0.05 * p / asked * 1.01).judge(trial, view()).stop
-    assert not core(confidence=1 - 0.05 * p / asked * 0.99).judge(trial, view()).stop
+    factor = p / (1 - p) / (asked / (1 - asked))
+    assert core(confidence=1 - 0.05 * factor * 1.01).judge(trial, view()).stop
+    assert not core(confidence=1 - 0.05 * factor * 0.99).judge(trial, view()).stop
 
 
 def test_a_live_decision_is_what_explain_shows_to_the_digit():
