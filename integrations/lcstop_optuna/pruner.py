@@ -21,6 +21,7 @@ from lcstop_optuna.trials import (
     CONVERGED_ATTR,
     REASON_ATTR,
     check_single_objective,
+    tail_of,
     to_curve,
     to_suppressed_stop,
 )
@@ -100,6 +101,12 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         Raises:
             ValueError: If the study has more than one objective.
         """
+        try:
+            tail = tail_of(trial, self.config.horizon, self._core.n_tail)
+            if tail is not None and not self._core.may_be_due(tail):
+                return False  # before anything that reads the storage
+        except Exception as error:
+            return self._core.fail_open(error, trial.last_step or 0).stop
         check_single_objective(study)
         try:
             curve = self._curve(trial)

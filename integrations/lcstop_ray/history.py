@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lcstop import Curve
+from lcstop.pruning.due import Tail
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
 State = Literal["running", "finished", "stopped", "converged", "failed"]
@@ -78,6 +79,12 @@ class History:
             reports = dict(zip(self._steps, self._values, strict=True))
             self._curve = Curve.from_reports(reports, self.horizon, self.params)
         return self._curve
+
+    def tail(self, n: int) -> Tail | None:
+        """The last ``n`` reports. None for fewer, for one at the horizon, and if the first step is 0."""
+        if len(self._steps) <= n or self._steps[0] == 0 or self._steps[-1] >= self.horizon:
+            return None
+        return Tail(self._steps[-n:], self._values[-n:], self.horizon)
 
     @property
     def audited(self) -> AuditedTrial | None:

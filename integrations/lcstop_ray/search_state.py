@@ -166,6 +166,9 @@ class SearchState:
 
     def _decide(self, trial_id: str, history: History) -> Decision | None:
         """The decision to end the trial or to suppress its stop; None if it goes on."""
+        tail = history.tail(self.core.n_tail)
+        if tail is not None and not self.core.may_be_due(tail):
+            return None
         question = self.core.question(history.curve)
         convergence_due = self.core.convergence_due(history.curve)
         if question is None and not convergence_due:

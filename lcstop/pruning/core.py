@@ -16,7 +16,14 @@ from lcstop.pruning.bounds import Bounds
 from lcstop.pruning.convergence import judge_convergence, not_judged
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.divergence import has_diverged
-from lcstop.pruning.due import Question, is_first_in_interval, question_at
+from lcstop.pruning.due import (
+    Question,
+    Tail,
+    is_first_in_interval,
+    may_be_due,
+    may_be_first_in_interval,
+    question_at,
+)
 from lcstop.pruning.error_log import ErrorLog
 from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.exemption import exemption
@@ -85,6 +92,24 @@ class PrunerCore:
     def question(self, trial: Curve) -> Question | None:
         """What the last report of ``trial`` calls for; None if no judgement is due. Needs no other trial."""
         return question_at(self.config, trial)
+
+    @property
+    def n_tail(self) -> int:
+        """Number of last reports that :meth:`may_be_due` needs."""
+        return max(3, self.config.diverged_after)
+
+    def may_be_due(self, tail: Tail) -> bool:
+        """Whether the last report may call for a judgement of any kind, from the last reports alone.
+
+        Adapters ask this first, so that a report of a long trial costs no more than one of a short trial.
+        False is certain. After True, :meth:`question` and :meth:`convergence_due` need the whole curve.
+
+        Args:
+            tail: The last :attr:`n_tail` reports of a trial, at their own steps.
+        """
+        if may_be_due(self.config, tail):
+            return True
+        return self.config.min_gain is not None and may_be_first_in_interval(self.config, tail)
 
     def answer(self, question: Question, study: StudyView) -> Decision:
         """Judge a trial among the others; never raises because of a study."""

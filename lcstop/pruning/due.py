@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -100,14 +101,60 @@ def is_due(config: PrunerConfig, trial: Curve, i: int) -> bool:
     return n_judgements > moments.n_judgements(float(trial.steps[before]) / trial.horizon)
 
 
+class Tail(NamedTuple):
+    """The last reports of a trial, as :meth:`lcstop.Curve.from_reports` would have them.
+
+    Attributes:
+        steps: At least two steps, strictly increasing and below the horizon.
+        values: Values at these steps.
+        horizon: Last step that the trial would reach.
+    """
+
+    steps: Sequence[float]
+    values: Sequence[float]
+    horizon: float
+
+
+def may_be_due(config: PrunerConfig, tail: Tail) -> bool:
+    """Whether the last report may call for a judgement, from the last reports of a trial alone.
+
+    False is certain. The first report of ``tail`` only shows where the interval of the next one begins.
+
+    Example:
+        >>> config = PrunerConfig(horizon=1000)
+        >>> [n for n in range(500, 1000) if may_be_due(config, Tail([n - 2, n - 1, n], [0.5] * 3, 1000))]
+        [550, 880]
+    """
+    n = config.diverged_after
+    if len(tail.values) >= n and not any(map(math.isfinite, tail.values[-n:])):
+        return True
+    intervals = [_interval(config, step) for step in tail.steps]
+    if not _begins(intervals, len(intervals) - 1):
+        return False
+    before = next((j for j in reversed(range(1, len(intervals) - 1)) if _begins(intervals, j)), None)
+    if config.policy == "published" or before is None:
+        return True
+    moments = MOMENTS[config.preset]
+    now, earlier = (moments.n_judgements(tail.steps[j] / tail.horizon) for j in (-1, before))
+    return now > earlier
+
+
+def may_be_first_in_interval(config: PrunerConfig, tail: Tail) -> bool:
+    """Whether the last report is the first in its interval, see :func:`is_first_in_interval`."""
+    return _begins([_interval(config, step) for step in tail.steps[-2:]], 1)
+
+
 def is_first_in_interval(config: PrunerConfig, trial: Curve, i: int) -> bool:
     """Whether report ``i`` is the first in its interval of ``interval_steps`` from ``min_steps`` on."""
+    return _begins([_interval(config, float(step)) for step in trial.steps[max(i - 1, 0) : i + 1]], min(i, 1))
 
-    def interval(step: float) -> int:
-        return math.floor((step - config.min_steps) / config.interval_steps + 1e-9)
 
-    here = interval(float(trial.steps[i]))
-    return here >= 0 and (i == 0 or interval(float(trial.steps[i - 1])) < here)
+def _interval(config: PrunerConfig, step: float) -> int:
+    return math.floor((step - config.min_steps) / config.interval_steps + 1e-9)
+
+
+def _begins(intervals: Sequence[int], i: int) -> bool:
+    return intervals[i] >= 0 and (i == 0 or intervals[i - 1] < intervals[i])
 
 
 def is_silent(config: PrunerConfig, trial: Curve) -> bool:

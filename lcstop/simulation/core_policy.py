@@ -69,7 +69,7 @@ class CorePolicy(SequentialPolicy):
 
     def name(self, trial: int) -> str:
         """Name of the trial, unique among all replays."""
-        return f"{self._study.name} {trial}"
+        return f"{self._study.name}/{trial}"
 
     def _close(self, trial: int, curve: Curve, state: State) -> None:
         self._ended[trial] = curve

@@ -97,7 +97,9 @@ def test_a_search_needs_no_torch():
         "s = LCPFNScheduler(horizon=10, lower=0, upper=1, audit=0); pickle.dumps(s); "
         "s.set_search_properties('a', 'max'); "
         "t = [Trial('t', stub=True) for _ in range(9)]; [s.on_trial_add(None, trial) for trial in t]; "
-        "[s.on_trial_complete(None, one, {'training_iteration': 9, 'a': 0.9}) for one in t[1:]]; "
+        "r = [{'training_iteration': i, 'a': 0.5 + 0.04 * i} for i in range(1, 10)]; "
+        "[[s.on_trial_result(None, one, result) for result in r] for one in t[1:]]; "
+        "[s.on_trial_complete(None, one, r[-1]) for one in t[1:]]; "
         "print([s.on_trial_result(None, t[0], {'training_iteration': i, 'a': 0.1}) for i in (1, 2, 3)][-1]); "
         "print('torch' in sys.modules)"
     )
