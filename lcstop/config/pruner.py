@@ -178,7 +178,7 @@ class PrunerConfig(BaseModel):
         ge=0,
         description="Gain, in units of the metric, below which a trial has converged; null (None) switches "
         "this off. A trial has converged when it gains more than this before its horizon with probability at "
-        "most 1 - `confidence`. In Optuna `lcstop_optuna.converged(trial)` is then true; in Ray the trial is "
+        "most 1 - `confidence`. In Optuna `converged(trial)` is then true; in Ray the trial is "
         "ended. It counts as finished.",
     )
     surrogate: SurrogateName = Field(
