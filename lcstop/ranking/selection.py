@@ -71,40 +71,36 @@ def _with_curves(finished: CurveList, sign: float) -> CurveList:
 
 def _sample(everyone: CurveList, share: float, sign: float, n_finished: int) -> NDArray[np.int64]:
     """Ascending indices of :data:`MAX_TRIALS` trials; the first ``n_finished`` ones have finished."""
+    best = np.nan_to_num(sign * (everyone.high if sign > 0 else everyone.low), nan=-np.inf)
     as_far = everyone.share >= share * (1 - _ROUNDING)
     n_as_far = int(np.count_nonzero(as_far))
     n_first = min(n_as_far, max(_MIN_AS_FAR, MAX_TRIALS - (len(everyone) - n_as_far)))
     parts = (as_far, n_first), (~as_far, MAX_TRIALS - n_first)
-    taken = np.concatenate([_spread(everyone, mask.nonzero()[0], n, sign) for mask, n in parts])
-    values = _best_values(everyone, sign)
-    finished = values[:n_finished]
-    if (
-        n_finished
-        and not (taken[taken < n_finished, None] == (finished == finished.max()).nonzero()[0]).any()
-    ):
-        # The incumbent takes the place of the trial that is nearest to it.
-        incumbents = (finished == finished.max()).nonzero()[0].tolist()
-        incumbent = min(incumbents, key=lambda at: everyone[at].content)
-        taken[np.abs(values[taken] - values[incumbent]).argmin()] = incumbent
+    taken = np.concatenate([_spread(everyone, mask.nonzero()[0], n, best) for mask, n in parts])
+    if n_finished:
+        incumbents = (best[:n_finished] == best[:n_finished].max()).nonzero()[0]
+        if not np.isin(taken, incumbents).any():
+            # The incumbent takes the place of the trial that is nearest to it.
+            incumbent = min(incumbents.tolist(), key=lambda at: everyone[at].content)
+            taken[np.abs(best[taken] - best[incumbent]).argmin()] = incumbent
     return np.sort(taken)
 
 
-def _best_values(everyone: CurveList, sign: float) -> NDArray[np.float64]:
-    return np.nan_to_num(sign * (everyone.high if sign > 0 else everyone.low), nan=-np.inf)
-
-
-def _spread(everyone: CurveList, indices: NDArray[np.int64], n: int, sign: float) -> NDArray[np.int64]:
+def _spread(
+    everyone: CurveList, indices: NDArray[np.int64], n: int, best: NDArray[np.float64]
+) -> NDArray[np.int64]:
     """``n`` of the trials at ``indices``, at equal distances in the order of their best values."""
     if n >= len(indices):
         return indices
-    keys = np.column_stack([np.nan_to_num(everyone.summary), _best_values(everyone, sign)])[indices]
-    order = np.lexsort(keys.T)
-    places = np.linspace(0, len(order) - 1, n).round().astype(np.int64)
-    ordered = keys[order]
-    same = (ordered[1:] == ordered[:-1]).all(1)
-    if not same.any():
+    places = np.linspace(0, len(indices) - 1, n).round().astype(np.int64)
+    values = best[indices]
+    order = np.argsort(values)
+    if (values[order][1:] > values[order][:-1]).all():
         return indices[order[places]]
-    # Trials with equal summaries are told apart by all that they hold.
+    # Equal best values are told apart by the rest of the summaries, and these by all that the trials hold.
+    keys = np.column_stack([np.nan_to_num(everyone.summary[indices]), values])
+    order = np.lexsort(keys.T)
+    same = (keys[order][1:] == keys[order][:-1]).all(1)
     starts = np.concatenate([[0], (~same).nonzero()[0] + 1, [len(order)]])
     for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         if end - start > 1:
