@@ -161,7 +161,7 @@ class PrunerConfig(BaseModel):
         3,
         ge=1,
         description="Number of consecutive last reports that must be NaN or infinite to stop a trial as "
-        "diverged. Gaps that the metric has by design are no divergence.",
+        "diverged. Gaps up to twice as long as earlier ones, of this or another trial, are no divergence.",
     )
     lower: float | None = Field(
         None,
