@@ -123,7 +123,7 @@ def may_be_due(config: PrunerConfig, tail: Tail) -> bool:
     Example:
         >>> config = PrunerConfig(horizon=1000)
         >>> [n for n in range(500, 1000) if may_be_due(config, Tail([n - 2, n - 1, n], [0.5] * 3, 1000))]
-        [550, 880]
+        [537, 859]
     """
     n = config.diverged_after
     if len(tail.values) >= n and not any(map(math.isfinite, tail.values[-n:])):
