@@ -27,6 +27,11 @@ class OtherTrials:
         self._horizon = horizon
         self._snapshot = _Snapshot(TrialTable())
 
+    @property
+    def from_0(self) -> bool:
+        """Whether a trial of the study had reported step 0 when it was last read: all count from 0 then."""
+        return self._snapshot.from_0
+
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every trial of the study but trial ``number``. Failed trials have no result and are left out."""
         # Before get_trials: a snapshot that another thread takes after it may hold more trials.
@@ -38,29 +43,36 @@ class OtherTrials:
         if not snapshot.is_start_of(trials):
             snapshot = _Snapshot(TrialTable())
         to_read = [*snapshot.to_reread, *range(snapshot.n, n)]
+        known = (
+            snapshot.from_0 and snapshot.last is not None
+        )  # else all are read, maybe those of another study
+        from_0 = known or any(0 in trials[i].intermediate_values for i in to_read)
+        if from_0 != snapshot.from_0:  # also the steps of the trials that had been read move up by one
+            snapshot, to_read = _Snapshot(TrialTable()), [*range(n)]
         table, to_reread = snapshot.table, list[int]()
         if n > snapshot.n or any(i != judged for i in to_read):
             table = table.copy()  # other threads may use the old table
             for i in to_read:
                 trial = trials[i]
                 if i != judged and trial.state != TrialState.WAITING:
-                    self._set(table, i, trial)
+                    self._set(table, i, trial, from_0)
                 if i == judged or not trial.state.is_finished():
                     to_reread.append(i)
             unsettled = {*to_reread}
             last = next(((i, trials[i]) for i in reversed(range(n)) if i not in unsettled), None)
-            self._snapshot = _Snapshot(table, n, to_reread, last)
+            self._snapshot = _Snapshot(table, n, to_reread, last, from_0)
         maximize = study.direction == StudyDirection.MAXIMIZE
         return table.study_view(
             "maximize" if maximize else "minimize", f"{study.study_name}/{number}", judged
         )
 
-    def _set(self, table: TrialTable, index: int, trial: FrozenTrial) -> None:
+    def _set(self, table: TrialTable, index: int, trial: FrozenTrial, from_0: bool) -> None:
         state = _STATES.get(trial.state, "left out")
         if state == "finished" and is_infeasible(trial):
             state = "infeasible"
         try:
-            curve = to_curve(trial, self._horizon) if state not in ("left out", "infeasible") else None
+            left_out = state in ("left out", "infeasible")
+            curve = None if left_out else to_curve(trial, self._horizon, from_0)
         except ValueError:  # the trial's horizon is unknown
             curve = None
         suppressed_stop = None if curve is None or state == "running" else to_suppressed_stop(trial)
@@ -87,12 +99,14 @@ class _Snapshot(NamedTuple):
         n: Number of trials.
         to_reread: Indices of the trials to read again: they had not ended, or were being judged.
         last: Index of the last trial that is not read again, and that trial.
+        from_0: Whether a trial has reported step 0.
     """
 
     table: TrialTable
     n: int = 0
     to_reread: Sequence[int] = ()
     last: tuple[int, FrozenTrial] | None = None
+    from_0: bool = False
 
     def is_start_of(self, trials: Sequence[FrozenTrial]) -> bool:
         """Whether ``trials`` start with the trials of this snapshot. False for those of another study.

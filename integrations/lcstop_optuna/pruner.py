@@ -109,7 +109,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             return self._core.fail_open(error, trial.last_step or 0).stop
         check_single_objective(study)
         try:
-            curve = self._curve(trial)
+            curve = to_curve(trial, self.config.horizon)
             self._warn_past_horizon(trial, curve)
             question = self._core.question(curve)
             if question is None:
@@ -118,6 +118,11 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             self._store_options(study)
             start = time.perf_counter()
             view = self._others.view(study, trial.number)
+            if self._others.from_0 and 0 not in trial.intermediate_values:
+                # When a judgement is due is seen from the trial alone, which step it is at from its study.
+                question = self._core.question(self._curve(trial), always=question.is_due)
+                if question is None:
+                    return False
             decision = self._core.answer(question, view)
             self._core.error_log.warn_if_slow(time.perf_counter() - start)
         except Exception as error:
@@ -135,10 +140,10 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             return False
         try:
             frozen = storage.get_trial(trial._trial_id)
-            curve = self._curve(frozen)
-            if not self._core.convergence_due(curve):
+            if not self._core.convergence_due(to_curve(frozen, self.config.horizon)):
                 return False
-            decision = self._core.converged(curve, self._others.view(study, trial.number))
+            view = self._others.view(study, trial.number)
+            decision = self._core.converged(self._curve(frozen), view)
             if decision.stop:
                 logger.info("trial %d ends at step %d: %s", trial.number, frozen.last_step, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, CONVERGED_ATTR, decision.reason)
@@ -160,10 +165,12 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         trials = {t.number: t for t in study.get_trials(deepcopy=False)}
         if trial.number not in trials:
             raise ValueError(f"study {study.study_name!r} has no trial {trial.number}")
-        return self._core.judge(self._curve(trials[trial.number]), self._others.view(study, trial.number))
+        view = self._others.view(study, trial.number)
+        return self._core.judge(self._curve(trials[trial.number]), view)
 
     def _curve(self, trial: FrozenTrial) -> Curve:
-        return to_curve(trial, self.config.horizon)
+        """The curve of a trial among the other trials as they were last read."""
+        return to_curve(trial, self.config.horizon, self._others.from_0 or 0 in trial.intermediate_values)
 
     def _warn_past_horizon(self, trial: FrozenTrial, curve: Curve) -> None:
         """Warn once if a trial has reported more than one step past its horizon.

@@ -13,6 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from lcstop.curves.first_step import study_counts_from_0
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
@@ -86,9 +87,10 @@ def read_study(study: optuna.Study, horizon: float | str | None = None) -> Recor
             "a finite value with trial.report()"
         )
     options = study.user_attrs.get(CONFIG_ATTR)
+    from_0 = study_counts_from_0(trial.intermediate_values for trial in trials)
     if horizon is None:
         stored = (options or {}).get("horizon")
-        horizon = stored or longest(trial.intermediate_values for trial in trials)
+        horizon = stored or longest((trial.intermediate_values for trial in trials), from_0=from_0)
     now = time.time()
     return RecordedStudy(
         study.study_name,
@@ -96,14 +98,14 @@ def read_study(study: optuna.Study, horizon: float | str | None = None) -> Recor
         (study.metric_names or ["value"])[0],
         "step",
         "maximize" if study.direction == StudyDirection.MAXIMIZE else "minimize",
-        [recorded for trial in trials if (recorded := _recorded(trial, horizon, now))],
+        [recorded for trial in trials if (recorded := _recorded(trial, horizon, from_0, now))],
         options,
     )
 
 
-def _recorded(trial: FrozenTrial, horizon: float | str, now: float) -> RecordedTrial | None:
+def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float) -> RecordedTrial | None:
     try:
-        curve = to_curve(trial, horizon)
+        curve = to_curve(trial, horizon, from_0)
     except ValueError:
         return None  # the trial's horizon is unknown
     if trial.datetime_start is None or not len(curve):

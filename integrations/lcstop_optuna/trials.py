@@ -32,12 +32,13 @@ or suppressed stop.
 """
 
 
-def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
+def to_curve(trial: FrozenTrial, horizon: float | str, from_0: bool | None = None) -> Curve:
     """The reports of a trial as a curve. A complete trial without reports has one point, at the horizon.
 
     Args:
         trial: The trial.
         horizon: As in :class:`lcstop.PrunerConfig`.
+        from_0: See :meth:`lcstop.Curve.from_reports`.
 
     Raises:
         ValueError: If ``horizon`` is a name, and the trial has no valid horizon under that name.
@@ -45,7 +46,7 @@ def to_curve(trial: FrozenTrial, horizon: float | str) -> Curve:
     horizon = horizon_of(horizon, trial.params, trial.user_attrs)
     if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
         return Curve([horizon], [trial.values[0]], horizon, trial.params)
-    return Curve.from_reports(trial.intermediate_values, horizon, trial.params)
+    return Curve.from_reports(trial.intermediate_values, horizon, trial.params, from_0=from_0)
 
 
 def tail_of(trial: FrozenTrial, horizon: float | str, n: int) -> Tail | None:

@@ -13,6 +13,7 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from lcstop.config.pruner import horizon_of
+from lcstop.curves.first_step import study_counts_from_0
 from lcstop.pruning.suppressed_stop import SuppressedStop
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
 from lcstop_ray.history import History
@@ -74,13 +75,15 @@ def read_folder(
         record for files in all_files for record in (files.stop, files.convergence, files.audit) if record
     ]
     options = next((record["config"] for record in records if "config" in record), None)
+    from_0 = study_counts_from_0([step for step, _ in files.points] for files in all_files)
     if horizon is None:
-        horizon = (options or {}).get("horizon") or longest(dict(files.points) for files in all_files)
+        found = longest((dict(files.points) for files in all_files), from_0=from_0)
+        horizon = (options or {}).get("horizon") or found
     trials = list[RecordedTrial]()
     for files in all_files:
         with contextlib.suppress(ValueError):  # the trial's horizon is unknown
             trial_horizon = horizon_of(horizon, files.config)
-            trials.append(_recorded(len(trials), files, trial_horizon, bool(records)))
+            trials.append(_recorded(len(trials), files, trial_horizon, from_0, bool(records)))
     return RecordedStudy(
         folder.resolve().name, "Ray Tune", metric, time_attr, DIRECTIONS[mode], trials, options
     )
@@ -168,9 +171,12 @@ def _read_trial(path: Path, experiment: _Experiment, time_attr: str, metric: str
     )
 
 
-def _recorded(number: int, files: _TrialFiles, horizon: float, has_records: bool) -> RecordedTrial:
+def _recorded(
+    number: int, files: _TrialFiles, horizon: float, from_0: bool, has_records: bool
+) -> RecordedTrial:
     """The trial. ``has_records``: whether ``LCPFNScheduler`` has written files in any trial's folder."""
     history = History(horizon, files.params)
+    history.from_0 = from_0
     history.extend(files.points)
     state = _STATES.get(files.status, "running")
     reason = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -42,6 +42,7 @@ class History:
         self.horizon = horizon
         self.params = {name: _as_json(value) for name, value in (params or {}).items()}
         self.suppressed_stop: SuppressedStop | None = None
+        self._from_0 = False
         self._steps: list[float] = []
         self._values: list[float] = []
         self._curve: Curve | None = None
@@ -63,6 +64,11 @@ class History:
         self._cut(bisect_right(self._steps, step))
 
     @property
+    def steps(self) -> Sequence[float]:
+        """Steps of the reports, as they were reported."""
+        return self._steps
+
+    @property
     def first_step(self) -> float | None:
         """Step of the first report, as it was reported."""
         return self._steps[0] if self._steps else None
@@ -77,14 +83,27 @@ class History:
         """The reports as a curve. It is cached until the next report."""
         if self._curve is None:
             reports = dict(zip(self._steps, self._values, strict=True))
-            self._curve = Curve.from_reports(reports, self.horizon, self.params)
+            self._curve = Curve.from_reports(reports, self.horizon, self.params, from_0=self._from_0)
         return self._curve
 
+    @property
+    def from_0(self) -> bool:
+        """Whether the steps of the search are counted from 0: those of the curve then move up by one."""
+        return self._from_0
+
+    @from_0.setter
+    def from_0(self, from_0: bool) -> None:
+        if from_0 != self._from_0:
+            self._from_0, self._curve = from_0, None
+
     def tail(self, n: int) -> Tail | None:
-        """The last ``n`` reports. None for fewer, for one at the horizon, and if the first step is 0."""
-        if len(self._steps) <= n or self._steps[0] == 0 or self._steps[-1] >= self.horizon:
+        """The last ``n`` reports of the curve. None for fewer, and for one at the horizon."""
+        steps, values = self._steps[-n:], self._values[-n:]
+        if self._from_0:
+            steps = [step + 1 for step in steps]
+        if len(self._steps) <= n or steps[-1] >= self.horizon:
             return None
-        return Tail(self._steps[-n:], self._values[-n:], self.horizon)
+        return Tail(steps, values, self.horizon)
 
     @property
     def audited(self) -> AuditedTrial | None:

@@ -252,7 +252,7 @@ class LCPFNScheduler(FIFOScheduler):
         if config != self.config:
             self._core = PrunerCore(config)
         self._search = None
-        self._search_state().histories = histories
+        self._search_state().adopt(histories)
 
     def _search_state(self) -> SearchState:
         if self._search is not None:

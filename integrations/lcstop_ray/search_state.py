@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from ray.tune.utils import flatten_dict
 from lcstop import Decision, PrunerCore, StudyView
 from lcstop.config.pruner import horizon_of
 from lcstop.curves.curve import Direction
+from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.trial_table import State, TrialTable
 from lcstop_ray.history import History
@@ -26,6 +27,7 @@ from lcstop_ray.records import (
     write_ended,
     write_suppressed_stop,
 )
+from lcstop_ray.result_warnings import ResultWarnings
 from lcstop_ray.results import UnusableResultError, to_point
 
 logger = logging.getLogger("lcstop_ray")
@@ -54,7 +56,7 @@ class SearchState:
     Attributes:
         histories: The trials, by trial id.
         stops: Decisions that have ended a trial, by trial id.
-        n_unusable: Number of results without a finite value.
+        warnings: Warnings of results that cannot be used.
 
     Example:
         >>> from lcstop import PrunerConfig
@@ -75,12 +77,11 @@ class SearchState:
         self.mode = mode
         self.histories: dict[str, History] = {}
         self.stops: dict[str, Decision] = {}
-        self.n_unusable = 0
+        self.warnings = ResultWarnings(time_attr, metric, core.config.min_steps)
+        self._counting = StepCounting()
         self._table = TrialTable()
         self._indices: dict[str, int] = {}  # indices in the table, by trial id
         self._changed: set[str] = set()  # ids of trials that have changed since they were set in the table
-        self._warned: set[str] = set()
-        self._tried_again: set[str] = set()
 
     def add(self, trial: Trial) -> None:
         """Add a trial: a new one, a retried one, or one of an earlier run."""
@@ -91,7 +92,7 @@ class SearchState:
         stopped_at = history.last_step if history.state == "stopped" else None
         self.stops.pop(trial.trial_id, None)
         if retried:
-            self._tried_again.add(trial.trial_id)
+            self.warnings.retry(trial.trial_id)
         if trial.status == Trial.ERROR:
             history.state = "failed"
             return
@@ -100,7 +101,8 @@ class SearchState:
         history.state = "running"
         if ended or (not retried and restart > -math.inf):
             statistic = "last" if self.core.config.target == "final" else self.mode
-            history.extend(read_points(trial, self.time_attr, self.metric, statistic, self.core.error_log))
+            error_log = self.core.error_log
+            self._report(history, read_points(trial, self.time_attr, self.metric, statistic, error_log))
             if stop := read_suppressed_stop(trial, self.core.error_log):
                 history.suppressed_stop = stop
         history.keep_until(restart)
@@ -109,6 +111,11 @@ class SearchState:
             last = history.last_step
             stopped = last is not None and last in (stopped_at, read_stopped(trial, self.core.error_log))
             history.state = "stopped" if stopped else "finished"
+
+    def adopt(self, histories: dict[str, History]) -> None:
+        """Take over the trials of an earlier search."""
+        self.histories = histories
+        self._count_steps([step for history in histories.values() for step in history.steps])
 
     def fail(self, trial: Trial) -> None:
         """Leave out a trial that has failed, unless it is added again."""
@@ -133,12 +140,10 @@ class SearchState:
         try:
             step, value = to_point(result, self.time_attr, self.metric)
         except UnusableResultError as error:
-            self._count_unusable(trial, str(error))
+            self.warnings.unusable(trial.trial_id, str(error))
             return history.state in _ENDED
-        if not math.isfinite(value):
-            self._count_unusable(trial, f"{self.metric!r} is not finite")
-        self._check_steps(trial, history, step)
-        history.report(step, value)
+        self.warnings.check(trial.trial_id, history, step, value)
+        self._report(history, [(step, value)])
         if history.state == "converged":
             return True
         if history.state == "stopped":
@@ -194,7 +199,7 @@ class SearchState:
                 self._write_stopped(trial, step, "stopped at an earlier step")
             return
         if step is not None:
-            history.report(step, value)
+            self._report(history, [(step, value)])
         if history.state != "converged":
             history.state = "finished"
 
@@ -237,7 +242,7 @@ class SearchState:
             f"{len(stopped)} of {len(self.histories)} trials stopped, {more}"
             f"{saved:g} steps of {self.time_attr} saved, "
             f"incumbent {'not known yet' if incumbent is None else f'{incumbent:.4g}'}, "
-            f"{self.n_unusable} results without a finite value, {self.audit()}"
+            f"{self.warnings.n_unusable} results without a finite value, {self.audit()}"
         )
 
     def _history(self, trial: Trial) -> History | None:
@@ -248,45 +253,23 @@ class SearchState:
                 if isinstance(horizon, str):
                     horizon = horizon_of(horizon, trial.config, flatten_dict(trial.config))
             except Exception as error:  # objects in the user's configuration may raise any error
-                self._warn(f"a trial goes on, not judged: {error}")
+                self.warnings.warn_once(f"a trial goes on, not judged: {error}")
                 return None
-            self.histories[trial.trial_id] = History(horizon, trial.evaluated_params)
+            history = self.histories[trial.trial_id] = History(horizon, trial.evaluated_params)
+            history.from_0 = self._counting.from_0
         self._changed.add(trial.trial_id)
         return self.histories[trial.trial_id]
 
+    def _report(self, history: History, points: Sequence[tuple[float, float]]) -> None:
+        history.extend(points)
+        self._count_steps([step for step, _ in points])
+
+    def _count_steps(self, steps: Iterable[float]) -> None:
+        """Learn from steps whether the trials count from 0."""
+        if self._counting.add(steps):
+            for trial_id, history in self.histories.items():
+                history.from_0 = self._counting.from_0
+                self._changed.add(trial_id)
+
     def _write_stopped(self, trial: Trial, step: float, reason: str) -> None:
         write_ended(trial, step, reason, self.core.config.model_dump(), self.core.error_log)
-
-    def _check_steps(self, trial: Trial, history: History, step: float) -> None:
-        """Warn once about steps that the user probably counts otherwise than the scheduler."""
-        min_steps = self.core.config.min_steps
-        first, last = history.first_step, history.last_step
-        if first is not None and last is not None and step <= first < last:
-            if trial.trial_id in self._tried_again:
-                self._tried_again.discard(trial.trial_id)
-                return
-            self._warn(
-                f"steps of {self.time_attr!r} start again in one trial, and only reports since then count. "
-                "If these are folds, count on (fold * epochs + epoch) and report the mean so far"
-            )
-        if last is not None and step > last >= history.horizon:
-            self._warn(
-                f"results come past horizon={history.horizon:g}, where no trial is stopped: "
-                f"does horizon count steps of {self.time_attr!r}?"
-            )
-        if not step.is_integer() and min_steps >= history.horizon:
-            self._warn(
-                f"{self.time_attr!r} counts in fractions up to {history.horizon:g}, and no trial is stopped "
-                f"before min_steps={min_steps:g}: pass min_steps and interval_steps as fractions, too"
-            )
-
-    def _warn(self, message: str) -> None:
-        if message not in self._warned:
-            self._warned.add(message)
-            logger.warning(message)
-
-    def _count_unusable(self, trial: Trial, cause: str) -> None:
-        self.n_unusable += 1
-        if cause not in self._warned:
-            self._warned.add(cause)
-            logger.warning("trial %s has reported no finite value: %s", trial.trial_id, cause)

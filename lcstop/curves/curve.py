@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lcstop.curves.first_step import counted_from_0
 
 N_SUMMARY = 7
 """Numbers in :attr:`Curve.summary`."""
@@ -93,14 +95,23 @@ class Curve:
         reports: Mapping[int, float] | Mapping[float, float],
         horizon: float,
         params: Mapping[str, Any] | None = None,
+        *,
+        from_0: bool | None = None,
     ) -> Curve:
         """A curve from reports keyed by step, in any order, counted from 0 or from 1.
 
-        A report at step 0 shows that the loop counts from 0. Every step then moves up by one, so that
-        ``horizon`` counts epochs in either case. If steps are not whole numbers, as those of a clock, the
-        report at step 0 is left out instead, since nothing has been trained by then. The first report past
-        the horizon counts as the one at the horizon, since a loop may step over it. Later reports are left
-        out: longer training says nothing about trials that end at the horizon.
+        Steps that are counted from 0 all move up by one, so that ``horizon`` counts epochs in either case. If
+        they are not, as those of a clock, a report at step 0 is left out, since nothing has been trained by
+        then. The first report past the horizon counts as the one at the horizon, since a loop may step over
+        it. Later reports are left out: longer training says nothing about trials that end at the horizon.
+
+        Args:
+            reports: Values by step.
+            horizon: As in the constructor.
+            params: As in the constructor.
+            from_0: Whether the steps of the study are counted from 0, see
+                :func:`lcstop.curves.first_step.study_counts_from_0`. Default: whether those of this trial
+                are, by themselves.
 
         Raises:
             ValueError: As the constructor.
@@ -108,13 +119,15 @@ class Curve:
         Example:
             >>> Curve.from_reports({1: 0.5, 0: 0.4}, horizon=50).steps.tolist()
             [1.0, 2.0]
+            >>> Curve.from_reports({9: 0.5, 19: 0.6}, horizon=50, from_0=True).steps.tolist()
+            [10.0, 20.0]
         """
         steps = np.fromiter(reports.keys(), np.float64, len(reports))
         values = np.fromiter(reports.values(), np.float64, len(reports))
         if not (steps[1:] > steps[:-1]).all():
             order = np.argsort(steps, kind="stable")
             steps, values = steps[order], values[order]
-        if counted_from_0(steps):
+        if counted_from_0(steps) if from_0 is None else from_0:
             steps = steps + 1
         elif len(steps) and steps[0] == 0:
             steps, values = steps[1:], values[1:]
@@ -267,14 +280,3 @@ def better(value: float, other: float, direction: Direction) -> bool:
         False
     """
     return value > other if direction == "maximize" else value < other
-
-
-def counted_from_0(steps: Collection[float] | NDArray[np.float64]) -> bool:
-    """Whether these steps are whole numbers that start at 0.
-
-    Example:
-        >>> counted_from_0([0, 1, 2]), counted_from_0([1, 2]), counted_from_0([0.0, 0.4, 0.8])
-        (True, False, False)
-    """
-    found = np.fromiter(steps, np.float64, len(steps))
-    return bool(len(found) and found.min() == 0 and (found == np.floor(found)).all())

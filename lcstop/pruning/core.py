@@ -89,9 +89,14 @@ class PrunerCore:
         assert question is not None
         return self.answer(question, study)
 
-    def question(self, trial: Curve) -> Question | None:
-        """What the last report of ``trial`` calls for; None if no judgement is due. Needs no other trial."""
-        return question_at(self.config, trial)
+    def question(self, trial: Curve, *, always: bool = False) -> Question | None:
+        """What the last report of ``trial`` calls for; None if no judgement is due. Needs no other trial.
+
+        Args:
+            trial: What it has reported.
+            always: Whether there is a question, due or not.
+        """
+        return question_at(self.config, trial, always=always)
 
     @property
     def n_tail(self) -> int:

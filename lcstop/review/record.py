@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from lcstop.config.pruner import PrunerConfig
-from lcstop.curves.curve import Curve, Direction, Target, better, counted_from_0
+from lcstop.curves.curve import Curve, Direction, Target, better
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
@@ -176,15 +176,17 @@ class RecordedStudy:
         return {trial.number: trial for trial in self.trials}
 
 
-def longest(reports: Iterable[Mapping[int, float]] | Iterable[Mapping[float, float]]) -> float:
+def longest(
+    reports: Iterable[Mapping[int, float]] | Iterable[Mapping[float, float]], *, from_0: bool
+) -> float:
     """The horizon of a study without a configured one: the last step of any trial, from 1; at least 1.
 
     Args:
         reports: The values of each trial by step.
+        from_0: Whether the steps are counted from 0.
 
     Example:
-        >>> longest([{0: 0.1, 1: 0.2, 2: 0.3}, {0: 0.1}]), longest([{1: 0.1, 5: 0.2}])
-        (3.0, 5.0)
+        >>> longest([{0: 0.1, 1: 0.2, 2: 0.3}, {9: 0.1}], from_0=True), longest([{5: 0.2}], from_0=False)
+        (10.0, 5.0)
     """
-    ends = [max(steps) + counted_from_0(steps) for steps in reports if steps]
-    return float(max([*ends, 1]))
+    return float(max([max(steps) + from_0 for steps in reports if steps], default=1))

@@ -122,13 +122,19 @@ class Machine(RuleBasedStateMachine):
         again = LCPFNPruner(**self.options) if stop else pruner
         assert again.explain(self.study, trial) == decision
         trials = {t.number: t for t in self.study.trials}
+        from_0 = any(0 in t.intermediate_values for t in trials.values())
         own = trials.pop(trial.number)
-        curve = to_curve(own, pruner.config.horizon)
+        is_asked = pruner._core.question(to_curve(own, pruner.config.horizon)) is not None
+        curve = to_curve(own, pruner.config.horizon, from_0)
         if stop:
             assert own.user_attrs[REASON_ATTR] == decision.reason
-        assert stop == (decision.stop and pruner._core.question(curve) is not None)
+        assert stop == (decision.stop and is_asked)
         others = [
-            [to_curve(other, pruner.config.horizon) for other in trials.values() if other.state in states]
+            [
+                to_curve(other, pruner.config.horizon, from_0)
+                for other in trials.values()
+                if other.state in states
+            ]
             for states in OTHERS
         ]
         hostile.check(decision, curve, *others, self.direction, pruner.config, due=stop)

@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 
 from lcstop import StudyView
 from lcstop.curves.curve_list import CurveList
+from lcstop_optuna import LCPFNPruner, read_study
 from lcstop_optuna.other_trials import OtherTrials
 
 
@@ -35,7 +36,11 @@ def test_whatever_happens_between_two_looks(seed):
             trials.append(study.ask())
         elif what == "report" and trials:
             trial = trials[rng.integers(len(trials))]
-            trial.report(rng.random(), len(study.get_trials()[trial.number].intermediate_values) + 1)
+            # Some seeds count from 0, and some trials report late.
+            first = rng.choice([1, 5]) if seed % 2 else rng.choice([0, 5])
+            trial.report(
+                rng.random(), max(study.get_trials()[trial.number].intermediate_values, default=first - 1) + 1
+            )
         elif what == "tell" and trials:
             trial = trials.pop(rng.integers(len(trials)))
             state = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)[rng.integers(3)]
@@ -97,3 +102,29 @@ def test_a_trial_that_is_listed_after_later_ones(state, monkeypatch):
     for listed in ([t for t in everyone if t.number != number], everyone):
         monkeypatch.setattr(study, "get_trials", lambda deepcopy, listed=listed: listed)
         assert content(others.view(study, 9)) == content(OtherTrials(20).view(study, 9))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_trial_shows_from_where_all_count(first):
+    """Trials that report late do not tell by themselves."""
+    study, others = new_study(), OtherTrials(20)
+    for steps in ([9, 19], [first, first + 1], [4]):
+        reports = dict.fromkeys(steps, 0.5)
+        study.add_trial(optuna.create_trial(value=0.5, intermediate_values=reports))
+        seen = [curve.steps.tolist() for curve in others.view(study, -1).finished]
+        known = 1 - first if len(seen) > 1 else 0
+        assert seen[0] == [9 + known, 19 + known]
+    assert seen[1:] == [[1, 2], [4 + known]]
+
+
+def test_judged_trials_are_put_among_their_peers():
+    """The first report of the judged trial is epoch 10; the others have reported each epoch from 0 on."""
+    pruner = LCPFNPruner(horizon=20)
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    trial = study.ask()
+    trial.report(0.5, 9)
+    assert pruner.explain(study, trial).cutoff == 9
+    assert not trial.should_prune()
+    study.add_trial(optuna.create_trial(value=0.5, intermediate_values={e: 0.1 * e for e in range(20)}))
+    assert pruner.explain(study, trial).cutoff == 10
+    assert read_study(study).trials[0].curve.steps.tolist() == [10]

@@ -21,7 +21,7 @@ def test_save_and_restore_give_the_same_decisions(make, surrogate, tmp_path):
     finish(saved, time_attr="t")
     stopped, running, failed = (new_trial(saved, evaluated_params={"lr": np.float32(0.5)}) for _ in range(3))
     feed(saved, stopped, results(POOR, time_attr="t"))
-    feed(saved, running, results([0.1, math.nan], start=0, time_attr="t"))
+    feed(saved, running, results([0.1, math.nan], time_attr="t"))
     saved.on_trial_error(None, failed)
     saved.save(tmp_path / "scheduler.json")
     json.loads((tmp_path / "scheduler.json").read_text())

@@ -41,6 +41,32 @@ def test_steps_counted_from_0_or_in_seconds(make):
     assert feed(scheduler, new_trial(scheduler), seconds) == [GO] * 4 + [STOP]  # min_steps=2 is 2 seconds
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_trial_shows_from_where_all_count(make, first, tmp_path):
+    """A trial whose first result is late does not tell by itself."""
+    scheduler = make(time_attr="t", horizon=H)
+    late = new_trial(scheduler)
+    for step in (5, 8):
+        scheduler.on_trial_result(None, late, {"t": step, "accuracy": 0.5})
+    finish(scheduler, start=first, time_attr="t")
+    scheduler.save(str(tmp_path / "state"))
+    restored = make(time_attr="t")
+    restored.restore(str(tmp_path / "state"))
+    for some in (scheduler, restored):
+        history = some._search.histories[late.trial_id]
+        assert history.curve.steps.tolist() == [6 - first, 9 - first]
+        assert history.tail(1).steps == [9 - first]
+        assert some._search.view().unfinished[0] is history.curve
+
+
+def test_a_clock_that_starts_at_0_counts_from_nowhere(make):
+    scheduler = make(time_attr="t", horizon=H)
+    trial = new_trial(scheduler)
+    for seconds in (0.0, 0.4, 3.0, 4.0):
+        scheduler.on_trial_result(None, trial, {"t": seconds, "accuracy": 0.5})
+    assert scheduler._search.histories[trial.trial_id].curve.steps.tolist() == [0.4, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("given", "passed", "accepted", "metric", "mode"),
     [
@@ -244,7 +270,7 @@ def test_bad_results_go_on_are_counted_and_logged_once(make, bad, caplog):
     trial = new_trial(scheduler)
     for _ in range(2):
         assert scheduler.on_trial_result(None, trial, bad) == GO
-    assert scheduler._search.n_unusable == 2
+    assert scheduler._search.warnings.n_unusable == 2
     assert len(caplog.records) == 1
     assert trial.trial_id in caplog.text
     assert "2 results without a finite value" in scheduler.debug_string()
@@ -275,7 +301,7 @@ def test_scalars_of_numpy_and_torch_are_numbers(make, scalar):
     trial = new_trial(scheduler)
     reports = [{"training_iteration": np.int64(i), "accuracy": scalar(v)} for i, v in enumerate(POOR, 1)]
     assert feed(scheduler, trial, reports) == [GO, STOP]
-    assert scheduler._search.n_unusable == 0
+    assert scheduler._search.warnings.n_unusable == 0
 
 
 def test_diverged_trials_stop_and_never_hold_the_incumbent(make):

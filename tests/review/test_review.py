@@ -73,9 +73,9 @@ def test_trials_added_at_one_moment_go_by_their_numbers():
 
 
 def test_the_longest_trial_gives_the_horizon():
-    assert longest([{0: 1.0, 9: 2.0}, {}, {0: 1.0}]) == 10
-    assert longest([{5: 1.0, 10: 2.0}]) == 10
-    assert longest([]) == 1
+    assert longest([{0: 1.0, 9: 2.0}, {}, {0: 1.0}], from_0=True) == 10
+    assert longest([{5: 1.0, 10: 2.0}], from_0=False) == 10
+    assert longest([], from_0=False) == 1
 
 
 def test_a_study_without_a_value_is_refused():
