@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lcstop.benchmark.search_work import Searcher
     from lcstop.benchmark.settings import RuleSource
     from lcstop.config.search_config import SearchResult
     from lcstop.demo.result import DemoResult
@@ -41,3 +42,10 @@ def rule_source() -> RuleSource:
     from lcstop_optuna.replay import RULES
 
     return RULES
+
+
+def searcher() -> Searcher:
+    """Searches of recorded studies with Optuna's samplers and pruners, for the benchmark."""
+    from lcstop_optuna.recorded_search import SEARCHER
+
+    return SEARCHER

@@ -68,10 +68,19 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
     Raises:
         ValueError: If the rule or one of its options is unknown.
     """
+    return OptunaPolicy(pruner_of(setting, study.task.horizon), study)
+
+
+def pruner_of(setting: Setting, horizon: int) -> BasePruner:
+    """The pruner of a setting, for trials of ``horizon`` steps.
+
+    Raises:
+        ValueError: If the rule or one of its options is unknown.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return OptunaPolicy(_pruner(setting, study.task.horizon), study)
+            return _pruner(setting, horizon)
     except (TypeError, KeyError) as error:
         raise ValueError(f"{setting.name!r} is not a setting of an Optuna pruner: {error}") from error
 

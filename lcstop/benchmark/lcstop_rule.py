@@ -9,15 +9,19 @@ from typing import Any
 
 from lcstop.benchmark.settings import OURS, RuleSource, Setting, interval
 from lcstop.config.pruner import PrunerConfig, load_config
+from lcstop.curves.curve import Target
 from lcstop.evaluation.forecast_work import loaded
 from lcstop.evaluation.specs import fingerprint as surrogate_print
 from lcstop.pruning.core import PrunerCore
 from lcstop.ranking.numpy_network import WEIGHTS
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Policy
-from lcstop.simulation.task import ReplayStudy
+from lcstop.simulation.task import ReplayStudy, Task
 
-SETTINGS = (Setting(OURS, default=True, by_target=True),)
+SETTINGS = (
+    Setting(OURS, default=True, by_target=True),
+    *(Setting(OURS, options={"preset": preset}, by_target=True) for preset in ("safe", "bold")),
+)
 
 _LONGEST = "longest"
 
@@ -33,14 +37,38 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
     Raises:
         ValueError: If an option is not allowed, or a file cannot be used.
     """
-    horizon = setting.options.get("horizon")
-    if horizon not in (None, _LONGEST):
-        raise ValueError(f"horizon must be {_LONGEST!r} or left out, got {horizon!r}")
     options, surrogate = _options(setting.options)
-    options.setdefault("interval_steps", interval(study.task.horizon))
-    config = PrunerConfig(**{**options, "horizon": study.task.horizon, "target": study.target})
-    longest = horizon == _LONGEST
-    return CorePolicy(PrunerCore(config, loaded(surrogate)), study, longest=longest)
+    config = PrunerConfig(
+        **{
+            "interval_steps": interval(study.task.horizon),
+            **options,
+            "horizon": study.task.horizon,
+            "target": study.target,
+        }
+    )
+    return CorePolicy(PrunerCore(config, loaded(surrogate)), study, longest=_is_longest(setting))
+
+
+def pruner_options(setting: Setting, task: Task, target: Target, planned: str) -> dict[str, Any]:
+    """The options of a pruner of a framework, for searches.
+
+    Args:
+        setting: The setting, with options as in :func:`build`, except ``weights``.
+        task: The recorded study.
+        target: ``best`` or ``final``.
+        planned: Name under which the pruner finds the planned length of a trial, if trials have one.
+
+    Raises:
+        ValueError: If an option is not allowed, or a file cannot be used.
+    """
+    longest = _is_longest(setting)
+    options, surrogate = _options(setting.options)
+    if surrogate != options["surrogate"]:
+        raise ValueError(f"searches take no other weights, got {setting.name!r}")
+    horizon = planned if task.planned is not None and not longest else task.horizon
+    options = {"interval_steps": interval(task.horizon), **options, "horizon": horizon, "target": target}
+    PrunerConfig(**options)
+    return options
 
 
 def fingerprint(setting: Setting) -> str:
@@ -56,6 +84,13 @@ def fingerprint(setting: Setting) -> str:
 
 
 RULES = RuleSource(OURS, SETTINGS, build, fingerprint)
+
+
+def _is_longest(setting: Setting) -> bool:
+    horizon = setting.options.get("horizon")
+    if horizon not in (None, _LONGEST):
+        raise ValueError(f"horizon must be {_LONGEST!r} or left out, got {horizon!r}")
+    return horizon == _LONGEST
 
 
 def _options(given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from lcstop._utils.result_store import ResultStore
 from lcstop.benchmark.settings import RuleSources, Setting
@@ -80,7 +81,9 @@ def plan(
             source.build(setting, ReplayStudy(task, range(task.n_trials), goal, "a check"))
             parts = [fingerprint, task.digest, goal, workers, seed]
             units += [
-                ReplayUnit(task, setting, source.build, goal, workers, seed, orders, _hash([*parts, orders]))
+                ReplayUnit(
+                    task, setting, source.build, goal, workers, seed, orders, hash_of([*parts, orders])
+                )
                 for orders in chunks
             ]
     return units
@@ -111,22 +114,46 @@ def outcome_store(path: Path) -> ResultStore[Outcome]:
     return ResultStore(path, "outcomes", Outcome.to_json, Outcome.from_json)
 
 
-def finish(
-    units: Sequence[ReplayUnit],
-    store: ResultStore[Outcome],
-    run_all: Callable[
-        [Callable[[ReplayUnit], list[Outcome]], Iterable[ReplayUnit]],
-        Iterator[tuple[ReplayUnit, list[Outcome]]],
-    ],
-    report: Callable[[ReplayUnit], None],
-) -> OutcomesByTask:
-    """Run the units that are not in the store. Returns the outcomes of all units.
+class Unit(Protocol):
+    """Work that is stored under a key. :class:`ReplayUnit` is one."""
 
-    A replay depends only on its unit. So all outcomes but the seconds are the same in any process.
+    @property
+    def task(self) -> Task:
+        """The recorded study."""
+        ...
+
+    @property
+    def setting(self) -> Setting:
+        """The setting of the rule."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Hash of everything the results depend on."""
+        ...
+
+
+AnyUnit = TypeVar("AnyUnit", bound=Unit)
+Result = TypeVar("Result")
+
+
+def finish(
+    units: Sequence[AnyUnit],
+    run_unit: Callable[[AnyUnit], list[Result]],
+    store: ResultStore[Result],
+    run_all: Callable[
+        [Callable[[AnyUnit], list[Result]], Iterable[AnyUnit]], Iterator[tuple[AnyUnit, list[Result]]]
+    ],
+    report: Callable[[AnyUnit], None],
+) -> dict[tuple[str, str], list[Result]]:
+    """Run the units that are not in the store. Returns the results of all units by names of task and setting.
+
+    A result depends only on its unit. So all but the measured seconds are the same in any process.
 
     Args:
-        units: Units from :func:`plan`.
-        store: Stores the outcomes of each unit at once.
+        units: The units of a plan.
+        run_unit: Runs one unit. A function at module level, so that it can be pickled.
+        store: Stores the results of each unit at once.
         run_all: Applies a function to items, in any order, as
             :func:`lcstop._utils.process_pool.map_as_completed` does.
         report: Called with each unit that was in the store or has been finished.
@@ -137,14 +164,15 @@ def finish(
             report(unit)
         else:
             missing.append(unit)
-    for unit, outcomes in run_all(run_unit, missing):
-        store.add(unit.key, outcomes, task=unit.task.name, setting=unit.setting.name)
+    for unit, done in run_all(run_unit, missing):
+        store.add(unit.key, done, task=unit.task.name, setting=unit.setting.name)
         report(unit)
-    results: OutcomesByTask = {}
+    results: dict[tuple[str, str], list[Result]] = {}
     for unit in units:
         results.setdefault((unit.task.name, unit.setting.name), []).extend(store[unit.key])
     return results
 
 
-def _hash(parts: object) -> str:
+def hash_of(parts: object) -> str:
+    """A hash of ``parts``, which JSON can hold."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -20,7 +20,7 @@ from lcstop._utils.provenance import commit, machine, versions
 from lcstop.benchmark import lcstop_rule, reference_rules
 from lcstop.benchmark.pictures import draw
 from lcstop.benchmark.readers import read_packs
-from lcstop.benchmark.replay_work import finish, outcome_store, plan
+from lcstop.benchmark.replay_work import finish, outcome_store, plan, run_unit
 from lcstop.benchmark.settings import LIMITS, OURS, RuleSources, parse
 from lcstop.benchmark.summary import NO_STOPPING, summarise
 from lcstop.benchmark.table import tables
@@ -86,12 +86,14 @@ def run(
     """
     sources = {**OWN_SOURCES, **adapters}
     settings = parse([*options.policies, NO_STOPPING], options.grid, sources)
-    tasks = _tasks(options)
+    tasks = read_tasks(options.curves, options.tasks)
     units = plan(tasks, settings, sources, options.target, options.workers, options.seed, options.orders)
     store = outcome_store(out / "results.jsonl")
-    with _executor(options.jobs, run_all) as executor, _progress(console) as progress:
+    with executor(options.jobs, run_all) as run_units, progress_bar(console) as progress:
         bar = progress.add_task("replays", total=sum(len(unit.orders) for unit in units))
-        results = finish(units, store, executor, lambda unit: progress.advance(bar, len(unit.orders)))
+        results = finish(
+            units, run_unit, store, run_units, lambda unit: progress.advance(bar, len(unit.orders))
+        )
     summary = summarise(tasks, settings, results, options.target, options.workers)
     summary["config"] = {
         "policies": list(options.policies),
@@ -136,19 +138,25 @@ def name_of(options: BenchmarkOptions) -> str:
     return "-".join(parts)
 
 
-def _tasks(options: BenchmarkOptions) -> list[Task]:
-    packs = (pack for pack in read_packs(options.curves) if fnmatch(pack.name, options.tasks))
-    tasks = [Task.from_pack(pack) for pack in packs]
+def read_tasks(curves: Path, pattern: str) -> list[Task]:
+    """The tasks of a file or a folder whose names match a pattern.
+
+    Raises:
+        ValueError: If there is none, two have the same name, or a file is damaged.
+        OSError: If a file cannot be read.
+    """
+    tasks = [Task.from_pack(pack) for pack in read_packs(curves) if fnmatch(pack.name, pattern)]
     if not tasks:
-        raise ValueError(f"no task in {options.curves} has a name that matches {options.tasks!r}")
+        raise ValueError(f"no task in {curves} has a name that matches {pattern!r}")
     names = [task.name for task in tasks]
     if duplicates := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"{options.curves} has several tasks named {', '.join(sorted(duplicates))}")
+        raise ValueError(f"{curves} has several tasks named {', '.join(sorted(duplicates))}")
     return tasks
 
 
 @contextmanager
-def _executor(jobs: int, run_all: RunAll | None) -> Iterator[RunAll]:
+def executor(jobs: int, run_all: RunAll | None) -> Iterator[RunAll]:
+    """What runs the units: ``run_all``, or processes of this computer if it is None."""
     if run_all is not None:
         yield run_all
     else:
@@ -156,7 +164,8 @@ def _executor(jobs: int, run_all: RunAll | None) -> Iterator[RunAll]:
             yield partial(map_as_completed, pool)
 
 
-def _progress(console: Console) -> Progress:
+def progress_bar(console: Console) -> Progress:
+    """A progress bar with the number of finished units and the remaining time."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -28,7 +28,8 @@ def tables(summary: Mapping[str, Any]) -> list[Table]:
     return [_by_task(summary), *(_over_tasks(summary, scope) for scope in reversed(shown))]
 
 
-def _table(title: str, *columns: str, caption: str | None = None) -> Table:
+def empty_table(title: str, *columns: str, caption: str | None = None) -> Table:
+    """A table without rows. The first column is aligned to the left, the others to the right."""
     table = Table(
         title=title,
         title_justify="left",
@@ -54,14 +55,14 @@ def _by_task(summary: Mapping[str, Any]) -> Table:
     heads = [column.replace(".", "\n", 1).replace(":", "\n") for column in columns]
     if stock:
         heads.append("stock, in\nhindsight")
-    table = _table(
+    table = empty_table(
         title, "task", *heads, caption=f"* fewer than {MIN_CONFIGURATIONS} distinct configurations"
     )
     for task in summary["tasks"]:
         name = task["task"]
-        row = [_times(cells[name, column]["speed_up"]) for column in columns]
+        row = [times(cells[name, column]["speed_up"]) for column in columns]
         if stock:
-            row.append(_times(max(cells[name, setting]["speed_up"] for setting in stock)))
+            row.append(times(max(cells[name, setting]["speed_up"] for setting in stock)))
         table.add_row(name if task["counts"] else f"{name} *", *row)
     return table
 
@@ -75,7 +76,7 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
         if scope["scope"] == ALL
         else f"Over the {n} tasks of at least {MIN_CONFIGURATIONS} configurations"
     )
-    table = _table(
+    table = empty_table(
         title,
         "setting",
         "geometric\nmean",
@@ -117,7 +118,7 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
 
 
 def _means(row: Mapping[str, Any]) -> Sequence[str]:
-    return [*(_times(row[name]) for name in ("geometric_mean", "mean", "worst")), str(row["failures"])]
+    return [*(times(row[name]) for name in ("geometric_mean", "mean", "worst")), str(row["failures"])]
 
 
 def _share(row: Mapping[str, Any]) -> str:
@@ -127,7 +128,8 @@ def _share(row: Mapping[str, Any]) -> str:
     return f"{share:.1%} [{low:.1%}, {high:.1%}]"
 
 
-def _times(speed_up: float) -> str:
+def times(speed_up: float) -> str:
+    """A speed-up with two digits; 0 for a failure."""
     return f"{speed_up:.2f}" if speed_up else "0"
 
 

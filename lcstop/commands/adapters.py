@@ -7,6 +7,8 @@ The adapter is a module with some of these functions. They take no arguments and
 - ``search_runner()`` returns ``run_search(config, console)``, which runs a search file,
 - ``demo_runner()`` returns ``run_demo(storage, out, n_trials, n_epochs, console)``,
 - ``rule_source()`` returns the rules of the framework as a :class:`lcstop.benchmark.settings.RuleSource`,
+- ``searcher()`` returns what searches recorded studies with the samplers of the framework, as a
+  :class:`lcstop.benchmark.search_work.Searcher`,
 - ``executor()`` returns ``run_all(function, items)``, which runs work on a cluster.
 """
 

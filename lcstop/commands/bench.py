@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.console import Console
 
 from lcstop.commands import adapters
 from lcstop.commands.common import Json, errors, print_json, split_words, table_console
@@ -16,15 +18,46 @@ if TYPE_CHECKING:
     from lcstop.benchmark.settings import RuleSources
 
 
+_DEFAULT_POLICIES = {True: "lcstop,optuna,ray,limits", False: "lcstop,optuna"}
+"""Policies by whether the trials run in random orders."""
+
+
 def bench(
     curves: Annotated[
         Path, typer.Option(envvar="LCSTOP_CURVES", help="Recorded curves: a file or a folder of files.")
     ],
     policies: Annotated[
-        str, typer.Option(help="Policies, separated by commas: optuna, ray.asha, lcstop:confidence=0.99, ...")
-    ] = "lcstop,optuna,ray,limits",
-    orders: Annotated[int, typer.Option(min=1, help="Number of random orders of each task.")] = 20,
-    workers: Annotated[int, typer.Option(min=1, help="Number of trials that run in parallel.")] = 1,
+        str | None,
+        typer.Option(
+            help="Policies, separated by commas: optuna, ray.asha, lcstop:confidence=0.99, ...",
+            show_default="lcstop,optuna, with --sampler order also ray,limits",
+        ),
+    ] = None,
+    sampler: Annotated[
+        Literal["order", "tpe", "random"],
+        typer.Option(
+            help="What proposes the next trial: random orders of the recorded trials, or a sampler of "
+            "Optuna that searches them."
+        ),
+    ] = "order",
+    orders: Annotated[
+        int, typer.Option(min=1, help="Number of random orders of each task, with --sampler order.")
+    ] = 20,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Number of trials that run in parallel, with --sampler order.")
+    ] = 1,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Number of trials of a search, with --sampler tpe or random.")
+    ] = 100,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of searches of each task, with --sampler tpe or random.")
+    ] = 20,
+    min_configs: Annotated[
+        int,
+        typer.Option(
+            min=2, help="Configurations that a task needs to be searched, with --sampler tpe or random."
+        ),
+    ] = 200,
     jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for results and plots.")] = Path("runs/bench"),
     tasks: Annotated[str, typer.Option(help="Pattern of the names of tasks, such as 'taskset/*'.")] = "*",
@@ -34,7 +67,7 @@ def bench(
     grid: Annotated[
         bool, typer.Option(help="Run each rule with all settings of its grid, not only with its defaults.")
     ] = True,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the orders.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the orders; the first seed of searches.")] = 0,
     on_ray: Annotated[bool, typer.Option("--ray", help="Run the work on a Ray cluster.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -43,20 +76,38 @@ def bench(
     Finished replays are stored in OUT. They are reused for the same study and the same policy: name, options,
     weights and version. After a change of a policy's code choose another folder.
 
-    Example: lcstop bench --curves PATH --orders 20 --jobs 2 --out runs/bench
-    """
-    from lcstop.benchmark import run_benchmark
+    With --sampler tpe or random, Optuna searches each recorded study: its sampler proposes hyperparameters,
+    the nearest recorded trial that has not run yet runs, and the real pruner stops it.
 
-    options = run_benchmark.BenchmarkOptions(
-        curves, split_words(policies), orders, workers, jobs, tasks, target, grid, seed
-    )
+    Example: lcstop bench --curves PATH --sampler tpe --jobs 2 --out runs/bench
+    """
+    names = split_words(policies or _DEFAULT_POLICIES[sampler == "order"])
     sources: RuleSources = {
         name: partial(adapters.provided_by, name, "rule_source", needed_by=name) for name in adapters.names()
     }
     run_all = adapters.provided_by("ray", "executor", needed_by="--ray") if on_ray else None
-    summary = run_benchmark.run(options, out, errors, sources, run_all)
+    show: Callable[[dict[str, Any], Console], None]
+    if sampler == "order":
+        from lcstop.benchmark import run_benchmark
+
+        options = run_benchmark.BenchmarkOptions(
+            curves, names, orders, workers, jobs, tasks, target, grid, seed
+        )
+        summary = run_benchmark.run(options, out, errors, sources, run_all)
+        show = run_benchmark.show
+    else:
+        from lcstop.benchmark import run_searches
+
+        if workers != 1:
+            raise ValueError(f"--workers needs --sampler order, got --sampler {sampler}")
+        searcher = adapters.provided_by("optuna", "searcher", needed_by="--sampler")
+        search_options = run_searches.SearchOptions(
+            curves, names, sampler, trials, seeds, min_configs, jobs, tasks, target, grid, seed
+        )
+        summary = run_searches.run(search_options, out, errors, sources, searcher, run_all)
+        show = run_searches.show
     if as_json:
         print_json(summary)
     else:
-        run_benchmark.show(summary, table_console(160))
+        show(summary, table_console(160))
         typer.echo(f"all figures and plots: {out}")

@@ -87,7 +87,7 @@ def test_a_trial_of_a_planned_length_is_told_it(surrogate, monkeypatch):
     task = Task("tests", "planned", "maximize", values, np.array([4, 2, 2]), None, np.array([4.0, 2.0, 3.0]))
     horizons = {}
     for word in ("lcstop", "lcstop:horizon=longest"):
-        (setting,) = parse([word], grid=True)
+        (setting,) = parse([word], grid=False)
         policy = build(setting, study_of(task))
         replay(task, 0, 0, policy, 1, 99)
         horizons[word] = sorted(curve.horizon for curve in policy._ended.values())

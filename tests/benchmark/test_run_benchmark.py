@@ -191,6 +191,7 @@ def test_the_tables_show_ours_against_each_peer(surrogate, monkeypatch, tmp_path
     units = plan(tasks, settings, SOURCES, "best", 1, 0, 3)
     results = finish(
         units,
+        run_unit,
         outcome_store(tmp_path / "r.jsonl"),
         lambda *work: map_as_completed(Here(), *work),
         lambda unit: None,

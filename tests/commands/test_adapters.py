@@ -83,6 +83,7 @@ def test_the_adapters_of_this_package_are_found():
         ),
         *(pytest.param(name, "demo_runner", marks=pytest.mark.torch) for name in ("optuna", "ray")),
         ("ray", "executor"),
+        ("optuna", "searcher"),
     ],
 )
 def test_what_an_adapter_provides_is_what_its_function_returns(name, part):

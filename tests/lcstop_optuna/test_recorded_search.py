@@ -1,0 +1,132 @@
+"""A recorded study searched by Optuna."""
+
+import math
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from lcstop.benchmark.search_space import SearchSpace
+from lcstop.benchmark.search_work import plan, run_unit
+from lcstop.benchmark.settings import Setting
+from lcstop.simulation.task import Task
+from lcstop_optuna import recorded_search
+from lcstop_optuna.recorded_search import SEARCHER
+from tests.benchmark.searched_tasks import searched_task
+
+NONE = Setting("limits", "none")
+HALVING = Setting("optuna", "sha", {"reduction_factor": 2, "min_resource": 1})
+OURS = Setting("lcstop", options={"audit": 0}, by_target=True)
+
+
+def searched(task, setting, sampler="tpe", n_trials=30, seeds=(0,), target="best"):
+    units = plan([task], [setting], SEARCHER, sampler, target, n_trials, seeds)
+    return [record for unit in units for record in run_unit(unit)]
+
+
+@pytest.fixture
+def studies(monkeypatch):
+    """The studies of all searches."""
+    made, create = [], optuna.create_study
+
+    def create_study(**options):
+        made.append(create(**options))
+        return made[-1]
+
+    monkeypatch.setattr(recorded_search.optuna, "create_study", create_study)
+    return made
+
+
+def test_a_search_runs_each_trial_once_and_is_reproducible():
+    task = searched_task(60)
+    (record,) = searched(task, HALVING)
+    assert len(set(record.rows)) == 30
+    assert any(record.stopped)
+    assert not all(record.stopped)
+    for row, epochs, stopped in zip(record.rows, record.epochs, record.stopped, strict=True):
+        assert stopped == (epochs < task.lengths[row])
+    (again,) = searched(task, HALVING)
+    assert (again.rows, again.epochs) == (record.rows, record.epochs)
+    assert searched(task, HALVING, seeds=(1,))[0].rows != record.rows
+
+
+def test_a_small_task_is_searched_to_its_end():
+    (record,) = searched(searched_task(20), NONE)
+    assert sorted(record.rows) == list(range(20))
+    assert set(record.epochs) == {10}
+
+
+def test_the_sampler_learns_and_the_random_one_does_not():
+    task = searched_task(300)
+    best = np.argsort(task.later_best[:, 0])[-30:]
+    share = {
+        sampler: np.mean([np.isin(r.rows, best).mean() for r in searched(task, NONE, sampler, 60, (0, 1, 2))])
+        for sampler in ("tpe", "random")
+    }
+    assert share["tpe"] > 1.5 * share["random"]
+
+
+def test_the_study_is_that_of_a_user(studies):
+    task = searched_task(40, direction="minimize")
+    (record,) = searched(task, HALVING)
+    (study,) = studies
+    space = SearchSpace.of(task)
+    assert study.direction == optuna.study.StudyDirection.MINIMIZE
+    assert isinstance(study.pruner, optuna.pruners.SuccessiveHalvingPruner)
+    runs = zip(study.trials, record.rows, record.epochs, record.stopped, strict=True)
+    for trial, row, epochs, stopped in runs:
+        assert set(trial.params) == {column.name for column in space.columns}
+        assert trial.intermediate_values == dict(enumerate(task.values[row, :epochs], 1))
+        assert trial.state == (TrialState.PRUNED if stopped else TrialState.COMPLETE)
+        if not stopped:
+            assert trial.value == task.values[row, -1]
+
+
+def test_a_trial_fails_at_its_first_nan(studies):
+    task = searched_task(30)
+    values = task.values.copy()
+    values[:, 4:] = math.nan
+    diverging = Task("tests", "nan", "maximize", values, task.lengths, task.params)
+    (record,) = searched(diverging, NONE, n_trials=5)
+    assert (record.epochs, record.stopped) == ((5,) * 5, (False,) * 5)
+    assert {trial.state for trial in studies[0].trials} == {TrialState.FAIL}
+
+
+def test_lcstop_is_told_planned_lengths(studies):
+    task = searched_task(40)
+    planned = np.where(np.arange(40) % 2, 10, 6)
+    values = np.where(np.arange(10) < planned[:, None], task.values, math.nan)
+    lengths = Task("tests", "planned", "maximize", values, planned, task.params, planned.astype(float))
+    searched(lengths, OURS, n_trials=8)
+    searched(lengths, Setting("lcstop", options={"horizon": "longest"}), n_trials=8)
+    told, longest = studies
+    assert told.pruner.config.horizon == "planned_length"
+    assert {trial.user_attrs["planned_length"] for trial in told.trials} == {6, 10}
+    assert longest.pruner.config.horizon == 10
+
+
+def test_the_rules_are_the_real_ones_with_the_target(studies):
+    searched(searched_task(30), OURS, n_trials=3, target="final")
+    (study,) = studies
+    assert type(study.pruner).__name__ == "LCPFNPruner"
+    assert (study.pruner.config.target, study.pruner.config.audit) == ("final", 0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (Setting("limits", "clairvoyant"), "the only limit of a search is limits.none"),
+        (Setting("optuna", "sha", {"eta": 3}), "is not a setting of an Optuna pruner"),
+        (Setting("lcstop", options={"preset": "tarot"}), "preset"),
+        (Setting("lcstop", options={"horizon": 7}), "horizon must be 'longest' or left out"),
+    ],
+)
+def test_what_cannot_be_searched_with_says_so(setting, message):
+    with pytest.raises(ValueError, match=message):
+        SEARCHER.check(setting, searched_task(), "best")
+
+
+def test_a_missing_source_of_rules_says_so():
+    with pytest.raises(ValueError, match=r"'ray.asha' is not a rule of a search with Optuna"):
+        SEARCHER.check(Setting("ray", "asha"), searched_task(), "best")
