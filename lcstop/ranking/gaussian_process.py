@@ -111,8 +111,8 @@ class Regression:
         self._on, self._all = others.went_on, others.scores
         ranks, self._scores = others.ranks[self._on], others.scores[self._on]
         self._between, self._to_trial = (_by_rank(one, ranks) for one in (ranks, rank))
-        between, to_trial = ([likeness[b] for b in _RANK] for likeness in (self._between, self._to_trial))
-        self._by_rank = _posterior(np.array(between), np.array(to_trial), self._scores)
+        self._n_trials = len(rank)
+        self._by_rank: Array | None = None
 
     def forecasts(self, near: Distances | None) -> Array:
         """The features of each process, ``[T, N_REGRESSION]``.
@@ -120,7 +120,7 @@ class Regression:
         Args:
             near: Distances of the configurations; None if all are :data:`UNRELATED_DISTANCE`.
         """
-        n_trials, on = len(self._by_rank), self._on
+        n_trials, on = self._n_trials, self._on
         if near is None:
             of_one = [_posterior_of_unrelated(a * UNRELATED_DISTANCE, self._all) for a in _CONFIGURATION]
             by_configuration = np.broadcast_to(of_one, (n_trials, len(of_one), 3))
@@ -129,11 +129,16 @@ class Regression:
             between, to_trial = (np.array([np.exp(-a * x) for a in _CONFIGURATION]) for x in near)
             by_configuration = _posterior(between, to_trial, self._all)
             apart = near.between[on][:, on], near.to_trial[:, on]
+        # The first time those of ranks alone are in the same batch, which takes less time than another one.
+        of_ranks = _RANK if self._by_rank is None else ()
         between, to_trial = (
-            np.array([np.exp(-a * x) * likeness[b] for a, b in _BOTH])
+            np.array([*(likeness[b] for b in of_ranks), *(np.exp(-a * x) * likeness[b] for a, b in _BOTH)])
             for x, likeness in zip(apart, (self._between, self._to_trial), strict=True)
         )
-        by_both = _posterior(between, to_trial, self._scores)
+        found = _posterior(between, to_trial, self._scores)
+        if self._by_rank is None:
+            self._by_rank = found[:, : len(of_ranks)]
+        by_both = found[:, len(of_ranks) :]
         return np.concatenate([by_configuration, self._by_rank, by_both], 1).reshape(n_trials, N_REGRESSION)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,11 +49,6 @@ class AlignedStudy:
     cutoff: int
     params: Sequence[Mapping[str, Any]]
     start: int = 1
-
-    @cached_property
-    def has_params(self) -> bool:
-        """Whether there are hyperparameters to compare."""
-        return next(_columns(self.params), None) is not None
 
     def configurations(self) -> Configurations | None:
         """The hyperparameters; None if there are none to compare."""
@@ -187,13 +181,14 @@ def encode(configurations: Sequence[Mapping[str, Any]]) -> tuple[Array, NDArray[
 def _columns(configurations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Array, bool]]:
     """Columns of :func:`encode`, and whether each is of numbers."""
     n = len(configurations)
-    for name in sorted(set().union(*configurations)):
+    for name in set().union(*configurations):
         values = [configuration.get(name) for configuration in configurations]
         known = [value for value in values if value is not None]
         numbers = _numbers(known)
         if numbers is not None:
-            ordered = np.sort(numbers)
-            ranks = np.searchsorted(ordered, numbers, "left") + np.searchsorted(ordered, numbers, "right")
+            ordered = numbers.copy()
+            ordered.sort()
+            ranks = ordered.searchsorted(numbers, "left") + ordered.searchsorted(numbers, "right")
             column = ranks / (2 * len(numbers))
             given = np.array([value is not None for value in values]) if 0 < len(known) < n else None
             if given is not None:

@@ -33,7 +33,7 @@ class StudyNetworkConfig(BaseModel):
 
 
 class NumpyStudyNetwork:
-    """A :class:`lcstop.ranking.torch_network.StudyNetwork` in numpy, for one trial at a time.
+    """A :class:`lcstop.ranking.torch_network.StudyNetwork` in numpy.
 
     Args:
         config: Size of the network.
@@ -41,8 +41,8 @@ class NumpyStudyNetwork:
 
     Example:
         >>> from lcstop.ranking.features import N_FEATURES
-        >>> NumpyStudyNetwork.load().probabilities(np.zeros((1, N_FEATURES))).shape
-        (2,)
+        >>> NumpyStudyNetwork.load().probabilities(np.zeros((3, N_FEATURES))).shape
+        (3, 2)
     """
 
     def __init__(self, config: StudyNetworkConfig, tensors: Tensors) -> None:
@@ -65,11 +65,18 @@ class NumpyStudyNetwork:
         """
         return cls(*read_weights(path, StudyNetworkConfig))
 
-    def probabilities(self, row: Array) -> Array:
-        """Of one trial, from its features ``[1, N_FEATURES]``: ``p_top``, and that it beats the incumbent."""
-        x = self._embed(((row[0].astype(np.float32) - self._mean) / self._std)[:, None])
+    def probabilities(self, features: Array) -> Array:
+        """Probabilities of the best tenth and of beating the incumbent, ``[n, 2]``.
+
+        Args:
+            features: ``[n, N_FEATURES]``. Each row is multiplied alone, so that no row changes the rounding
+                of another.
+        """
+        x = self._embed(((features.astype(np.float32) - self._mean) / self._std)[..., None])
         for up, down in self._blocks:
             x = x + down(gelu(up.parts(normalised(x))))
-        out = self._head(normalised(x))[:, 0].astype(np.float64)
-        odds = np.exp(out[:-1] - out[:-1].max())
-        return np.array([odds[QUANTILES.index(TOP) + 1 :].sum() / odds.sum(), expit(out[-1])])
+        out = self._head(normalised(x))[..., 0].astype(np.float64)
+        quantiles = out[:, :-1]
+        odds = np.exp(quantiles - quantiles.max(1, keepdims=True))
+        p_top = odds[:, QUANTILES.index(TOP) + 1 :].sum(1) / odds.sum(1)
+        return np.stack([p_top, expit(out[:, -1])], 1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lcstop.curves.curve import Curve, Direction, Target
 from lcstop.curves.curve_list import CurveList
-from lcstop.ranking.comparison import MISSING, Comparison
+from lcstop.ranking.comparison import MISSING, Array, Comparison
 from lcstop.ranking.features import TrialFeatures
 from lcstop.ranking.grid import align
 from lcstop.ranking.numpy_network import NumpyStudyNetwork
@@ -91,14 +91,17 @@ class Ranker:
         if seen is None:
             return None
         view = TrialFeatures(seen.context, seen.gains, seen.cutoff, seen.start, target)
-        has_params, remaining_gain = seen.has_params, _remaining_gain(view.study)
-        found = self._network.probabilities(view.features(None))
-        if has_params:
-            found = np.maximum(found, self._network.probabilities(view.features(seen.configurations())))
+        configurations = seen.configurations()
+        rows = [view.features(None)]
+        if configurations is not None:
+            rows.append(view.features(configurations))
+        p_top, p_beat = self._network.probabilities(np.concatenate(rows)).max(0).tolist()
         # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
         leads = _leads(view.study) or _surpasses(trial, finished, unfinished, direction, target)
         undecided = _is_undecided(view.study)
-        return Ranking(float(found[0]), float(found[1]), has_params, leads, undecided, remaining_gain)
+        return Ranking(
+            p_top, p_beat, configurations is not None, leads, undecided, _remaining_gain(view.study)
+        )
 
 
 def _leads(study: Comparison) -> bool:
@@ -142,14 +145,24 @@ def _remaining_gain(study: Comparison) -> float:
             return MAX_UNKNOWN_GAIN
         doublings = math.log2(horizon / cutoff) / math.log2(cutoff / half)
         most, gained = MAX_UNKNOWN_GAIN, 4 * doublings * (here[:, -1] - here[:, half - 1])
-    remaining_gain = float(np.quantile(gained, 0.5))
+    gained.sort()
+    remaining_gain = _quantile(gained, 0.5)
     if remaining_gain <= 0:
         return 0.0
     now = np.concatenate([study.others_now[study.reached], study.now])
     now = now[now > MISSING]
-    low, high = np.quantile(now, [0.1, 0.9]).tolist()
-    spread = high - low
+    now.sort()
+    spread = _quantile(now, 0.9) - _quantile(now, 0.1)
     return min(most, remaining_gain / spread if spread > 0 else math.inf)
+
+
+def _quantile(ordered: Array, q: float) -> float:
+    """The same as ``np.quantile`` of sorted values ``[n]``, which takes 50 microseconds more."""
+    at = q * (len(ordered) - 1)
+    lower, share = int(at), at % 1
+    low, high = ordered[lower : lower + 2].tolist() if share else 2 * [float(ordered[lower])]
+    distance = high - low
+    return float(low + distance * share if share < 0.5 else high - distance * (1 - share))
 
 
 def _surpasses(

@@ -71,16 +71,18 @@ def _with_curves(finished: CurveList, sign: float) -> CurveList:
 
 def _sample(everyone: CurveList, share: float, sign: float, n_finished: int) -> NDArray[np.int64]:
     """Ascending indices of :data:`MAX_TRIALS` trials; the first ``n_finished`` ones have finished."""
-    best = np.nan_to_num(sign * (everyone.high if sign > 0 else everyone.low), nan=-np.inf)
+    best = sign * (everyone.high if sign > 0 else everyone.low)
+    best[np.isnan(best)] = -np.inf
     as_far = everyone.share >= share * (1 - _ROUNDING)
     n_as_far = int(np.count_nonzero(as_far))
     n_first = min(n_as_far, max(_MIN_AS_FAR, MAX_TRIALS - (len(everyone) - n_as_far)))
     parts = (as_far, n_first), (~as_far, MAX_TRIALS - n_first)
     taken = np.concatenate([_spread(everyone, mask.nonzero()[0], n, best) for mask, n in parts])
     if n_finished:
-        incumbents = (best[:n_finished] == best[:n_finished].max()).nonzero()[0]
-        if not np.isin(taken, incumbents).any():
+        incumbent_value = best[:n_finished].max()
+        if not (best[taken[taken < n_finished]] == incumbent_value).any():
             # The incumbent takes the place of the trial that is nearest to it.
+            incumbents = (best[:n_finished] == incumbent_value).nonzero()[0]
             incumbent = min(incumbents.tolist(), key=lambda at: everyone[at].content)
             taken[np.abs(best[taken] - best[incumbent]).argmin()] = incumbent
     return np.sort(taken)
@@ -95,7 +97,8 @@ def _spread(
     places = np.linspace(0, len(indices) - 1, n).round().astype(np.int64)
     values = best[indices]
     order = np.argsort(values)
-    if (values[order][1:] > values[order][:-1]).all():
+    ordered = values[order]
+    if (ordered[1:] > ordered[:-1]).all():
         return indices[order[places]]
     # Equal best values are told apart by the rest of the summaries, and these by all that the trials hold.
     keys = np.column_stack([np.nan_to_num(everyone.summary[indices]), values])

@@ -193,5 +193,6 @@ def test_features_without_hyperparameters_are_those_of_trials_that_have_none():
         view = TrialFeatures(known.context, known.gains, known.cutoff)
         told, untold = view.features(known.configurations())[0], view.features(None)[0]
         assert (told == features_seen(known)).all()
+        assert (told == view.features(known.configurations())[0]).all()  # now with the processes it has kept
         assert (untold == features_seen(unknown)).all()
         assert not (told == untold).all()

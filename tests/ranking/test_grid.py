@@ -258,7 +258,6 @@ def test_names_in_any_order_and_too_many_of_them():
 def test_hyperparameters_reach_the_features():
     trial, *others = curves([0.9, 0.2, 0.85, 0.3, 0.8, 0.4, 0.1, 0.7])
     seen = align(trial.prefix(3), others, [], "maximize")
-    assert seen.has_params
     others_columns, own, numeric = seen.configurations()
     assert numeric.tolist() == [True]  # the optimizer is the same everywhere
     assert own.shape == (1, 1)
@@ -267,7 +266,6 @@ def test_hyperparameters_reach_the_features():
     none = align(plain[0], plain[1:], [], "maximize")
     unused = align(trial.prefix(3), others, [], "maximize", use_params=False)
     for seen in (none, unused):
-        assert not seen.has_params
         assert seen.configurations() is None
     assert (features_seen(none) == features_seen(unused)).all()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, StudyView
-from lcstop.ranking.ranker import MAX_UNKNOWN_GAIN, Ranker
+from lcstop.ranking.ranker import MAX_UNKNOWN_GAIN, Ranker, _quantile
 from tests.ranking.study_trials import H, core
 
 
@@ -28,6 +28,14 @@ def test_what_is_to_come_is_what_finished_trials_gained_in_units_of_the_spread()
     low, high = np.quantile([0.4, 0.8, 1.6, 1.2, 36], [0.1, 0.9])
     found = Ranker().rank(trial, finished, [stopped], "maximize").remaining_gain
     assert found == pytest.approx(0.2 * 6 / (high - low))
+
+
+def test_quantiles_are_those_of_numpy():
+    rng = np.random.default_rng(0)
+    for n in range(1, 66):
+        values = np.sort(rng.normal(size=n))
+        for q in (0.1, 0.5, 0.9):
+            assert _quantile(values, q) == np.quantile(values, q)
 
 
 def test_nothing_is_to_come_after_the_best_value():
