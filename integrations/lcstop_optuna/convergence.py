@@ -19,8 +19,8 @@ def converged(trial: optuna.trial.BaseTrial, pruner: LCPFNPruner | None = None) 
         pruner: The pruner whose options are used. Default: the study's pruner.
 
     Returns:
-        True if the trial has converged. False if not, if the pruner has no ``min_gain``, and for a
-        ``FixedTrial``.
+        True if the trial has converged. False if not, if the pruner has no ``min_gain``, and for every trial
+        that is no :class:`optuna.Trial`: a ``FixedTrial``, ``study.best_trial``, a ``TorchDistributedTrial``.
 
     Raises:
         ValueError: If the study's pruner is not an :class:`LCPFNPruner` and ``pruner`` is not given, or if

@@ -132,8 +132,10 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             self._record(study, trial, decision)
         return decision.stop
 
-    def converged(self, trial: optuna.Trial) -> bool:
+    def converged(self, trial: optuna.trial.BaseTrial) -> bool:
         """Whether ``trial`` has converged. :func:`lcstop_optuna.converged` calls this."""
+        if not isinstance(trial, optuna.Trial):
+            return False  # a FixedTrial or FrozenTrial is no part of a search
         study, storage = trial.study, trial.study._storage
         check_single_objective(study)
         if self.config.min_gain is None:
@@ -151,22 +153,26 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             return self._core.fail_open(error, 0).stop
         return decision.stop
 
-    def explain(self, study: optuna.study.Study, trial: FrozenTrial | optuna.Trial) -> Decision:
+    def explain(self, study: optuna.study.Study, trial: FrozenTrial | optuna.Trial | int) -> Decision:
         """The decision that this pruner would make on ``trial`` at its last report, with the study as it is.
 
         Args:
             study: A study with one objective.
-            trial: A trial of the study, in any state.
+            trial: A trial of the study, in any state, or its number.
 
         Raises:
+            TypeError: If ``trial`` is neither.
             ValueError: If the study has more than one objective, or no trial with that number.
         """
         check_single_objective(study)
+        number = trial if isinstance(trial, int) else getattr(trial, "number", None)
+        if not isinstance(number, int):
+            raise TypeError(f"trial must be a trial of the study or its number, got {trial!r}")
         trials = {t.number: t for t in study.get_trials(deepcopy=False)}
-        if trial.number not in trials:
-            raise ValueError(f"study {study.study_name!r} has no trial {trial.number}")
-        view = self._others.view(study, trial.number)
-        return self._core.judge(self._curve(trials[trial.number]), view)
+        if number not in trials:
+            raise ValueError(f"study {study.study_name!r} has no trial {number}")
+        view = self._others.view(study, number)
+        return self._core.judge(self._curve(trials[number]), view)
 
     def _curve(self, trial: FrozenTrial) -> Curve:
         """The curve of a trial among the other trials as they were last read."""

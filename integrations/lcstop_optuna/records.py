@@ -126,9 +126,15 @@ def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float
 
 @contextlib.contextmanager
 def _opened(url: str) -> Iterator[optuna.storages.BaseStorage]:
-    if Path(url).is_file():  # as Optuna's own command line does
-        yield optuna.storages.JournalStorage(JournalFileBackend(url))
+    journal = url.removeprefix("journal://")
+    if Path(journal).is_file():  # as Optuna's own command line does
+        yield optuna.storages.JournalStorage(JournalFileBackend(journal))
         return
+    if "://" not in url or journal != url:
+        raise ValueError(
+            f"there is no file {journal}: a storage is the URL of a database, such as sqlite:///study.db, or "
+            "the path of a Journal file"
+        )
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not path.is_file():
         raise ValueError(f"there is no file {path}")  # SQLite would create it

@@ -32,10 +32,17 @@ def predict(
         float | None, typer.Option(help="Value to beat; adds the probability of beating it.")
     ] = None,
     surrogate: Annotated[str, typer.Option(help="Surrogate that makes the forecast.")] = "lcpfn",
-    out: Annotated[Path, typer.Option(help="File of the plot: .png, .pdf or .svg.")] = Path("forecast.png"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the plot: .png, .pdf or .svg; by default forecast.png, and none with --json."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Predict the rest of a learning curve. Prints a sparkline and a table, and writes a plot.
+
+    With --json it prints the figures alone, and writes a plot only to --out.
 
     An empty field is a step without a report. nan and inf are diverged reports. Known bounds of the metric
     improve the forecast.
@@ -64,6 +71,10 @@ def predict(
         console = Console()
         console.print(prediction.sparkline(console.width, console.options.ascii_only))
         console.print(prediction.table())
+    if out is None:
+        if as_json:
+            return
+        out = Path("forecast.png")
     try:
         prediction.draw(out)
     except ImportError:

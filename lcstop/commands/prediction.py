@@ -157,7 +157,8 @@ def predict_curve(
         surrogate: Name of the surrogate.
 
     Raises:
-        ValueError: If a value of the curve is outside the bounds, or there is no such surrogate.
+        ValueError: If a value of the curve is outside the bounds, ``incumbent`` or a bound is no number, or
+            there is no such surrogate.
 
     Example:
         >>> curve = Curve([1, 2, 3], [0.41, 0.55, 0.61], horizon=50)
@@ -165,6 +166,9 @@ def predict_curve(
         >>> [row["step"] for row in prediction.rows()][-1], bool(prediction.p_beat[-1] < 0.5)
         (50.0, True)
     """
+    for name, value in (("lower", lower), ("upper", upper), ("incumbent", incumbent)):
+        if value is not None and math.isnan(value):
+            raise ValueError(f"{name} must be a number, got nan")
     model, finite = load_surrogate(surrogate), curve.finite()
     scale = _scale(finite, direction, lower, upper)
     band = forecast_band(model, finite, scale, (lower, upper), max_steps=math.ceil(curve.horizon))

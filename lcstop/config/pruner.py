@@ -15,8 +15,10 @@ from pydantic import (
     GetPydanticSchema,
     PlainSerializer,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 from typing_extensions import Required, Unpack
@@ -218,6 +220,15 @@ class PrunerConfig(BaseModel):
     # Without this mark, pydantic would call this constructor to validate a YAML file, and the errors would
     # lose their line numbers.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        # Outside YAML files pydantic reads True as 1, such as LCPFNPruner(True) as a horizon of one step.
+        is_number = not isinstance(cls.model_fields[info.field_name or ""].default, (bool, str))
+        if is_number and info.mode == "python" and type(value).__name__ in ("bool", "bool_"):
+            raise ValueError(f"must be a number, got {value}")
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> PrunerConfig:

@@ -42,7 +42,7 @@ def test_a_table_a_line_of_bars_and_a_picture(run, tmp_path):
     assert (tmp_path / "forecast.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_json_is_the_same_from_a_file_and_from_stdin(run, monkeypatch):
+def test_json_is_the_same_from_a_file_and_from_stdin(run, monkeypatch, tmp_path):
     options = ("--horizon", "50", "--metric", "loss", "--direction", "minimize", "--lower", "0", "--json")
     code, out, _ = run("curve.csv", *options)
     assert code == 0
@@ -54,6 +54,9 @@ def test_json_is_the_same_from_a_file_and_from_stdin(run, monkeypatch):
     assert found["forecast"][-1]["median"] < 1.1
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CSV.encode())))
     assert run("-", *options)[1] == out
+    assert [path.name for path in tmp_path.iterdir()] == ["curve.csv"]
+    run("curve.csv", *options, "--out", "asked.svg")
+    assert (tmp_path / "asked.svg").exists()
 
 
 def test_without_matplotlib_there_is_no_picture_but_a_table(run, monkeypatch, tmp_path):
@@ -78,6 +81,8 @@ def test_the_incumbent_is_beaten_the_less_the_higher_it_is():
     assert (np.diff([low, high], axis=0) < 0).all()
     with pytest.raises(ValueError, match=r"within its bounds, got values from 0.41 to 0.61"):
         predict_curve(curve, "maximize", upper=0.6)
+    with pytest.raises(ValueError, match="incumbent must be a number, got nan"):
+        predict_curve(curve, "maximize", incumbent=np.nan)
 
 
 def test_the_line_of_bars_fits_the_terminal_and_its_letters():

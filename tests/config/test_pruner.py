@@ -3,6 +3,7 @@
 import math
 import pickle
 
+import numpy as np
 import pytest
 
 from lcstop import PrunerConfig
@@ -28,6 +29,10 @@ from lcstop.config import pruner as config
         ({"horizon": 50, "diverged_after": 0}, "diverged_after"),
         ({"horizon": 50, "min_gain": -0.1}, "min_gain"),
         ({"horizon": 50, "min_gain": math.inf}, "min_gain"),
+        ({"horizon": True}, "horizon: must be a number, got True"),
+        ({"horizon": np.True_}, "horizon: must be a number"),
+        ({"horizon": 50, "patience": True}, "patience: must be a number"),
+        ({"horizon": 50, "lower": False}, "lower: must be a number"),
         ({"horizon": 50, "lower": 1, "upper": 1}, "lower must be below upper"),
         ({"horizon": 50, "lower": math.nan}, "lower"),
         (

@@ -47,6 +47,7 @@ def test_converged_is_false_without_min_gain_and_outside_a_study():
     (trial,) = study_with(LCPFNPruner(horizon=H)).trials
     assert trial.last_step == H - 1
     assert objective(optuna.trial.FixedTrial({})) == SATURATING[-1]
+    assert LCPFNPruner(horizon=H, min_gain=0.02).converged(trial) is False
 
 
 def test_another_pruner_needs_the_options_as_an_argument():

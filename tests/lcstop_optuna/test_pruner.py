@@ -112,6 +112,12 @@ def test_explain_repeats_the_decision():
     stranger = create_trial(value=1.0)  # a trial outside a study has the number -1
     with pytest.raises(ValueError, match="has no trial -1"):
         pruner.explain(study, stranger)
+    assert pruner.explain(study, last.number) == pruner.explain(study, last)
+    with pytest.raises(ValueError, match="has no trial 77"):
+        pruner.explain(study, 77)
+    for wrong in ("3", None, study):
+        with pytest.raises(TypeError, match="trial must be a trial of the study or its number, got"):
+            pruner.explain(study, wrong)
 
 
 def test_asking_twice_gives_the_same_answer_and_changes_nothing():
