@@ -1,20 +1,21 @@
 """Adapters of frameworks, found through entry points and imported on demand.
 
 A package declares its adapter in the entry-point group ``lcstop.adapters``, under the name of the framework.
-The adapter is a module with some of these functions. They take no arguments and import what they need:
+The adapter is a module whose ``PARTS`` name some of these objects, each as ``"module:object"``:
 
-- ``study_reader()`` returns a function that reads a recorded study,
-- ``search_runner()`` returns ``run_search(config, console)``, which runs a search file,
-- ``demo_runner()`` returns ``run_demo(storage, out, n_trials, n_epochs, console)``,
-- ``rule_source()`` returns the rules of the framework as a :class:`lcstop.benchmark.settings.RuleSource`,
-- ``searcher()`` returns what searches recorded studies with the samplers of the framework, as a
+- ``study_reader``, a function that reads a recorded study,
+- ``search_runner``, ``run_search(config, console)``, which runs a search file,
+- ``demo_runner``, ``run_demo(storage, out, n_trials, n_epochs, console)``,
+- ``rule_source``, the rules of the framework as a :class:`lcstop.benchmark.settings.RuleSource`,
+- ``searcher``, what searches recorded studies with the samplers of the framework, as a
   :class:`lcstop.benchmark.search_work.Searcher`,
-- ``executor()`` returns ``run_all(function, items)``, which runs work on a cluster.
+- ``executor``, ``run_all(function, items)``, which runs work on a cluster.
 """
 
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
+from pkgutil import resolve_name
 from typing import Any
 
 GROUP = "lcstop.adapters"
@@ -26,16 +27,16 @@ def names() -> list[str]:
 
 
 def provided_by(name: str, part: str, needed_by: str = "this command", extra: str | None = None) -> Any:
-    """The return value of a function of an adapter.
+    """A part of an adapter.
 
     Args:
         name: Name of the adapter.
-        part: Name of the function.
+        part: Name of the part.
         needed_by: Subject of error messages, such as an option.
         extra: Extras of ``lcstop`` named in the error if a module is missing; by default the adapter's name.
 
     Raises:
-        ValueError: If there is no such adapter, it has no such function, or a module that it needs is
+        ValueError: If there is no such adapter, it has no such part, or a module that it needs is
             not installed.
     """
     installed = _entry_points()
@@ -46,10 +47,10 @@ def provided_by(name: str, part: str, needed_by: str = "this command", extra: st
         )
     entry = installed[name]
     try:
-        adapter = entry.load()
-        if not hasattr(adapter, part):
+        parts = entry.load().PARTS
+        if part not in parts:
             raise ValueError(f"{needed_by} needs {part}, which the adapter {name!r} does not have")
-        return getattr(adapter, part)()
+        return resolve_name(parts[part])
     except ModuleNotFoundError as error:
         ours = entry.dist is not None and entry.dist.name == "lcstop"
         package = f"'lcstop[{extra or name}]'" if ours else error.name

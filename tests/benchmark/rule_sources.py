@@ -2,10 +2,10 @@
 
 from lcstop.benchmark import settings
 from lcstop.benchmark.run_benchmark import OWN_SOURCES
-from lcstop_optuna.adapter import rule_source as optuna_rules
-from lcstop_ray.adapter import rule_source as ray_rules
+from lcstop_optuna.replay import RULES as OPTUNA_RULES
+from lcstop_ray.replay import RULES as RAY_RULES
 
-ADAPTERS = {"optuna": optuna_rules, "ray": ray_rules}
+ADAPTERS = {"optuna": lambda: OPTUNA_RULES, "ray": lambda: RAY_RULES}
 SOURCES = {**OWN_SOURCES, **ADAPTERS}
 
 

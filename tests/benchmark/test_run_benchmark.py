@@ -255,11 +255,11 @@ def test_what_is_wrong_is_one_line(packs, tmp_path, monkeypatch, capsys):
 def test_a_ray_cluster_does_the_same(packs, tmp_path):
     import ray
 
-    from lcstop_ray.adapter import executor
+    from lcstop_ray.cluster import run_all
 
     options = {"policies": ["optuna.hyperband", "limits"], "orders": 6}
     try:
-        spread = run(packs, tmp_path / "ray", run_all=executor(), **options)
+        spread = run(packs, tmp_path / "ray", run_all=run_all, **options)
     finally:
         ray.shutdown()
     assert timeless(spread) == timeless(run(packs, tmp_path / "one", **options))

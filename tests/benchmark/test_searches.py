@@ -19,7 +19,7 @@ from lcstop.benchmark.search_space import SearchSpace
 from lcstop.benchmark.search_table import tables
 from lcstop.commands import app as cli
 from lcstop.simulation.task import Task
-from lcstop_optuna.adapter import searcher
+from lcstop_optuna.recorded_search import SEARCHER
 from tests.benchmark.rule_sources import ADAPTERS
 from tests.benchmark.searched_tasks import searched_task
 from tests.benchmark.test_run_benchmark import Here
@@ -151,7 +151,7 @@ def run(out, **options):
         "min_configs": 20, "grid": False,
     } | options  # fmt: skip
     console = Console(file=io.StringIO())
-    return run_searches.run(SearchOptions(out, **options), out, console, ADAPTERS, searcher())
+    return run_searches.run(SearchOptions(out, **options), out, console, ADAPTERS, SEARCHER)
 
 
 def timeless(summary):

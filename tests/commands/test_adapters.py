@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from typer.testing import CliRunner
 
 import lcstop_optuna.adapter
 import lcstop_ray.adapter
+from lcstop.benchmark.search_work import Searcher
+from lcstop.benchmark.settings import RuleSource
 from lcstop.commands import adapters
 from lcstop.commands.app import app, main
 from tests.evaluation.test_packs import losses, write_pack
@@ -31,8 +34,7 @@ def fingerprint(setting):
     return setting.name
 
 
-def rule_source():
-    return RuleSource("shop", (Setting("shop", "at_once", default=True),), build, fingerprint)
+RULES = RuleSource("shop", (Setting("shop", "at_once", default=True),), build, fingerprint)
 
 
 class Result:
@@ -46,12 +48,11 @@ def run_demo(storage, out, n_trials, n_epochs, console):
     return result
 
 
-def demo_runner():
-    return run_demo
-
-
-def executor():
-    import a_module_that_is_not_there
+PARTS = {
+    "rule_source": "shop_adapter:RULES",
+    "demo_runner": "shop_adapter:run_demo",
+    "executor": "a_module_that_is_not_there:run_all",
+}
 """
 
 
@@ -73,22 +74,24 @@ def test_the_adapters_of_this_package_are_found():
     assert adapters.names() == ["optuna", "ray"]
 
 
+COMMON = {"study_reader": Callable, "search_runner": Callable, "rule_source": RuleSource}
+PARTS = {"optuna": {**COMMON, "searcher": Searcher}, "ray": {**COMMON, "executor": Callable}}
+
+
 @pytest.mark.parametrize(
-    ("name", "part"),
+    ("name", "part", "kind"),
     [
-        *(
-            (name, part)
-            for name in ("optuna", "ray")
-            for part in ("study_reader", "search_runner", "rule_source")
-        ),
-        *(pytest.param(name, "demo_runner", marks=pytest.mark.torch) for name in ("optuna", "ray")),
-        ("ray", "executor"),
-        ("optuna", "searcher"),
+        *((name, part, kind) for name, parts in PARTS.items() for part, kind in parts.items()),
+        *(pytest.param(name, "demo_runner", Callable, marks=pytest.mark.torch) for name in PARTS),
     ],
 )
-def test_what_an_adapter_provides_is_what_its_function_returns(name, part):
-    module = {"optuna": lcstop_optuna.adapter, "ray": lcstop_ray.adapter}[name]
-    assert adapters.provided_by(name, part) is getattr(module, part)()
+def test_each_part_of_an_adapter_is_there(name, part, kind):
+    assert isinstance(adapters.provided_by(name, part), kind)
+
+
+def test_no_adapter_has_other_parts():
+    for name, adapter in (("optuna", lcstop_optuna.adapter), ("ray", lcstop_ray.adapter)):
+        assert {*adapter.PARTS} == {*PARTS[name], "demo_runner"}
 
 
 def test_another_package_brings_rules_for_the_benchmark(shop, tmp_path):
