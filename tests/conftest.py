@@ -63,7 +63,7 @@ def make(surrogate):
     def make(**options) -> LCPFNScheduler:
         given = {"metric": "accuracy", "mode": "max", "horizon": 12, "lower": 0, "upper": 1}
         scheduler = LCPFNScheduler(**{**given, "policy": "published", **options})
-        scheduler._core = PrunerCore(scheduler.config, surrogate)
+        scheduler._core = scheduler._given_core = PrunerCore(scheduler.config, surrogate)
         return scheduler
 
     return make

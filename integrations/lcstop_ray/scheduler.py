@@ -38,8 +38,9 @@ class LCPFNScheduler(FIFOScheduler):
     trial is stopped when it beats the incumbent with probability at most ``1 - confidence``. Trials are never
     paused.
 
-    After ``Tuner.restore`` the curves of the old trials are read from Ray's own files. If a decision fails,
-    the trial goes on and the cause is logged once.
+    After ``Tuner.restore`` the curves of the old trials are read from Ray's own files. A scheduler that is
+    passed to a second ``Tuner`` starts anew. If a decision fails, the trial goes on and the cause is logged
+    once.
 
     Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults, and
     ``docs/options.md`` describes them.
@@ -90,7 +91,9 @@ class LCPFNScheduler(FIFOScheduler):
         self._metric = metric
         self._mode = mode
         self._options = config.model_dump(exclude={"horizon"})
-        self._core = None if horizon is None else PrunerCore(config)
+        self._core = self._given_core = None if horizon is None else PrunerCore(config)
+        self._given = metric, mode
+        self._is_restored = False
         self._search: SearchState | None = None
         self._n_results = 0
         self._seconds = 0.0
@@ -118,7 +121,12 @@ class LCPFNScheduler(FIFOScheduler):
 
     @property
     def stops(self) -> Mapping[str, Decision]:
-        """Decisions that have ended a trial, as stopped or as converged, by trial id."""
+        """Decisions that have ended a trial, as stopped or as converged, by trial id.
+
+        Empty in a process that only started the search: with ``ray.init("ray://...")`` Ray runs the search,
+        and a copy of this scheduler, in another one. The stops are then in the results folder; see
+        :func:`lcstop_ray.read_folder`, whose trials have a ``reason`` where they were stopped.
+        """
         return MappingProxyType({} if self._search is None else self._search.stops)
 
     @property
@@ -127,7 +135,11 @@ class LCPFNScheduler(FIFOScheduler):
         return None if self._search is None else self._search.audit()
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """Set what the constructor was not given. Ray calls this before a search.
+        """Start a search, with what the constructor was not given. Ray calls this before every search.
+
+        A scheduler that was used before forgets that search: its trials, its horizon if that came from
+        ``stop``, metric and mode. After :meth:`restore` it goes on with the restored one. ``Tuner.restore``
+        needs no memory of the scheduler: Ray then adds the old trials, whose results are on record.
 
         Args:
             metric: Metric of ``tune.TuneConfig``.
@@ -135,16 +147,23 @@ class LCPFNScheduler(FIFOScheduler):
             spec: Further properties of the search. The horizon is read from ``stop``.
 
         Returns:
-            False if ``metric`` or ``mode`` is given here and in the constructor.
+            False if ``metric`` or ``mode`` is given here and in the constructor, or differs from the restored
+            one.
 
         Raises:
             ValueError: If ``mode`` or the horizon in ``stop`` is not allowed.
         """
-        if (self._metric and metric) or (self._mode and mode):
+        given_metric, given_mode = self._given
+        if (given_metric and metric) or (given_mode and mode):
             return False
         _check_mode(mode)
-        self._metric = metric or self._metric
-        self._mode = mode or self._mode
+        if self._is_restored:
+            if metric not in (None, self._metric) or mode not in (None, self._mode):
+                return False  # its values are of another metric
+            self._is_restored = False
+        else:
+            self._search, self._core = None, self._given_core
+            self._metric, self._mode = metric or given_metric, mode or given_mode
         if self._metric is None and self._mode:
             self._metric = DEFAULT_METRIC  # Ray's name for a metric that is reported without one
         stop = spec.get("stop")
@@ -251,7 +270,7 @@ class LCPFNScheduler(FIFOScheduler):
             ) from error
         if config != self.config:
             self._core = PrunerCore(config)
-        self._search = None
+        self._search, self._is_restored = None, True
         self._search_state().adopt(histories)
 
     def _search_state(self) -> SearchState:

@@ -140,3 +140,33 @@ def test_pickles_of_the_first_release_are_read(name, expected):
     """Ray pickles a search with these module names, so that searches of lcstop 0.1 can be restored."""
     module, attribute = name.split()
     assert pickle.loads(f"c{module}\n{attribute}\n.".encode()) is expected  # noqa: S301
+
+
+def test_a_second_search_starts_anew(make):
+    scheduler = LCPFNScheduler("t")
+    for last, (metric, mode) in ((H, ("accuracy", "max")), (2 * H, ("loss", "min"))):
+        assert scheduler.set_search_properties(metric, mode, stop={"t": last})
+        assert scheduler.config.horizon == last
+        assert not scheduler.stops
+        finish(scheduler, metric=metric, time_attr="t")
+        best = GOOD[-1] if mode == "max" else GOOD[0]
+        assert (len(scheduler._search.histories), scheduler._search.incumbent()) == (1, best)
+    given = LCPFNScheduler("t", "accuracy", "max", horizon=H)
+    for _ in range(2):
+        assert given.set_search_properties(None, None, stop={"t": 99})
+        finish(given, time_attr="t")
+        assert (given.config.horizon, len(given._search.histories)) == (H, 1)
+
+
+def test_a_restored_search_goes_on(make, tmp_path):
+    first = LCPFNScheduler("t")
+    first.set_search_properties("accuracy", "max", stop={"t": H})
+    finish(first, time_attr="t")
+    first.save(str(tmp_path / "state"))
+    second = LCPFNScheduler()
+    second.restore(str(tmp_path / "state"))
+    assert not second.set_search_properties("loss", "max")
+    assert second.set_search_properties("accuracy", "max", stop={"t": 99})
+    assert (second.config.horizon, second._search.incumbent()) == (H, GOOD[-1])
+    assert second.set_search_properties("accuracy", "max", stop={"t": 99})  # the search after that one
+    assert (second.config.horizon, second._search) == (99, None)
