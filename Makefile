@@ -9,9 +9,9 @@ MUTATION := .venv-mutation
 # Tests that need no torch, except those that take minutes.
 WITHOUT_TORCH := tests/config tests/curves tests/pruning tests/ranking tests/surrogates tests/simulation \
 	tests/review tests/plots/test_report.py tests/commands tests/benchmark/test_run_benchmark.py \
-	tests/lcstop_optuna/test_pruner.py tests/lcstop_ray/test_scheduler.py tests/lcstop_ray/test_records.py \
-	tests/lcstop_ray/test_machine.py tests/lcstop_ray/test_lifecycle.py tests/project/test_adapters_agree.py \
-	tests/project/test_without_torch.py tests/project/test_environments.py
+	tests/lcstop_optuna/test_pruner.py tests/lcstop_ray/test_scheduler.py tests/lcstop_ray/test_bad_results.py \
+	tests/lcstop_ray/test_records.py tests/lcstop_ray/test_machine.py tests/lcstop_ray/test_lifecycle.py \
+	tests/project/test_adapters_agree.py tests/project/test_without_torch.py tests/project/test_environments.py
 
 .PHONY: help demo demo-ray test test-no-torch mutation slow examples check docs generate optunahub train clean
 

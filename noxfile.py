@@ -16,6 +16,7 @@ OLDEST = [
     "tests/surrogates/test_reference.py",
     "tests/lcstop_optuna/test_pruner.py",
     "tests/lcstop_ray/test_scheduler.py",
+    "tests/lcstop_ray/test_bad_results.py",
     "tests/lcstop_ray/test_records.py",
     "tests/commands/test_app.py",
     "tests/commands/test_predict.py",

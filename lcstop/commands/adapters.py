@@ -10,6 +10,9 @@ The adapter is a module whose ``PARTS`` name some of these objects, each as ``"m
 - ``searcher``, what searches recorded studies with the samplers of the framework, as a
   :class:`lcstop.benchmark.search_work.Searcher`,
 - ``executor``, ``run_all(function, items)``, which runs work on a cluster.
+
+``lcstop bench`` and ``lcstop demo`` use the adapters of any package. ``lcstop run``, ``explain`` and ``report``
+know the frameworks of this one: a search file and the options of a command say what each of them needs.
 """
 
 from __future__ import annotations
