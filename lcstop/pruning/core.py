@@ -186,7 +186,7 @@ class PrunerCore:
             if has_diverged(config, trial, study):
                 return replace(known, stop=True, reason=f"diverged: {words}"), None
             if not question.is_due:
-                return replace(known, reason=f"{words}, as those of other trials or its own before"), None
+                return replace(known, reason=f"{words}, maybe between two evaluations"), None
         self._bounds.check(trial)
         incumbent = study.incumbent(config.target)
         known = replace(known, incumbent=incumbent)

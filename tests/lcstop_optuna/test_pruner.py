@@ -100,7 +100,7 @@ def test_steps_from_0_and_from_1_give_the_same_decisions(every):
 
 
 def test_explain_repeats_the_decision():
-    study = study_with(n=20)
+    study = study_with(LCPFNPruner(horizon=H, audit=0), n=20)
     pruner = study.pruner
     last = study.trials[-1]
     assert pruner.explain(study, last).stop == (last.state == TrialState.PRUNED)

@@ -22,9 +22,23 @@ def diverged(trial: Curve, *others: Curve, **options) -> bool:
 
 def test_a_trial_that_reported_numbers_and_reports_none_any_more_has_diverged():
     trial = Curve(range(1, 7), [0.5, 0.6, 0.7, NAN, math.inf, NAN], H)
-    assert diverged(trial)
     assert diverged(trial, Curve(range(1, 11), [0.1] * 10, H))
-    assert not diverged(trial, min_steps=7)
+    assert not diverged(trial, Curve(range(1, 11), [0.1] * 10, H), min_steps=7)
+    assert not diverged(trial)
+    assert not diverged(Curve(range(1, 18), [0.5, 0.6, 0.7, *[NAN] * 14], H))
+    assert diverged(Curve(range(1, 19), [0.5, 0.6, 0.7, *[NAN] * 15], H))
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.5, 0.6]])
+def test_a_trial_that_soon_reports_numbers_no_more_has_diverged_as_eight_others_show(values):
+    trial = Curve(range(1, 6), [*values, *[NAN] * (5 - len(values))], H)
+    others = [every(1, 6)] * 8
+    assert diverged(trial, *others)
+    assert not diverged(trial, *others[1:])
+    last = len(values) + H // 5
+    for n, is_diverged in ((last - 1, False), (last, True)):
+        trial = Curve(range(1, n + 1), [*values, *[NAN] * (n - len(values))], H)
+        assert diverged(trial, every(1, H)) == is_diverged
 
 
 @pytest.mark.parametrize("k", [2, 4, 5, 10])
@@ -33,14 +47,33 @@ def test_validation_every_few_epochs_is_no_divergence(k):
     for n in range(1, H):
         assert not diverged(every(k, n))
         assert not diverged(every(k, n), every(k, H))
-    slow, fast = every(10, 19), every(2, H)
-    assert not diverged(slow, fast)
+    for fast in (every(1, H), every(2, H)):
+        for n in range(1, H):
+            assert not diverged(every(10, n), *[fast] * 7)
+
+
+@pytest.mark.parametrize("often", [2, 3, 5])
+def test_a_metric_that_is_evaluated_more_seldom_after_the_first_epochs(often):
+    """Epochs 0 and 1, then every tenth, as the first trial and as the second."""
+    values = [0.1 * i if i <= often or i % 10 == 0 else NAN for i in range(1, H + 1)]
+    whole = Curve(range(1, H + 1), values, H)
+    for n in range(1, H):
+        assert not diverged(whole.prefix(n))
+        assert not diverged(whole.prefix(n), whole)
+
+
+def test_results_without_curves_and_late_trials_show_nothing():
+    trial = Curve(range(1, 7), [0.5, 0.6, 0.7, NAN, NAN, NAN], H)
+    others = [Curve([H], [0.5], H)] * 10 + [Curve(range(20, H), [0.5] * 40, H)] * 10
+    assert not diverged(trial, *others)
 
 
 def test_a_gap_twice_as_long_as_any_before_it_is_divergence():
     trial = [0.1, 0.2, NAN, NAN, NAN, 0.3]  # a gap of 4 steps
     assert not diverged(Curve(range(1, 15), [*trial, *[NAN] * 8], H))
-    assert diverged(Curve(range(1, 16), [*trial, *[NAN] * 9], H))
+    peer = every(1, H)
+    assert not diverged(Curve(range(1, 15), [*trial, *[NAN] * 8], H), peer)
+    assert diverged(Curve(range(1, 16), [*trial, *[NAN] * 9], H), peer)
 
 
 def test_returns_that_begin_when_an_episode_has_ended():
