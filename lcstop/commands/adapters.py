@@ -11,8 +11,8 @@ The adapter is a module whose ``PARTS`` name some of these objects, each as ``"m
   :class:`lcstop.benchmark.search_work.Searcher`,
 - ``executor``, ``run_all(function, items)``, which runs work on a cluster.
 
-``lcstop bench`` and ``lcstop demo`` use the adapters of any package. ``lcstop run``, ``explain`` and ``report``
-know the frameworks of this one: a search file and the options of a command say what each of them needs.
+``lcstop bench`` and ``lcstop demo`` use the adapters of any package. ``lcstop run``, ``explain`` and
+``report`` know the frameworks of this one: search files and options say what each of them needs.
 """
 
 from __future__ import annotations

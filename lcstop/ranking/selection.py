@@ -98,16 +98,30 @@ def _spread(
     values = best[indices]
     order = np.argsort(values)
     ordered = values[order]
-    if (ordered[1:] > ordered[:-1]).all():
-        return indices[order[places]]
-    # Equal best values are told apart by the rest of the summaries, and these by all that the trials hold.
-    keys = np.column_stack([np.nan_to_num(everyone.summary[indices]), values])
+    # Only the order of those that share their best value with a chosen one matters.
+    chosen = ordered[places]
+    starts, ends = (np.searchsorted(ordered, chosen, side) for side in ("left", "right"))
+    for start, end in {*zip(starts.tolist(), ends.tolist(), strict=True)}:
+        if end - start > 1:
+            order[start:end] = _without_ties(everyone, indices, order[start:end])
+    return indices[order[places]]
+
+
+def _without_ties(
+    everyone: CurveList, indices: NDArray[np.int64], tied: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Places ``tied`` of trials with equal best values, ordered by their summaries, then by all they hold.
+
+    Of trials that hold the same, finished ones come first.
+    """
+    tied = np.sort(tied)
+    keys = np.nan_to_num(everyone.summary[indices[tied]])
     order = np.lexsort(keys.T)
-    same = (keys[order][1:] == keys[order][:-1]).all(1)
-    starts = np.concatenate([[0], (~same).nonzero()[0] + 1, [len(order)]])
+    keys, tied = keys[order], tied[order]
+    same = (keys[1:] == keys[:-1]).all(1)
+    starts = np.concatenate([[0], (~same).nonzero()[0] + 1, [len(tied)]])
     for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         if end - start > 1:
-            tied = indices[order[start:end]].tolist()
-            content = {at: everyone[at].content for at in tied}
-            order[start:end] = np.searchsorted(indices, sorted(tied, key=content.__getitem__))
-    return indices[order[places]]
+            alike = tied[start:end].tolist()
+            tied[start:end] = sorted(alike, key=lambda at: everyone[int(indices[at])].content)
+    return tied

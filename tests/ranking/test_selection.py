@@ -56,6 +56,11 @@ def test_the_order_of_listing_changes_nothing(n, digits, seed):
         assert [curve.content for curve in found[0]] == [curve.content for curve in expected[0]]
 
 
+def test_of_trials_that_hold_the_same_as_many_finished_ones_are_taken_as_there_are():
+    finished, unfinished = ([Curve([1], [0.5], 2) for _ in range(100)] for _ in range(2))
+    assert select(Curve([1], [0.4], 2), finished, unfinished, 1.0)[1] == MAX_TRIALS / 2
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_decisions_are_the_same_to_the_bit_in_any_order(seed):
     rng = np.random.default_rng(seed)
