@@ -10,6 +10,7 @@ from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.published_rule import MAX_QUERIES
 from lcstop.pruning.study_view import StudyView
+from lcstop.ranking.ranker import is_undecided
 from lcstop.surrogates import Surrogate
 from lcstop.surrogates.forecast import Forecast
 
@@ -24,6 +25,7 @@ class GainEvidence:
         threshold: The probability at or below which the trial has converged.
         forecast: The forecast at the horizon, ``[1, 1]``.
         scale: Its scale.
+        is_undecided: Whether nothing tells the trial from the others yet, so that it goes on.
     """
 
     value: float
@@ -31,18 +33,20 @@ class GainEvidence:
     threshold: float
     forecast: Forecast
     scale: MetricScale
+    is_undecided: bool = False
 
     @property
     def converged(self) -> bool:
         """Whether the gain is too unlikely to wait for."""
-        return self.p_gain <= self.threshold
+        return self.p_gain <= self.threshold and not self.is_undecided
 
     def reason(self, horizon: float, min_gain: float) -> str:
         """The evidence in one line without the forecast."""
         return (
             f"{'converged: ' if self.converged else ''}"
             f"P(gain more than {min_gain:.4g} on {self.value:.5g} by step {horizon:g}) "
-            f"= {self.p_gain:.3g} {'<=' if self.converged else '>'} {self.threshold:.2g}"
+            f"= {self.p_gain:.3g} {'<=' if self.p_gain <= self.threshold else '>'} {self.threshold:.2g}"
+            f"{'; nothing tells it from the other trials yet' if self.is_undecided else ''}"
         )
 
 
@@ -63,6 +67,7 @@ def judge_convergence(
     For the target ``best`` the gain is that of the best value so far; for ``final`` it is the value at the
     horizon minus the last one. The trial has converged if at no later step the gain is reached with a
     probability above ``1 - confidence``. Unlike a stop this needs no other trial; other trials set the scale.
+    While it is exactly like all other trials it has not converged.
 
     Raises:
         ValueError: If the probability is not finite.
@@ -86,4 +91,6 @@ def judge_convergence(
     p_gain = float(forecast.prob_better(goal).max())
     if not math.isfinite(p_gain):
         raise ValueError("the forecast is not finite")
-    return GainEvidence(value, p_gain, 1 - config.confidence, forecast[:, -1:], scale)
+    threshold = 1 - config.confidence
+    undecided = p_gain <= threshold and is_undecided(known, study.finished, study.unfinished, direction)
+    return GainEvidence(value, p_gain, threshold, forecast[:, -1:], scale, undecided)

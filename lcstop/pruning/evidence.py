@@ -22,6 +22,7 @@ class Evidence:
         ranking: What the ranker said at the last judgement; policy ``study``.
         forecast: The forecast at the horizon, ``[1, 1]``; policy ``published``.
         scale: Its scale.
+        is_undecided: Whether nothing tells the trial from the others yet, so that it goes on.
     """
 
     says_stop: Sequence[bool]
@@ -31,6 +32,7 @@ class Evidence:
     ranking: Ranking | None = None
     forecast: Forecast | None = None
     scale: MetricScale | None = None
+    is_undecided: bool = False
 
     def stops(self, patience: int) -> bool:
         """Whether there are ``patience`` judgements, and all say stop."""

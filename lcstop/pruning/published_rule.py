@@ -11,6 +11,7 @@ from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.study_view import StudyView
+from lcstop.ranking.ranker import is_undecided
 from lcstop.surrogates import Surrogate
 
 MAX_QUERIES = 32
@@ -27,6 +28,9 @@ def judge_as_published(
     surrogate: Surrogate,
 ) -> Evidence:
     """How likely the trial is to beat the incumbent at any later step (arXiv 2310.20447, section 5).
+
+    Not in the paper: a trial goes on while nothing tells it from the other trials, such as the same value in
+    all of them until a first validation.
 
     Args:
         config: The options.
@@ -49,4 +53,8 @@ def judge_as_published(
         raise ValueError("the forecast is not finite")
     threshold = 1 - confidence
     says_stop = [p <= threshold for p in p_beat]
-    return Evidence(says_stop, p_beat[-1], threshold, p_beat[-1], forecast=forecast[-1:, -1:], scale=scale)
+    now, others = prefixes[-1], (study.finished, study.unfinished)
+    undecided = says_stop[-1] and is_undecided(now, *others, study.direction)
+    says_stop[-1] = says_stop[-1] and not undecided
+    p, end = p_beat[-1], forecast[-1:, -1:]
+    return Evidence(says_stop, p, threshold, p, forecast=end, scale=scale, is_undecided=undecided)

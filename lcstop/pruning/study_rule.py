@@ -56,4 +56,6 @@ def judge_in_study(
         for ranking, threshold in zip(rankings, thresholds, strict=True)
     ]
     last = rankings[-1]
-    return Evidence(says_stop, last.p_top, thresholds[-1], last.p_beat, ranking=last)
+    return Evidence(
+        says_stop, last.p_top, thresholds[-1], last.p_beat, ranking=last, is_undecided=last.is_undecided
+    )

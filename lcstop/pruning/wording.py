@@ -79,8 +79,9 @@ def reason(config: PrunerConfig, trial: Curve, evidence: Evidence, incumbent: fl
             )
         if ranking.leads and _is_low(evidence):
             words += "; leads at its step"
-        elif ranking.is_undecided and _is_low(evidence):
-            words += "; nothing tells it from the other trials yet"
+    leads = ranking is not None and ranking.leads
+    if evidence.is_undecided and _is_low(evidence) and not leads:
+        words += "; nothing tells it from the other trials yet"
     if evidence.says_stop[-1] and not evidence.stops(config.patience):
         words += f"; {_n_in_a_row(evidence)} of {config.patience} votes"
     return words

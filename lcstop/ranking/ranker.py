@@ -104,6 +104,25 @@ class Ranker:
         )
 
 
+def is_undecided(
+    trial: Curve, finished: Sequence[Curve], unfinished: Sequence[Curve], direction: Direction
+) -> bool:
+    """Whether others are known at the trial's steps, and nothing tells it from them yet.
+
+    For rules that do not rank. They judge a trial by itself where no other is known at its steps.
+
+    Example:
+        >>> flat, risen = Curve([1, 2], [0.1, 0.1], 5), Curve([1, 2], [0.1, 0.2], 5)
+        >>> [is_undecided(flat, [], [other], "maximize") for other in (flat, risen, Curve([5], [0.1], 5))]
+        [True, False, False]
+    """
+    seen = align(trial, finished, unfinished, direction, use_params=False)
+    if seen is None:
+        return False
+    study = Comparison(seen.context, seen.gains, seen.cutoff, seen.start)
+    return bool((study.starts <= study.cutoff).any()) and _is_undecided(study)
+
+
 def _leads(study: Comparison) -> bool:
     others = study.others_best[study.reached, study.cutoff - 1]
     return bool(len(others) and study.best[0] > others.max())

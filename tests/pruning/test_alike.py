@@ -8,8 +8,14 @@ from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
 H = 50
 
 
-def judge(trial: Curve, *others: Curve, finished=()):
-    return PrunerCore(PrunerConfig(horizon=H, audit=0)).judge(trial, StudyView("maximize", finished, others))
+def judge(trial: Curve, *others: Curve, finished=(), **options):
+    core = PrunerCore(PrunerConfig(horizon=H, audit=0, **options))
+    return core.judge(trial, StudyView("maximize", finished, others))
+
+
+def converged(trial: Curve, *others: Curve, finished=()):
+    core = PrunerCore(PrunerConfig(horizon=H, min_gain=0.01))
+    return core.converged(trial, StudyView("maximize", finished, others))
 
 
 def flat(value: float, n: int) -> Curve:
@@ -53,3 +59,38 @@ def test_results_without_curves_stop_nothing(n):
     results = [Curve([H], [0.5 + 0.3 * i / n], H) for i in range(n)]
     for step in (2, 5, 20):
         assert not judge(rising(0, step, top=0.9), finished=results).stop
+
+
+def warm_up(top: float, leaves_at: int = 5) -> Curve:
+    """At 0.1 for some steps, then rising."""
+    return rising(leaves_at, H, 0.1, top)
+
+
+WORDS = "; nothing tells it from the other trials yet"
+"""Said where the forecast alone would have stopped the trial."""
+
+
+@pytest.mark.parametrize("step", [2, 5])
+def test_a_common_start_is_no_reason_for_the_published_rule(step):
+    """All report the same until the first validation; those that have ended rose after it."""
+    others = [warm_up(top) for top in (0.5, 0.7, 0.8)]
+    decision = judge(flat(0.1, step), finished=others, policy="published", surrogate="last_value")
+    assert not decision.stop
+    assert WORDS in decision.reason
+
+
+def test_a_common_start_is_no_convergence():
+    same = flat(0.1, 20)
+    decision = converged(same, *[same] * 3)
+    assert not decision.stop
+    assert WORDS in decision.reason
+    assert not converged(same, finished=[warm_up(top, 25) for top in (0.5, 0.7, 0.8)]).stop
+    assert converged(same).stop
+
+
+def test_what_stays_behind_is_judged_by_its_own_curve():
+    others = [warm_up(top) for top in (0.5, 0.7, 0.8)]
+    assert judge(flat(0.1, 20), finished=others, policy="published", surrogate="last_value").stop
+    assert converged(flat(0.1, 40), finished=others).stop
+    result = Curve([H], [0.9], H)
+    assert judge(flat(0.1, 20), finished=[result], policy="published", surrogate="last_value").stop
