@@ -56,9 +56,12 @@ def test_the_order_of_listing_changes_nothing(n, digits, seed):
         assert [curve.content for curve in found[0]] == [curve.content for curve in expected[0]]
 
 
-def test_of_trials_that_hold_the_same_as_many_finished_ones_are_taken_as_there_are():
-    finished, unfinished = ([Curve([1], [0.5], 2) for _ in range(100)] for _ in range(2))
-    assert select(Curve([1], [0.4], 2), finished, unfinished, 1.0)[1] == MAX_TRIALS / 2
+def test_of_trials_that_hold_the_same_finished_ones_come_first():
+    values = np.random.default_rng(2).integers(1, 10, 200) / 10
+    trials = [Curve([1], [value], 2) for value in values]
+    order = sorted(range(200), key=lambda i: (values[i], i))
+    expected = sum(order[place] < 100 for place in np.linspace(0, 199, MAX_TRIALS).round().astype(int))
+    assert select(Curve([1], [0.4], 2), trials[:100], trials[100:], 1.0)[1] == expected
 
 
 @pytest.mark.parametrize("seed", range(5))
