@@ -112,9 +112,9 @@ def is_undecided(
     For rules that do not rank. They judge a trial by itself where no other is known at its steps.
 
     Example:
-        >>> flat, risen = Curve([1, 2], [0.1, 0.1], 5), Curve([1, 2], [0.1, 0.2], 5)
-        >>> [is_undecided(flat, [], [other], "maximize") for other in (flat, risen, Curve([5], [0.1], 5))]
-        [True, False, False]
+        >>> flat, other_start = Curve([1, 2], [0.1, 0.1], 5), Curve([1, 2], [0.2, 0.3], 5)
+        >>> [is_undecided(flat, [], [other], "maximize") for other in (flat, other_start)]
+        [True, False]
     """
     seen = align(trial, finished, unfinished, direction, use_params=False)
     if seen is None:

@@ -92,5 +92,3 @@ def test_what_stays_behind_is_judged_by_its_own_curve():
     others = [warm_up(top) for top in (0.5, 0.7, 0.8)]
     assert judge(flat(0.1, 20), finished=others, policy="published", surrogate="last_value").stop
     assert converged(flat(0.1, 40), finished=others).stop
-    result = Curve([H], [0.9], H)
-    assert judge(flat(0.1, 20), finished=[result], policy="published", surrogate="last_value").stop
