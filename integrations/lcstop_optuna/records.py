@@ -21,6 +21,7 @@ from lcstop_optuna.trials import (
     CONVERGED_ATTR,
     REASON_ATTR,
     check_single_objective,
+    is_infeasible,
     to_curve,
     to_suppressed_stop,
 )
@@ -121,6 +122,8 @@ def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float
         None if reason is None else str(reason),
         attrs,
         suppressed_stop=to_suppressed_stop(trial),
+        is_infeasible=trial.state == TrialState.COMPLETE and is_infeasible(trial),
+        has_curve=bool(trial.intermediate_values),
     )
 
 

@@ -72,17 +72,20 @@ def _explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> d
     from lcstop.review.history import at_confidences, history, suppressed_stop_as_dict
 
     trial = study.trial(number)
+    confidences = at_confidences(config, study, trial) if trial.has_curve else []
     return {
         "study": study.name,
         "trial": trial.number,
         "name": trial.name,
         "state": trial.state,
+        "infeasible": trial.is_infeasible,
+        "has_curve": trial.has_curve,
         "reason": trial.reason,
         "params": dict(trial.curve.params or {}),
         "attrs": dict(trial.attrs),
         "spared": suppressed_stop_as_dict(study, trial, config.target),
         "audit": study.audit(config).as_dict(),
-        "history": [row.as_dict() for row in history(config, study, trial)],
-        "confidences": [row.as_dict() for row in at_confidences(config, study, trial)],
+        "history": [row.as_dict() for row in history(config, study, trial)] if trial.has_curve else [],
+        "confidences": [row.as_dict() for row in confidences],
         "config": config.model_dump(),
     }

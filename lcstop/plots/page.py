@@ -196,12 +196,16 @@ def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
     last = trial.snapshots[-1].decision if trial.snapshots else None
     kind: str = record.state
     status = "went on" if kind == "finished" else kind
+    if not record.has_curve:
+        status = "a result without a curve"
     if trial.stop:
         kind, status = "stopped", f"stopped at {trial.curve.cutoff:g}"
     elif trial is review.winner:
         kind, status = "best", "best"
     elif record.suppressed_stop:
         status = f"{record.state}, audited"
+    if record.is_infeasible:
+        status += ", infeasible"
     named = [*(record.curve.params or {}).items(), *record.attrs.items()]
     return {
         "number": record.number,

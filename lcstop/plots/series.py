@@ -84,21 +84,26 @@ def incumbents(review: Review) -> tuple[Line, Line | None]:
         (True, True)
     """
     trials = sorted(review.trials, key=lambda trial: (trial.record.end, trial.record.number))
-    ran = [(t.curve, t.record.state == "finished" and not t.stop) for t in trials]
+    ran = [(t.curve, t.epochs, t.record.is_result and not t.stop) for t in trials]
     kept = _incumbent(review, ran)
     if review.live and not all(trial.record.full_curve for trial in review.stopped):
         return kept, None
     records = [trial.record for trial in trials]
-    return kept, _incumbent(
-        review, [(r.full_curve or r.curve, bool(r.full_curve) or r.state == "finished") for r in records]
-    )
+    whole = [
+        (full, full.cutoff, True)
+        if (full := record.full_curve)
+        else (record.curve, record.epochs, record.is_result)
+        for record in records
+    ]
+    return kept, _incumbent(review, whole)
 
 
-def _incumbent(review: Review, runs: Sequence[tuple[Curve, bool]]) -> Line:
+def _incumbent(review: Review, runs: Sequence[tuple[Curve, float, bool]]) -> Line:
+    """The incumbent after each of ``runs``: its curve, its trained epochs, whether its value counts."""
     x, y = list[float](), list[float]()
     epochs, best = 0.0, None
-    for curve, counts in runs:
-        epochs += curve.cutoff
+    for curve, trained, counts in runs:
+        epochs += trained
         value = review.study.value_of(curve, review.config.target) if counts else None
         if value is not None and (best is None or review.study.better(value, best)):
             best = value
@@ -116,7 +121,7 @@ def savings(review: Review) -> tuple[Line, Line]:
         >>> kept.x[-1], kept.y[-1] < without.y[-1]
         (12.0, True)
     """
-    kept = np.cumsum([0.0, *(trial.curve.cutoff for trial in review.trials)])
+    kept = np.cumsum([0.0, *(trial.epochs for trial in review.trials)])
     without = kept + np.cumsum([0.0, *(trial.saved for trial in review.trials)])
     x = [float(i) for i in range(len(kept))]
     return Line(x, kept.tolist()), Line(x, without.tolist())

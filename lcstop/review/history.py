@@ -122,7 +122,10 @@ def was_wrong(study: RecordedStudy, trial: RecordedTrial, stop: Decision, target
     """Whether a stopped trial would have beaten the incumbent; None if the record does not tell.
 
     A recorded better value after the stop means yes. No such value means no only if the trial ran to its end.
+    An infeasible trial would not have.
     """
+    if trial.is_infeasible:
+        return False
     if stop.incumbent is None:
         return None
     curve = trial.full_curve or trial.curve

@@ -39,6 +39,10 @@ class RecordedTrial:
         full_curve: Curve without the stop; None if unknown.
         decision: The decision that stopped it; None if it is not recorded. It is then made again.
         suppressed_stop: Its first suppressed stop; None if no stop was suppressed.
+        is_infeasible: Whether it has finished and a recorded constraint is violated. It is then never the
+            best, nor are others compared with it.
+        has_curve: Whether it has reported. A result without a curve is one point, at the horizon, and counts
+            as a result alone.
     """
 
     number: int
@@ -52,13 +56,25 @@ class RecordedTrial:
     full_curve: Curve | None = None
     decision: Decision | None = None
     suppressed_stop: SuppressedStop | None = None
+    is_infeasible: bool = False
+    has_curve: bool = True
 
     @property
     def audited(self) -> AuditedTrial | None:
-        """The trial with its suppressed stop; None if it has none, is still running or has failed."""
-        if self.suppressed_stop is None or self.state not in ("finished", "stopped"):
+        """The trial with its suppressed stop; None if it has none, runs, has failed or is infeasible."""
+        if self.suppressed_stop is None or self.state not in ("finished", "stopped") or self.is_infeasible:
             return None
         return AuditedTrial(self.curve, self.suppressed_stop, self.state == "finished")
+
+    @property
+    def is_result(self) -> bool:
+        """Whether its value is a result of the study: it has finished and breaks no constraint."""
+        return self.state == "finished" and not self.is_infeasible
+
+    @property
+    def epochs(self) -> float:
+        """Number of trained steps on record; 0 without a curve."""
+        return self.curve.cutoff if self.has_curve else 0.0
 
     @property
     def seconds(self) -> float:
@@ -118,7 +134,7 @@ class RecordedStudy:
     @property
     def epochs(self) -> float:
         """Total number of trained steps of all trials."""
-        return sum(trial.curve.cutoff for trial in self.trials)
+        return sum(trial.epochs for trial in self.trials)
 
     def trial(self, number: int) -> RecordedTrial:
         """The trial with this number.
@@ -142,8 +158,8 @@ class RecordedStudy:
         return last if math.isfinite(last) else None
 
     def best(self, target: Target) -> float | None:
-        """The best value of the finished trials for a target; None if no trial has finished."""
-        finished = [trial.curve for trial in self.trials if trial.state == "finished"]
+        """The best value of the finished trials for a target; None if no feasible trial has finished."""
+        finished = [trial.curve for trial in self.trials if trial.is_result]
         return StudyView(self.direction, finished).incumbent(target)
 
     def label(self, trial: RecordedTrial) -> str:
@@ -151,11 +167,15 @@ class RecordedStudy:
         return trial.name or f"{self.name}/{trial.number}"
 
     def view(self, judged: RecordedTrial, n: int) -> StudyView:
-        """The other trials at the time of report ``n`` of ``judged``, without failed ones."""
+        """The other trials at the time of report ``n`` of ``judged``, without failed and infeasible ones."""
         now = (judged.time(n), judged.number)
         finished, unfinished, audited, n_stopped = list[Curve](), list[Curve](), list[AuditedTrial](), 0
+        some_infeasible = False
         for other in self.trials:
             if other is judged or other.state == "failed":
+                continue
+            if other.is_infeasible and (other.end, other.number) <= now:
+                some_infeasible = True
                 continue
             if other.state != "running" and (other.end, other.number) <= now:
                 (finished if other.state == "finished" else unfinished).append(other.curve)
@@ -164,7 +184,15 @@ class RecordedStudy:
                     audited.append(other.audited)
             elif known := bisect_right(range(1, len(other.curve) + 1), now[0], key=other.time):
                 unfinished.append(other.curve.prefix(known))
-        return StudyView(self.direction, finished, unfinished, self.label(judged), n_stopped, audited)
+        return StudyView(
+            self.direction,
+            finished,
+            unfinished,
+            self.label(judged),
+            n_stopped,
+            audited,
+            only_infeasible=some_infeasible and not finished,
+        )
 
     def audit(self, config: PrunerConfig) -> Audit:
         """The audit of the study: how many audited trials turned out to be wrong stops."""

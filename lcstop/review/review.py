@@ -75,6 +75,11 @@ class ReviewedTrial:
         return Curve(full.steps[after], full.values[after], full.horizon)
 
     @property
+    def epochs(self) -> float:
+        """Number of trained steps up to the stop or the end; 0 without a curve."""
+        return self.curve.cutoff if self.record.has_curve else 0.0
+
+    @property
     def saved(self) -> float:
         """Number of steps that the stop saved. Without known later reports, they end at the horizon."""
         if self.stop is None:
@@ -154,7 +159,7 @@ class Review:
     @property
     def epochs(self) -> float:
         """Number of steps trained with the stops."""
-        return sum(trial.curve.cutoff for trial in self.trials)
+        return sum(trial.epochs for trial in self.trials)
 
     @property
     def epochs_without_stops(self) -> float:
@@ -168,8 +173,8 @@ class Review:
 
     @cached_property
     def winner(self) -> ReviewedTrial | None:
-        """The best trial that finished and was not stopped; None if there is none."""
-        finished = [t for t in self.trials if t.record.state == "finished" and not t.stop]
+        """The best feasible trial that finished and was not stopped; None if there is none."""
+        finished = [t for t in self.trials if t.record.is_result and not t.stop]
         best, target = None, self.config.target
         for trial in finished:
             value = self.study.value_of(trial.curve, target)
@@ -201,6 +206,10 @@ def _recorded_stops(
     """
     core = PrunerCore(config, surrogate)
     for trial in study.trials:
+        if not trial.has_curve:
+            yield ReviewedTrial(trial, len(trial.curve), None, None, [])
+            report()
+            continue
         n, reason, suppressed_stop = len(trial.curve), trial.reason, trial.suppressed_stop if shadow else None
         was_stopped = suppressed_stop is not None or (trial.state == "stopped" and not shadow)
         if suppressed_stop:

@@ -16,7 +16,10 @@ from lcstop.review.review import Review
 def show_trial(content: Mapping[str, Any], console: Console) -> None:
     """Print the content of the JSON of ``lcstop explain STUDY TRIAL``."""
     name = f" ({content['name']})" if content["name"] else ""
-    console.print(Text(f"Trial {content['trial']}{name} of {content['study']}: {content['state']}", "bold"))
+    state = content["state"] + (", infeasible" if content["infeasible"] else "")
+    console.print(Text(f"Trial {content['trial']}{name} of {content['study']}: {state}", "bold"))
+    if content["infeasible"]:
+        console.print("it breaks a recorded constraint: it is not the best so far, nor compared with others")
     if content["reason"]:
         console.print(Text(f"on record: {content['reason']}"))
     if content["spared"]:
@@ -29,7 +32,8 @@ def show_trial(content: Mapping[str, Any], console: Console) -> None:
                 Text(", ".join(f"{key}={_short(value)}" for key, value in content[kind].items()), "dim")
             )
     if not content["history"]:
-        console.print("no decision was due on this trial")
+        result = "it is a result without a curve: " if not content["has_curve"] else ""
+        console.print(f"{result}no decision was due on this trial")
         return
     table = Table(title="What was known at each decision", title_justify="left")
     rows = content["history"]
@@ -104,6 +108,8 @@ def show_what_if(content: Mapping[str, Any], console: Console) -> None:
         table.add_row(f"trials stopped {title}", f"{content[n]} of {content['trials']}")
     table.add_row("of those, would have beaten the incumbent", str(content["wrong"]))
     table.add_row("of those, not known", str(content["unknown"]))
+    if content["infeasible"]:
+        table.add_row("infeasible trials, never the best", str(content["infeasible"]))
     table.add_row("best value on record", _number(content["best_recorded"], ".5g"))
     table.add_row("best value with lcstop", _number(content["best"], ".5g"))
     console.print(table)
@@ -138,6 +144,7 @@ def summary(review: Review) -> dict[str, Any]:
         "live": review.live,
         "shadow": review.shadow,
         "trials": len(review.trials),
+        "infeasible": sum(trial.record.is_infeasible for trial in review.trials),
         "stopped": len(review.stopped),
         "wrong": len(review.wrong),
         "unknown": sum(trial.wrong is None for trial in review.stopped),

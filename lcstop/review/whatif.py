@@ -16,6 +16,7 @@ from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.due import Question
 from lcstop.pruning.study_view import StudyView
+from lcstop.pruning.trial_table import State
 from lcstop.review.history import decision_as_dict, suppressed_stop_as_dict
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.simulation.core_policy import CorePolicy
@@ -86,10 +87,11 @@ class WhatIf:
     def as_dict(self) -> dict[str, Any]:
         """A dictionary for JSON."""
         study, stopped, target = self.study, self.stopped, self.config.target
-        kept = [run.trial.curve for run in self.runs if run.trial.state == "finished" and not run.stop]
+        kept = [run.trial.curve for run in self.runs if run.trial.is_result and not run.stop]
         return {
             "study": study.name,
             "trials": len(study.trials),
+            "infeasible": sum(trial.is_infeasible for trial in study.trials),
             "epochs_recorded": study.epochs,
             "epochs": self.epochs,
             "epochs_saved": study.epochs - self.epochs,
@@ -182,11 +184,15 @@ class _RecordingPolicy(CorePolicy):
 
     def report(self, trial: int, step: int, value: float) -> Action:
         """See :class:`lcstop.simulation.loop.Policy`."""
-        task = self._study.task
-        self._best = max(self._best, float(task.gains[trial, step - 1]))
-        action = super().report(trial, step, value)
+        task, recorded = self._study.task, self._record.trials[trial]
+        if not recorded.is_infeasible:
+            self._best = max(self._best, float(task.gains[trial, step - 1]))
+        if recorded.has_curve:
+            action = super().report(trial, step, value)
+        else:
+            self._values[trial], action = [value], Action.GO
         if step == task.lengths[trial]:
-            if self._record.trials[trial].state == "finished":
+            if recorded.is_result:
                 self._best_final = max(self._best_final, float(task.gains[trial, step - 1]))
             self._end(trial, step, None)
         elif action is Action.STOP:
@@ -203,10 +209,13 @@ class _RecordingPolicy(CorePolicy):
         """See :class:`CorePolicy`. Recorded trials have names."""
         return self._record.label(self._record.trials[trial])
 
-    def has_finished(self, trial: int) -> bool | None:
+    def end_state(self, trial: int) -> State:
         """See :class:`CorePolicy`. The state is recorded."""
-        state = self._record.trials[trial].state
-        return None if state == "failed" else state == "finished"
+        recorded = self._record.trials[trial]
+        if recorded.is_infeasible:
+            return "infeasible"
+        states: dict[str, State] = {"failed": "left out", "finished": "finished"}
+        return states.get(recorded.state, "stopped")
 
     def _end(self, trial: int, n: int, stop: Decision | None) -> None:
         recorded = self._record.trials[trial]
@@ -217,6 +226,8 @@ class _RecordingPolicy(CorePolicy):
 
     def _is_wrong(self, trial: int, n: int, recorded: RecordedTrial) -> bool | None:
         """See :attr:`ReplayedTrial.wrong`."""
+        if recorded.is_infeasible:
+            return False
         task, is_complete = self._study.task, recorded.state in ("finished", "failed")
         if self._study.target == "final":
             return bool(task.final_gains[trial] > self._best_final) if is_complete else None

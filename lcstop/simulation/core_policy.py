@@ -14,8 +14,6 @@ from lcstop.pruning.trial_table import State, TrialTable
 from lcstop.simulation.loop import Action, SequentialPolicy
 from lcstop.simulation.task import ReplayStudy
 
-_STATES: dict[bool | None, State] = {True: "finished", False: "stopped", None: "left out"}
-
 
 class CorePolicy(SequentialPolicy):
     """The decisions of ``lcstop`` in a replay. A trial whose last value is NaN has failed.
@@ -57,15 +55,15 @@ class CorePolicy(SequentialPolicy):
         """See :class:`lcstop.simulation.loop.Policy`."""
         if trial in self._ended:
             return
-        self._close(trial, self._curve(trial), _STATES[self.has_finished(trial)])
+        self._close(trial, self._curve(trial), self.end_state(trial))
 
     def decide(self, trial: int, question: Question) -> Decision:
         """The decision on a trial at a report at which one is due."""
         return self._core.answer(question, self._view(trial))
 
-    def has_finished(self, trial: int) -> bool | None:
-        """Whether a trial at its own end has finished; None if it has failed and is left out."""
-        return True if np.isfinite(self._values[trial][-1]) else None
+    def end_state(self, trial: int) -> State:
+        """State of a trial at its own end. A failed trial is left out."""
+        return "finished" if np.isfinite(self._values[trial][-1]) else "left out"
 
     def name(self, trial: int) -> str:
         """Name of the trial, unique among all replays."""
@@ -75,7 +73,7 @@ class CorePolicy(SequentialPolicy):
         self._ended[trial] = curve
         stop = self._suppressed_stops.get(trial)
         audited = AuditedTrial(curve, stop, state == "finished") if stop else None
-        self._table.set(trial, state, None if state == "left out" else curve, audited)
+        self._table.set(trial, state, None if state in ("left out", "infeasible") else curve, audited)
 
     def _curve(self, trial: int) -> Curve:
         task, values, row = self._study.task, self._values[trial], self._study.order[trial]

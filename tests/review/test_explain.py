@@ -252,3 +252,36 @@ def test_a_horizon_cuts_what_lies_beyond():
     study.add_trial(create_trial(value=0.9, intermediate_values={i: i / 10 for i in range(1, 10)}))
     assert read_study(study, horizon=5).trials[0].curve.cutoff == 5
     assert np.isclose(read_study(study).trials[0].curve.cutoff, 9)
+
+
+def test_infeasible_trials_and_results_without_curves_are_told(tmp_path, capsys):
+    path = tmp_path / "study.log"
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+    study = optuna.create_study(study_name="mixed", direction="maximize", storage=storage)
+    reports = {epoch: 0.8 - 0.8 * 0.7**epoch for epoch in range(H)}
+    study.add_trial(create_trial(value=0.95, intermediate_values=reports))
+    broken = create_trial(value=0.95, intermediate_values=reports)
+    broken.system_attrs["constraints"] = (1.0,)
+    study.add_trial(broken)
+    study.add_trial(create_trial(value=0.9))
+    recorded = read_study(study)
+    assert [(t.is_infeasible, t.has_curve) for t in recorded.trials] == [
+        (False, True),
+        (True, True),
+        (False, False),
+    ]
+    options = ["explain", "--storage", str(path)]
+    for trial, words in (("1", "finished, infeasible"), ("2", "it is a result without a curve")):
+        with pytest.raises(SystemExit):
+            main([*options, "--trial", trial])
+        assert words in capsys.readouterr().out
+        with pytest.raises(SystemExit):
+            main([*options, "--trial", trial, "--json"])
+        content = json.loads(capsys.readouterr().out)
+        assert (content["infeasible"], content["has_curve"]) == (trial == "1", trial == "1")
+        assert bool(content["history"]) == (trial == "1")
+    with pytest.raises(SystemExit):
+        main(options)
+    out = capsys.readouterr().out
+    assert "infeasible trials, never the best" in out
+    assert f"{2 * H}" in out

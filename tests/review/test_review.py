@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore
+from lcstop.plots.series import incumbents, savings
 from lcstop.review import RecordedStudy, RecordedTrial, Review, history, what_if
 from lcstop.review.history import at_confidences, was_wrong
 from lcstop.review.record import longest
@@ -274,3 +275,52 @@ def test_options_on_record_are_used_and_unknown_ones_passed_over():
     assert (config.horizon, config.confidence, config.patience) == (H, 0.8, 3)
     with pytest.raises(ValueError, match="confidence"):
         options_of(study, {"confidence": 2})
+
+
+# --- infeasible trials, results without curves ------------------------------------------------------------
+
+
+def test_an_infeasible_trial_is_neither_the_incumbent_nor_the_best():
+    judged = flat(3, 0.7)
+    trials = [flat(0, 0.9, is_infeasible=True), flat(1, 0.6), flat(2, 0.95, is_infeasible=True), judged]
+    study = study_of(trials)
+    view = study.view(judged, H)
+    assert (view.incumbent("best"), len(view.finished), view.only_infeasible) == (0.6, 1, False)
+    assert study.view(trials[1], H).only_infeasible
+    assert study.best("best") == 0.7
+    found = what_if(study, config_of())
+    assert not found.stopped
+    assert (found.as_dict()["best"], found.as_dict()["best_recorded"], found.as_dict()["infeasible"]) == (
+        0.7,
+        0.7,
+        2,
+    )
+    for reviewed in (
+        Review.of(study, config_of()),
+        Review.of(replace(study, trials=[*trials, flat(4, 0.1, 2, "stopped", reason="poor")]), config_of()),
+    ):
+        assert reviewed.winner.record is judged
+        assert incumbents(reviewed)[0].y[-1] == 0.7
+
+
+def test_a_stopped_trial_that_is_known_to_be_infeasible_was_no_wrong_stop():
+    better = trial_of(1, [0.1] * (H - 1) + [0.99], is_infeasible=True)
+    (run,) = what_if(study_of([flat(0, 0.9), better]), config_of()).stopped
+    assert run.wrong is False
+    assert was_wrong(study_of([flat(0, 0.9), better]), better, run.stop, "best") is False
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_result_without_a_curve_counts_as_a_result_alone(live):
+    result = RecordedTrial(0, Curve([H], [0.9], H), "finished", 0, 1, has_curve=False)
+    trials = [result, flat(1, 0.7), flat(2, 0.1, 4, "stopped", reason="poor" if live else None)]
+    study = study_of(trials)
+    assert study.epochs == H + 4
+    reviewed = Review.of(study, config_of())
+    assert reviewed.live is live
+    assert reviewed.winner.record is result
+    assert (reviewed.trials[0].snapshots, reviewed.trials[0].epochs) == ([], 0)
+    assert reviewed.epochs == H + 4
+    assert savings(reviewed)[0].y[:2] == [0, 0]
+    assert what_if(study, config_of()).runs[0].decisions == {}
+    assert study.view(trials[1], H).incumbent("best") == 0.9
