@@ -7,9 +7,9 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
-from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -127,11 +127,20 @@ def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float
     )
 
 
+def _journal_file(path: str) -> Any:
+    """What reads a Journal file. The module is new in Optuna 4.0."""
+    try:
+        from optuna.storages.journal import JournalFileBackend
+    except ModuleNotFoundError:
+        return optuna.storages.JournalFileStorage(path)
+    return JournalFileBackend(path)
+
+
 @contextlib.contextmanager
 def _opened(url: str) -> Iterator[optuna.storages.BaseStorage]:
     journal = url.removeprefix("journal://")
     if Path(journal).is_file():  # as Optuna's own command line does
-        yield optuna.storages.JournalStorage(JournalFileBackend(journal))
+        yield optuna.storages.JournalStorage(_journal_file(journal))
         return
     if "://" not in url or journal != url:
         raise ValueError(

@@ -20,7 +20,7 @@ from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import TrialState
 
 from lcstop import Curve, PrunerCore, StudyView
-from lcstop_optuna import REASON_ATTR
+from lcstop_optuna import REASON_ATTR, read_storage
 from tests.lcstop_optuna.optuna_worker import H, open_study, value_at
 from tests.lcstop_optuna.storage_servers import GrpcProxy, Postgres
 
@@ -243,3 +243,14 @@ def test_calls_and_statements_of_a_decision_do_not_grow_with_the_study(tmp_path)
     # The first question stores the options. One call reads for the decision, and one stores the reason.
     assert some[0] == ["get_study_user_attrs", "set_study_user_attr", "get_all_trials", "set_trial_user_attr"]
     assert some == few
+
+
+def test_a_journal_file_is_read_with_optuna_3(tmp_path, monkeypatch):
+    backend = optuna.storages.journal.JournalFileBackend
+    path = str(tmp_path / "study.log")
+    study = optuna.create_study(study_name="old", storage=optuna.storages.JournalStorage(backend(path)))
+    study.add_trial(optuna.trial.create_trial(value=0.5, intermediate_values={1: 0.7, 2: 0.5}))
+    monkeypatch.setitem(sys.modules, "optuna.storages.journal", None)
+    monkeypatch.setattr(optuna.storages, "JournalFileStorage", backend, raising=False)
+    (trial,) = read_storage(path).trials
+    assert trial.curve.values.tolist() == [0.7, 0.5]
