@@ -10,10 +10,14 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lcstop import StudyView
+from lcstop import Curve, StudyView
+from lcstop.curves.curve import Direction
 from lcstop.pruning.suppressed_stop import AuditedTrial
 from lcstop.pruning.trial_table import State, TrialTable
-from lcstop_optuna.trials import is_infeasible, to_curve, to_suppressed_stop
+from lcstop_optuna.judgements import is_stopped, records_of, suppressed_stop_of
+from lcstop_optuna.trials import is_infeasible, to_curve
+
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class OtherTrials:
@@ -61,32 +65,48 @@ class OtherTrials:
             unsettled = {*to_reread}
             last = next(((i, trials[i]) for i in reversed(range(n)) if i not in unsettled), None)
             self._snapshot = _Snapshot(table, n, to_reread, last, from_0)
-        maximize = study.direction == StudyDirection.MAXIMIZE
         return table.study_view(
-            "maximize" if maximize else "minimize", f"{study.study_name}/{number}", judged
+            direction_of(study),
+            f"{study.study_name}/{number}",
+            judged,
+            [] if judged is None else records_of(trials[judged], from_0),
         )
+
+    @staticmethod
+    def n_ended(study: optuna.study.Study) -> int:
+        """How many trials have ended."""
+        return len(study.get_trials(deepcopy=False, states=_ENDED))
 
     def _set(self, table: TrialTable, index: int, trial: FrozenTrial, from_0: bool) -> None:
         state = _STATES.get(trial.state, "left out")
         if state == "finished" and is_infeasible(trial):
             state = "infeasible"
+        elif trial.state in _ENDED and is_stopped(trial):
+            state = "stopped"
         try:
             left_out = state in ("left out", "infeasible")
             curve = None if left_out else to_curve(trial, self._horizon, from_0)
         except ValueError:  # the trial's horizon is unknown
             curve = None
-        suppressed_stop = None if curve is None or state == "running" else to_suppressed_stop(trial)
-        audited = (
-            AuditedTrial(curve, suppressed_stop, state == "finished")
-            if curve is not None and suppressed_stop
-            else None
-        )
-        table.set(index, state, curve, audited)
+        if curve is None:
+            table.set(index, state)
+            return
+        suppressed_stop = None if state == "running" else suppressed_stop_of(trial, from_0)
+        audited = AuditedTrial(curve, suppressed_stop, state == "finished") if suppressed_stop else None
+        result = None
+        if state == "stopped" and trial.state == TrialState.COMPLETE:
+            result = Curve([curve.horizon], [trial.values[0]], curve.horizon)
+        table.set(index, state, curve, audited, result)
+
+
+def direction_of(study: optuna.study.Study) -> Direction:
+    """The direction of a study with one objective."""
+    return "maximize" if study.direction == StudyDirection.MAXIMIZE else "minimize"
 
 
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "stopped",
+    TrialState.PRUNED: "pruned",
     TrialState.RUNNING: "running",
 }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,18 @@ from typing_extensions import Unpack
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore
 from lcstop.config.keywords import takes_options
 from lcstop.config.pruner import PrunerOptions
-from lcstop_optuna.other_trials import OtherTrials
+from lcstop.curves.curve import better
+from lcstop.pruning.judgement_record import JudgementRecord
+from lcstop_optuna.judgements import store
+from lcstop_optuna.other_trials import OtherTrials, direction_of
+from lcstop_optuna.recent_trials import RecentTrial, RecentTrials
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
     CONVERGED_ATTR,
     REASON_ATTR,
     check_single_objective,
-    tail_of,
     to_curve,
-    to_suppressed_stop,
 )
 
 logger = logging.getLogger("lcstop_optuna")
@@ -77,8 +81,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         config = PrunerConfig(horizon=horizon, **options)
         self._core = PrunerCore(config)
         self._others = OtherTrials(config.horizon)
+        self._recent = RecentTrials()
         self._warned = False
-        self._studies: set[str] = set()  # studies that hold the options
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> LCPFNPruner:
@@ -98,39 +102,75 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     def prune(self, study: optuna.study.Study, trial: FrozenTrial) -> bool:
         """Whether to prune ``trial`` at its last report. ``trial.should_prune()`` calls this.
 
+        Between two judgements the last one is repeated, without a look at the storage.
+
         Raises:
             ValueError: If the study has more than one objective.
         """
+        known = self._recent.of(study, trial)
+        if known.next is None:
+            check_single_objective(study)
         try:
-            tail = tail_of(trial, self.config.horizon, self._core.n_tail)
-            if tail is not None and not self._core.may_be_due(tail):
-                return False  # before anything that reads the storage
-        except Exception as error:
-            return self._core.fail_open(error, trial.last_step or 0).stop
-        check_single_objective(study)
-        try:
-            curve = to_curve(trial, self.config.horizon)
-            self._warn_past_horizon(trial, curve)
-            question = self._core.question(curve)
-            if question is None:
-                return False
+            if not self._may_ask(study, trial, known):
+                return known.told_to_stop
             self._core.warm_up()  # before the clock: loading the network is not part of a decision
             self._store_options(study)
             start = time.perf_counter()
             view = self._others.view(study, trial.number)
-            if self._others.from_0 and 0 not in trial.intermediate_values:
-                # When a judgement is due is seen from the trial alone, which step it is at from its study.
-                question = self._core.question(self._curve(trial), always=question.is_due)
-                if question is None:
-                    return False
-            decision = self._core.answer(question, view)
+            # Which step it is at is known only now, from its study.
+            curve = self._curve(trial)
+            decision = self._core.decide(curve, view)
             self._core.error_log.warn_if_slow(time.perf_counter() - start)
+            known.records = earlier = view.judgements or ()
+            if decision.is_new:
+                record = decision.record(view.n_ended)
+                known.records = [*earlier, record]
+                self._record(study, trial, decision, record, earlier)
+            known.is_read, known.horizon = True, curve.horizon
+            # After one report it is not known yet from where its moments are counted.
+            known.told_to_stop = decision.stop
+            known.next = self._core.next_question(curve, known.records) if len(curve) > 1 else None
         except Exception as error:
             # An error in the pruner must not end the user's training.
             return self._core.fail_open(error, trial.last_step or 0).stop
-        if decision.would_stop:
-            self._record(study, trial, decision)
         return decision.stop
+
+    def _may_ask(self, study: optuna.study.Study, trial: FrozenTrial, known: RecentTrial) -> bool:
+        """Whether the trial may be judged now, at the same cost at any length.
+
+        Steps below the one that is known to be next are answered without a look at the curve or the storage.
+        """
+        reports = trial.intermediate_values
+        if not reports:
+            return False
+        last = next(reversed(reports))
+        if known.next is None or (last > known.horizon and not self._warned):
+            curve = to_curve(trial, self.config.horizon, from_0=True)  # at most one step too far
+            self._warn_past_horizon(trial, self._curve(trial))
+            if known.next is None:
+                # At its horizon there is no question, but another process may have told it to stop.
+                at_horizon = curve.cutoff >= curve.horizon and not known.is_read
+                return at_horizon or self._core.question(curve, known.records) is not None
+        if not math.isfinite(reports[last]):
+            return True
+        if known.told_to_stop:
+            return self._beats_stop(study, trial, known)
+        if last + 1 >= known.next.step:
+            return True
+        return known.next.n_ended is not None and self._others.n_ended(study) > known.next.n_ended
+
+    def _beats_stop(self, study: optuna.study.Study, trial: FrozenTrial, known: RecentTrial) -> bool:
+        """Whether a trial that went on after a stop has just beaten what it had to beat."""
+        stop = known.records[-1]
+        last = next(reversed(trial.intermediate_values))
+        if last + self._from_0(trial) <= stop.step:
+            return False
+        if not known.went_on:
+            known.went_on = True
+            reason = f"told to stop at step {stop.step:g}, but went on"
+            study._storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, reason)
+        value = trial.intermediate_values[last]
+        return stop.to_beat is None or better(value, stop.to_beat, direction_of(study))
 
     def converged(self, trial: optuna.trial.BaseTrial) -> bool:
         """Whether ``trial`` has converged. :func:`lcstop_optuna.converged` calls this."""
@@ -142,10 +182,12 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             return False
         try:
             frozen = storage.get_trial(trial._trial_id)
-            if not self._core.convergence_due(to_curve(frozen, self.config.horizon)):
+            last_step, known = self._curve(frozen).cutoff, self._recent.of(study, frozen)
+            if not self._core.convergence_due(last_step, known.convergence_asked_at):
                 return False
             view = self._others.view(study, trial.number)
             decision = self._core.converged(self._curve(frozen), view)
+            known.convergence_asked_at = last_step
             if decision.stop:
                 logger.info("trial %d ends at step %d: %s", trial.number, frozen.last_step, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, CONVERGED_ATTR, decision.reason)
@@ -176,7 +218,11 @@ class LCPFNPruner(optuna.pruners.BasePruner):
 
     def _curve(self, trial: FrozenTrial) -> Curve:
         """The curve of a trial among the other trials as they were last read."""
-        return to_curve(trial, self.config.horizon, self._others.from_0 or 0 in trial.intermediate_values)
+        return to_curve(trial, self.config.horizon, self._from_0(trial))
+
+    def _from_0(self, trial: FrozenTrial) -> bool:
+        """Whether steps are counted from 0, as far as is known."""
+        return self._others.from_0 or 0 in trial.intermediate_values
 
     def _warn_past_horizon(self, trial: FrozenTrial, curve: Curve) -> None:
         """Warn once if a trial has reported more than one step past its horizon.
@@ -198,34 +244,39 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         # Without the cached trials, which can be read from the storage again.
         return {**self.__dict__, "_others": OtherTrials(self.config.horizon)}
 
-    def _record(self, study: optuna.study.Study, trial: FrozenTrial, decision: Decision) -> None:
-        """Store the reason of a stop, or the first suppressed stop of a trial.
+    def _record(
+        self,
+        study: optuna.study.Study,
+        trial: FrozenTrial,
+        decision: Decision,
+        record: JudgementRecord,
+        earlier: Sequence[JudgementRecord],
+    ) -> None:
+        """Store a judgement; of a stop also the reason, of an audited trial its first suppressed stop.
 
-        Also stores the audit with the study, if it has changed.
+        After a stop, made or suppressed, also stores the audit with the study if it has changed.
         """
+        number, step, storage = trial.number, trial.last_step, study._storage
         try:
-            storage, suppressed = study._storage, decision.suppressed_stop
-            if suppressed is None:
-                logger.info("trial %d pruned at step %d: %s", trial.number, trial.last_step, decision.reason)
+            store(storage, trial, record, self._from_0(trial))
+            if decision.stop:
+                logger.info("trial %d pruned at step %d: %s", number, step, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
-            elif to_suppressed_stop(storage.get_trial(trial._trial_id)):
-                return  # only the first suppressed stop counts
-            else:
-                logger.info(
-                    "trial %d not pruned at step %d: %s", trial.number, trial.last_step, decision.reason
-                )
-                content = {"trial": trial.number, **suppressed.to_json()}
+            elif suppressed := decision.suppressed_stop:
+                if any(one.verdict in ("audited", "shadow") for one in earlier):
+                    return  # only the first suppressed stop counts
+                logger.info("trial %d not pruned at step %d: %s", number, step, decision.reason)
+                content = {"trial": number, **suppressed.to_json()}
                 storage.set_trial_user_attr(trial._trial_id, AUDIT_ATTR, content)
-            if decision.audit is not None and decision.audit.n:
+            if decision.would_stop and decision.audit is not None and decision.audit.n:
                 self._store_in_study(study, AUDIT_ATTR, decision.audit.as_dict())
         except Exception as error:
-            self._core.error_log.warn_once("the decision on trial %d was not stored", error, trial.number)
+            self._core.error_log.warn_once("the decision on trial %d was not stored", error, number)
 
     def _store_options(self, study: optuna.study.Study) -> None:
-        """Store the options with the study before its first judgement in this process."""
-        if study.study_name in self._studies:
+        """Store the options with the study before its first question in this process."""
+        if self._recent.has_options(study):
             return
-        self._studies.add(study.study_name)
         try:
             self._store_in_study(study, CONFIG_ATTR, self.config.model_dump())
         except Exception as error:

@@ -15,18 +15,19 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lcstop.curves.first_step import study_counts_from_0
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
+from lcstop_optuna.judgements import suppressed_stop_of
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
     CONVERGED_ATTR,
     REASON_ATTR,
+    STOP_ATTR,
     check_single_objective,
     is_infeasible,
     to_curve,
-    to_suppressed_stop,
 )
 
-_LCSTOP_ATTRS = (REASON_ATTR, CONVERGED_ATTR, AUDIT_ATTR)
+_LCSTOP_ATTRS = (REASON_ATTR, CONVERGED_ATTR, AUDIT_ATTR, STOP_ATTR)
 
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
@@ -121,7 +122,7 @@ def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float
         trial.datetime_complete.timestamp() if trial.datetime_complete else now,
         None if reason is None else str(reason),
         attrs,
-        suppressed_stop=to_suppressed_stop(trial),
+        suppressed_stop=suppressed_stop_of(trial, from_0),
         is_infeasible=trial.state == TrialState.COMPLETE and is_infeasible(trial),
         has_curve=bool(trial.intermediate_values),
     )

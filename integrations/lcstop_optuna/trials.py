@@ -1,19 +1,21 @@
-"""The curve of an Optuna trial, and the user attributes that ``lcstop`` writes."""
+"""The curve of an Optuna trial, and the names of the attributes that ``lcstop`` writes."""
 
 from __future__ import annotations
-
-from itertools import islice
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve
 from lcstop.config.pruner import horizon_of
-from lcstop.pruning.due import Tail
-from lcstop.pruning.suppressed_stop import SuppressedStop
 
 REASON_ATTR = "lcstop_reason"
 """User attribute of a stopped trial: the reason. ``study.trials_dataframe()`` shows it."""
+
+STOP_ATTR = "lcstop_stop"
+"""User attribute of a stopped trial: the judgement that stopped it, as numbers.
+
+See :class:`lcstop.pruning.judgement_record.JudgementRecord`; the step is the one that was reported.
+"""
 
 CONVERGED_ATTR = "lcstop_converged"
 """User attribute of a converged trial: the reason. Such a trial counts as finished."""
@@ -47,43 +49,6 @@ def to_curve(trial: FrozenTrial, horizon: float | str, from_0: bool | None = Non
     if trial.state == TrialState.COMPLETE and not trial.intermediate_values:
         return Curve([horizon], [trial.values[0]], horizon, trial.params)
     return Curve.from_reports(trial.intermediate_values, horizon, trial.params, from_0=from_0)
-
-
-def tail_of(trial: FrozenTrial, horizon: float | str, n: int) -> Tail | None:
-    """The last ``n`` reports of a trial, at the same cost at any length.
-
-    Returns:
-        None for fewer reports, for one at the horizon, and for reports that were made in another order.
-
-    Raises:
-        ValueError: As :func:`to_curve`.
-    """
-    reports = trial.intermediate_values
-    if len(reports) <= n:
-        return None
-    steps = [*islice(reversed(reports), n)][::-1]
-    first, last = next(iter(reports)), steps[-1]
-    # Steps without a gap are in order if their last ones are.
-    without_gap = last - first + 1 == len(reports) and steps == [*range(last - n + 1, last + 1)]
-    if not without_gap and [*reports] != sorted(reports):
-        return None
-    shift = int(first == 0)
-    length = horizon_of(horizon, trial.params, trial.user_attrs)
-    if last + shift >= length:
-        return None
-    return Tail([step + shift for step in steps], [reports[step] for step in steps], length)
-
-
-def to_suppressed_stop(trial: FrozenTrial) -> SuppressedStop | None:
-    """The suppressed stop that is stored with a trial; None if there is none.
-
-    A retried trial inherits the attributes of the first try, so a record with another trial's number is
-    ignored.
-    """
-    content = trial.user_attrs.get(AUDIT_ATTR)
-    if not isinstance(content, dict) or content.get("trial") != trial.number:
-        return None
-    return SuppressedStop.from_json(content)
 
 
 def is_infeasible(trial: FrozenTrial) -> bool:

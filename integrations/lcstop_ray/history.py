@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from lcstop import Curve
-from lcstop.pruning.due import Tail
+from lcstop.pruning.due import NextQuestion
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
 State = Literal["running", "finished", "stopped", "converged", "failed"]
@@ -29,6 +31,13 @@ class History:
         params: Hyperparameters. They are converted to JSON types, so that they are the same before and after
             a search is restored.
 
+    Attributes:
+        state: The state of the trial.
+        suppressed_stop: Its first suppressed stop; None if there is none.
+        judgements: Its judgements, oldest first.
+        next: When it is to be judged next; None if that is not known.
+        convergence_asked_at: Step at which convergence was judged last; 0 if it never was.
+
     Example:
         >>> history = History(horizon=50)
         >>> for step, value in [(1, 0.1), (2, 0.2), (3, 0.3), (2, 0.25)]:
@@ -43,6 +52,9 @@ class History:
         self.params = {name: _as_json(value) for name, value in (params or {}).items()}
         self.suppressed_stop: SuppressedStop | None = None
         self._from_0 = False
+        self.judgements: list[JudgementRecord] = []
+        self.next: NextQuestion | None = None
+        self.convergence_asked_at = 0.0
         self._steps: list[float] = []
         self._values: list[float] = []
         self._curve: Curve | None = None
@@ -50,7 +62,9 @@ class History:
 
     def report(self, step: float, value: float) -> None:
         """Add a point. It replaces all points from ``step`` on."""
-        self._cut(bisect_left(self._steps, step))
+        if self._steps and step <= self._steps[-1]:
+            self._cut(bisect_left(self._steps, step))
+        self._curve = None
         self._steps.append(step)
         self._values.append(value)
 
@@ -79,6 +93,11 @@ class History:
         return self._steps[-1] if self._steps else None
 
     @property
+    def last_report(self) -> tuple[float, float]:
+        """Step and value of the last report; there is one."""
+        return self._steps[-1], self._values[-1]
+
+    @property
     def curve(self) -> Curve:
         """The reports as a curve. It is cached until the next report."""
         if self._curve is None:
@@ -95,15 +114,9 @@ class History:
     def from_0(self, from_0: bool) -> None:
         if from_0 != self._from_0:
             self._from_0, self._curve = from_0, None
-
-    def tail(self, n: int) -> Tail | None:
-        """The last ``n`` reports of the curve. None for fewer, and for one at the horizon."""
-        steps, values = self._steps[-n:], self._values[-n:]
-        if self._from_0:
-            steps = [step + 1 for step in steps]
-        if len(self._steps) <= n or steps[-1] >= self.horizon:
-            return None
-        return Tail(steps, values, self.horizon)
+            moved = 1 if from_0 else -1
+            self.judgements = [replace(record, step=record.step + moved) for record in self.judgements]
+            self.next = None
 
     @property
     def audited(self) -> AuditedTrial | None:
@@ -123,6 +136,7 @@ class History:
             "horizon": self.horizon,
             "params": self.params,
             "mark": None if self.suppressed_stop is None else self.suppressed_stop.to_json(),
+            "judgements": [record.to_json() for record in self.judgements],
             "points": [*zip(self._steps, self._values, strict=True)],
         }
 
@@ -133,11 +147,17 @@ class History:
         history.extend(content["points"])
         history.state = content["state"]
         history.suppressed_stop = SuppressedStop.from_json(content["mark"])
+        records = map(JudgementRecord.from_json, content.get("judgements", ()))
+        history.judgements = [record for record in records if record is not None]
         return history
 
     def _cut(self, length: int) -> None:
+        """Forget all reports but the first ``length``, and what was decided after these."""
         del self._steps[length:], self._values[length:]
-        self._curve = None
+        self._curve = self.next = None
+        last = self.curve.cutoff
+        self.judgements = [record for record in self.judgements if record.step <= last]
+        self.convergence_asked_at = min(self.convergence_asked_at, last)
 
 
 def _as_json(value: Any) -> Any:

@@ -171,19 +171,35 @@ class SearchState:
 
     def _decide(self, trial_id: str, history: History) -> Decision | None:
         """The decision to end the trial or to suppress its stop; None if it goes on."""
-        tail = history.tail(self.core.n_tail)
-        if tail is not None and not self.core.may_be_due(tail):
+        if not self._may_ask(history):
             return None
-        question = self.core.question(history.curve)
-        convergence_due = self.core.convergence_due(history.curve)
-        if question is None and not convergence_due:
-            return None
+        curve = history.curve
         view = self.view(judged=trial_id)
-        if question is not None and (decision := self.core.answer(question, view)).would_stop:
+        decision = self.core.decide(curve, view)
+        if decision.is_new:
+            history.judgements.append(decision.record(view.n_ended))
+        # After one report it is not known yet from where its moments are counted.
+        history.next = self.core.next_question(curve, history.judgements) if len(curve) > 1 else None
+        if decision.would_stop:
             return decision
-        if convergence_due and (decision := self.core.converged(history.curve, view)).stop:
-            return decision
+        if self.core.convergence_due(curve.cutoff, history.convergence_asked_at):
+            history.convergence_asked_at = curve.cutoff
+            decision = self.core.converged(curve, view)
+            return decision if decision.stop else None
         return None
+
+    def _may_ask(self, history: History) -> bool:
+        """Whether the trial may be judged at its last result, at the same cost at any length."""
+        step, value = history.last_report
+        if history.next is None or not math.isfinite(value):
+            return True
+        # Steps may count from 0.
+        if step + 1 >= history.next.step or self.core.convergence_due(step + 1, history.convergence_asked_at):
+            return True
+        if history.next.n_ended is None:
+            return False
+        n_ended = sum(_STATES[other.state] in ("finished", "stopped") for other in self.histories.values())
+        return n_ended > history.next.n_ended
 
     def finish(self, trial: Trial, result: Mapping[str, Any] | None) -> None:
         """Record the last result of a trial that has ended. It has finished unless it was stopped."""
@@ -214,7 +230,13 @@ class SearchState:
             curve = history.curve if history.last_step is not None else None
             self._table.set(self._indices[trial_id], _STATES[history.state], curve, history.audited)
         self._changed &= {judged}  # the judged trial changes again when it is decided
-        return self._table.study_view(DIRECTIONS[self.mode], judged, self._indices.get(judged or ""))
+        judged_history = self.histories.get(judged or "")
+        return self._table.study_view(
+            DIRECTIONS[self.mode],
+            judged,
+            self._indices.get(judged or ""),
+            None if judged_history is None else [*judged_history.judgements],
+        )
 
     def audit(self) -> Audit:
         """Outcome of the audited trials."""

@@ -138,8 +138,8 @@ class PrunerConfig(BaseModel):
         1,
         gt=0,
         description="Steps between judgements. A trial is judged at most once in every interval of this "
-        "length, at its first report in the interval. `policy: study` skips most intervals, and skips more "
-        "as a trial gets longer. Raise it if a step takes only milliseconds. May be a fraction.",
+        "length. `policy: study` skips most intervals, and skips more as a trial gets longer. May be a "
+        "fraction.",
     )
     n_startup_trials: int = Field(
         1,
@@ -151,8 +151,8 @@ class PrunerConfig(BaseModel):
         1,
         ge=1,
         le=100,
-        description="Number of consecutive judgements that must say stop. Each judges the curve as it was at "
-        "its own step, against the present best so far.",
+        description="Number of consecutive judgements that must say stop. They are counted on the trial's "
+        "record, each as it was made.",
     )
     target: Target = Field(
         "best",

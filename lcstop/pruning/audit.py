@@ -39,7 +39,11 @@ class Audit:
         A trial that was stopped after all because it had diverged counts, since nothing was left to gain.
         Its last reports are not finite.
         """
-        ended = [trial for trial in study.audited if trial.finished or is_silent(config, trial.curve)]
+        ended = [
+            trial
+            for trial in study.audited
+            if trial.finished or is_silent(config, trial.curve.values.tolist())
+        ]
         won = sum(trial.won(study.direction, config.target) for trial in ended)
         return cls(len(ended), won, config.confidence)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,17 +16,12 @@ from lcstop.pruning.bounds import Bounds
 from lcstop.pruning.convergence import judge_convergence, not_judged
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.divergence import has_diverged
-from lcstop.pruning.due import (
-    Question,
-    Tail,
-    is_first_in_interval,
-    may_be_due,
-    may_be_first_in_interval,
-    question_at,
-)
+from lcstop.pruning.due import NextQuestion, Question, interval_of, next_question, question_at
 from lcstop.pruning.error_log import ErrorLog
 from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.exemption import exemption
+from lcstop.pruning.judgement_record import JudgementRecord
+from lcstop.pruning.last_verdict import last_verdict
 from lcstop.pruning.published_rule import judge_as_published
 from lcstop.pruning.study_rule import judge_in_study
 from lcstop.pruning.study_view import StudyView
@@ -77,47 +72,42 @@ class PrunerCore:
         self._logged_confidences: set[float] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
-        """Judge ``trial`` if its last report calls for it; never raises because of a study."""
-        question = self.question(trial)
-        if question is None:
-            return Decision(False, "no decision is due at this step", trial.cutoff)
-        return self.answer(question, study)
+        """Judge ``trial`` if its last report calls for it; never raises because of a study.
+
+        Between two judgements, and after a stop, the last judgement on record holds.
+        """
+        last = last_verdict(trial, study, self.config.target)
+        question = None if last.stop else self.question(trial, study.judgements)
+        return last if question is None else self.answer(question, study)
 
     def judge(self, trial: Curve, study: StudyView) -> Decision:
         """Judge ``trial`` at its last report, due or not; never raises because of a study."""
-        question = question_at(self.config, trial, always=True)
+        question = question_at(self.config, trial, study.judgements, always=True)
         assert question is not None
         return self.answer(question, study)
 
-    def question(self, trial: Curve, *, always: bool = False) -> Question | None:
+    def question(self, trial: Curve, records: Sequence[JudgementRecord] | None = None) -> Question | None:
         """What the last report of ``trial`` calls for; None if no judgement is due. Needs no other trial.
 
         Args:
             trial: What it has reported.
-            always: Whether there is a question, due or not.
+            records: See :attr:`lcstop.StudyView.judgements`.
         """
-        return question_at(self.config, trial, always=always)
+        return question_at(self.config, trial, records)
 
-    @property
-    def n_tail(self) -> int:
-        """Number of last reports that :meth:`may_be_due` needs."""
-        return max(3, self.config.diverged_after)
+    def next_question(self, trial: Curve, records: Sequence[JudgementRecord]) -> NextQuestion:
+        """When ``trial``, which has reported, is to be judged next. Adapters need not look before that.
 
-    def may_be_due(self, tail: Tail) -> bool:
-        """Whether the last report may call for a judgement of any kind, from the last reports alone.
-
-        Adapters ask this first, so that a report of a long trial costs no more than one of a short trial.
-        False is certain. After True, :meth:`question` and :meth:`convergence_due` need the whole curve.
-
-        Args:
-            tail: The last :attr:`n_tail` reports of a trial, at their own steps.
+        Only a trial whose last reports are not finite has to be looked at before: it may have diverged.
         """
-        if may_be_due(self.config, tail):
-            return True
-        return self.config.min_gain is not None and may_be_first_in_interval(self.config, tail)
+        return next_question(self.config, trial.steps[:2].tolist(), trial.horizon, records)
 
     def answer(self, question: Question, study: StudyView) -> Decision:
         """Judge a trial among the others; never raises because of a study."""
+        if question.asked_at_n_ended is not None and study.n_ended <= question.asked_at_n_ended:
+            if not question.is_silent:
+                return last_verdict(question.trial, study, self.config.target)
+            question = replace(question, is_due=False)
         try:
             # Values near the limits of float64 overflow on the way; probabilities are checked.
             with np.errstate(all="ignore"):
@@ -136,11 +126,16 @@ class PrunerCore:
         """What has become of the audited trials."""
         return Audit.of_study(self._bounds.filter(study), self.config)
 
-    def convergence_due(self, trial: Curve) -> bool:
-        """Whether the last report of ``trial`` calls for :meth:`converged`; needs no other trial."""
-        if self.config.min_gain is None or self.config.shadow or not len(trial):
+    def convergence_due(self, step: float, asked_at: float) -> bool:
+        """Whether :meth:`converged` is due: at most once in each interval of ``interval_steps``.
+
+        Args:
+            step: Last step of the trial.
+            asked_at: Step at which it was due before; 0 if it never was.
+        """
+        if self.config.min_gain is None or self.config.shadow:
             return False
-        return is_first_in_interval(self.config, trial, len(trial) - 1)
+        return interval_of(self.config, step) > max(interval_of(self.config, asked_at), -1)
 
     def converged(self, trial: Curve, study: StudyView) -> Decision:
         """Whether ``trial`` should end at its last report as a finished one; never raises because of a study.
@@ -148,7 +143,7 @@ class PrunerCore:
         See :func:`lcstop.pruning.convergence.judge_convergence`.
         """
         min_gain = self.config.min_gain
-        if min_gain is None or not self.convergence_due(trial):
+        if min_gain is None or not self.convergence_due(trial.cutoff, 0.0):
             return Decision(False, "no judgement of convergence is due at this step", trial.cutoff)
         if why := not_judged(trial):
             return Decision(False, why, trial.cutoff)
@@ -184,9 +179,10 @@ class PrunerCore:
         if question.is_silent:
             words = f"the last {config.diverged_after} reports are not finite"
             if has_diverged(config, trial, study):
-                return replace(known, stop=True, reason=f"diverged: {words}"), None
+                return replace(known, stop=True, reason=f"diverged: {words}", diverged=True), None
             if not question.is_due:
-                return replace(known, reason=f"{words}, maybe between two evaluations"), None
+                words += ", maybe between two evaluations"
+                return replace(known, reason=words, is_new=False), None
         self._bounds.check(trial)
         incumbent = study.incumbent(config.target)
         known = replace(known, incumbent=incumbent)
@@ -196,7 +192,7 @@ class PrunerCore:
         self._log_confidence(audit)
         confidence = audit.adjusted_confidence
         if config.policy == "study":
-            evidence = judge_in_study(config, prefixes, study, confidence, self._ranker())
+            evidence = judge_in_study(config, prefixes, study, incumbent, confidence, self._ranker())
             if evidence is None:
                 return replace(known, reason="no other trial to compare with"), None
         else:
@@ -205,17 +201,25 @@ class PrunerCore:
                 config, trial, prefixes, study, incumbent, confidence, self._surrogate()
             )
         p_top = evidence.probability if config.policy == "study" else None
-        stop = evidence.stops(config.patience)
-        return replace(known, stop=stop, p_beat=evidence.p_beat, p_top=p_top), evidence
+        evidence = replace(evidence, says_stop=[*question.said_stop, *evidence.says_stop])
+        found = replace(
+            known,
+            stop=evidence.stops(config.patience),
+            says_stop=evidence.says_stop[-1],
+            p_beat=evidence.p_beat,
+            p_top=p_top,
+            threshold=evidence.threshold,
+        )
+        return found, evidence
 
     def _suppress(self, decision: Decision, trial: Curve, study: StudyView, *, diverged: bool) -> Decision:
         """The stop, or that the trial goes on all the same."""
+        decision = replace(decision, to_beat=study.to_beat(trial, self.config.target))
         by = suppressed_by(self.config, study, diverged=diverged)
         if by is None:
             return decision
         words = decision.reason + _SUPPRESSED[by] if decision.reason else ""
-        to_beat = study.to_beat(trial, self.config.target)
-        return replace(decision, stop=False, reason=words, suppressed_by=by, to_beat=to_beat)
+        return replace(decision, stop=False, reason=words, suppressed_by=by)
 
     def _in_words(self, decision: Decision, evidence: Evidence, trial: Curve, study: StudyView) -> Decision:
         config, audit, by = self.config, decision.audit, decision.suppressed_by

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.audit import Audit
+from lcstop.pruning.judgement_record import JudgementRecord, Verdict
 from lcstop.pruning.suppressed_stop import SuppressedBy, SuppressedStop
 
 
@@ -27,8 +28,13 @@ class Decision:
         converged: Whether the trial should end since it has hardly anything to gain. It then counts as
             finished, not as stopped.
         suppressed_by: Why a trial that would be stopped goes on; None for every other trial.
-        to_beat: See :meth:`lcstop.StudyView.to_beat`, of a trial whose stop is suppressed.
+        to_beat: See :meth:`lcstop.StudyView.to_beat`; of a stop, made or suppressed.
         audit: What has become of the audited trials so far; None where nothing was judged.
+        threshold: The probability at or below which the trial is stopped: of ``p_top`` for policy ``study``,
+            of ``p_beat`` for ``published``. None where nothing was judged.
+        says_stop: Whether this judgement says stop. With ``patience`` above 1 the trial may go on.
+        diverged: Whether the trial is stopped because it has diverged.
+        is_new: Whether it was made now. Between two judgements the last one holds.
     """
 
     stop: bool
@@ -44,6 +50,10 @@ class Decision:
     suppressed_by: SuppressedBy | None = None
     to_beat: float | None = None
     audit: Audit | None = None
+    threshold: float | None = None
+    says_stop: bool = False
+    diverged: bool = False
+    is_new: bool = True
 
     @property
     def would_stop(self) -> bool:
@@ -56,3 +66,34 @@ class Decision:
         if self.suppressed_by is None:
             return None
         return SuppressedStop(self.cutoff, self.to_beat, self.suppressed_by, self.reason)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The decision in a word, as it is recorded."""
+        if self.suppressed_by is not None:
+            return "audited" if self.suppressed_by == "audit" else "shadow"
+        if self.stop:
+            return "stop"
+        return "not judged" if self.threshold is None else "go on"
+
+    def record(self, n_ended: int) -> JudgementRecord:
+        """What to keep of the decision.
+
+        Args:
+            n_ended: See :class:`lcstop.StudyView`.
+        """
+        low, high = (None, None) if self.interval is None else self.interval
+        return JudgementRecord(
+            self.cutoff,
+            self.verdict,
+            n_ended,
+            self.says_stop,
+            self.p_beat if self.p_top is None else self.p_top,
+            self.threshold,
+            self.p_beat,
+            self.reason if self.diverged or self.verdict == "not judged" else "",
+            self.to_beat,
+            self.median,
+            low,
+            high,
+        )

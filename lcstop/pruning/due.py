@@ -1,4 +1,4 @@
-"""What the last report of a trial calls for: nothing, a judgement, or a look at whether it has diverged."""
+"""When a trial is judged: at the first call at or after a moment of the schedule that is not used up."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from lcstop.config.choices import Preset
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
+from lcstop.pruning.judgement_record import JudgementRecord
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,103 @@ MOMENTS: dict[Preset, Moments] = {
 """When each preset judges a trial."""
 
 
+RETRY_RATIO = 1.1
+"""Steps at the next try over steps at a question that could not be judged: some 150 tries at any length."""
+
+
+class NextQuestion(NamedTuple):
+    """When a trial is to be judged next.
+
+    Attributes:
+        step: The first step at which it is.
+        n_ended: None, or the number of ended trials at the last try, which could not be judged. The trial is
+            then also judged before ``step`` if more have ended.
+    """
+
+    step: float
+    n_ended: int | None = None
+
+
+def next_question(
+    config: PrunerConfig, first_steps: Sequence[float], horizon: float, records: Sequence[JudgementRecord]
+) -> NextQuestion:
+    """When a trial is to be judged next, from its first steps and its record alone.
+
+    A moment is used up by a judgement at or after it. A question that could not be judged uses up none: the
+    next try is at :data:`RETRY_RATIO` times the steps, or as soon as another trial has ended. At the horizon
+    nothing can be saved.
+
+    Args:
+        config: The options.
+        first_steps: Steps of the first two reports of the trial, or of the only one.
+        horizon: Last step that it would reach.
+        records: Its judgements and questions so far, oldest first.
+
+    Example:
+        >>> config = PrunerConfig(horizon=100)
+        >>> next_question(config, [1, 2], 100, [JudgementRecord(2, "go on")]).step
+        3.2
+        >>> next_question(config, [1, 2], 100, [JudgementRecord(20, "not judged", n_ended=1)]).step
+        22.0
+    """
+    origin = origin_of(first_steps)
+    used = next((record.step for record in reversed(records) if record.is_judged), None)
+    step = _next_moment(config, origin, horizon, used)
+    if records and not records[-1].is_judged:
+        retry = origin + RETRY_RATIO * (records[-1].step - origin)
+        if retry > step:
+            return NextQuestion(_rounded(retry, horizon), records[-1].n_ended)
+    return NextQuestion(_rounded(step, horizon))
+
+
+def origin_of(first_steps: Sequence[float]) -> float:
+    """The step from which the moments of a trial are counted: 0, if it has not gone on from a later one.
+
+    A trial has gone on from a later step, such as one of fine-tuning, if its first report lies more than two
+    report intervals after step 0. Its moments are then counted from one interval before that report.
+
+    Args:
+        first_steps: Steps of its first two reports, or of the only one.
+
+    Example:
+        >>> [origin_of(steps) for steps in ([10], [10, 20], [50_200, 50_400], [3, 4])]
+        [0.0, 0.0, 50000.0, 2.0]
+    """
+    if len(first_steps) < 2:
+        return 0.0
+    first, second = first_steps[:2]
+    between = second - first
+    return float(first - between) if first > 2 * between else 0.0
+
+
+def _next_moment(config: PrunerConfig, origin: float, horizon: float, used: float | None) -> float:
+    """The first step of the next moment that is not used up; ``used`` is the step of the last judgement."""
+    n_intervals = 0 if used is None else max(interval_of(config, used) + 1, 0)
+    step = config.min_steps + config.interval_steps * n_intervals
+    if config.policy == "published":
+        return step
+    moments, length = MOMENTS[config.preset], horizon - origin
+    n_judgements = 0 if used is None else moments.n_judgements((used - origin) / length)
+    return max(step, origin + length * moments.first_share * moments.step_ratio**n_judgements)
+
+
+def _rounded(step: float, horizon: float) -> float:
+    """``step`` without errors of rounding; infinite at the horizon."""
+    step = float(f"{step:.9g}")
+    return step if step < horizon else math.inf
+
+
+def interval_of(config: PrunerConfig, step: float) -> int:
+    """Number of the interval of ``interval_steps``, from 0 at ``min_steps`` on; negative before that."""
+    return math.floor((step - config.min_steps) / config.interval_steps + 1e-9)
+
+
+def is_silent(config: PrunerConfig, last_values: Sequence[float]) -> bool:
+    """Whether the last ``diverged_after`` of these values are all NaN or infinite."""
+    n = config.diverged_after
+    return len(last_values) >= n and not any(map(math.isfinite, last_values[-n:]))
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
     """A trial that is to be judged at its last report.
@@ -54,124 +150,76 @@ class Question:
         trial: What it has reported.
         is_due: Whether it is judged by its finite reports.
         is_silent: Whether its last ``diverged_after`` reports are all NaN or infinite.
-        prefixes: The finite part of its curve at its last judgements, ``patience`` of them or fewer, oldest
-            first. None of a trial with too few finite reports.
+        prefixes: The finite part of its curve; before it, where its judgements are not on record, those at
+            its last judgements, ``patience`` of them or fewer, oldest first. None of a trial with too few
+            finite reports.
+        said_stop: What the judgements on record before this one said, ``patience - 1`` of them or fewer,
+            oldest first.
+        asked_at_n_ended: Number of ended trials at the last try, if another one must have ended since; None
+            otherwise.
     """
 
     trial: Curve
     is_due: bool
     is_silent: bool
     prefixes: Sequence[Curve]
+    said_stop: Sequence[bool] = ()
+    asked_at_n_ended: int | None = None
 
 
-def question_at(config: PrunerConfig, trial: Curve, *, always: bool = False) -> Question | None:
+def question_at(
+    config: PrunerConfig,
+    trial: Curve,
+    records: Sequence[JudgementRecord] | None,
+    *,
+    always: bool = False,
+) -> Question | None:
     """What the last report of ``trial`` calls for; None if no judgement is due. Needs no other trial.
 
     Args:
         config: The options.
         trial: What it has reported.
+        records: Its judgements and questions so far; None if they are unknown. Each report then counts as
+            asked and judged.
         always: Whether there is a question, due or not.
     """
-    due, silent = always or is_due(config, trial, len(trial) - 1), is_silent(config, trial)
-    if not (due or silent):
+    if not len(trial):
+        return Question(trial, is_due=True, is_silent=False, prefixes=()) if always else None
+    known = assumed_records(config, trial) if records is None else records
+    asked = next_question(config, trial.steps[:2].tolist(), trial.horizon, known)
+    before_horizon = trial.cutoff < trial.horizon
+    is_due = always or (before_horizon and trial.cutoff >= asked.step)
+    may_be_due = before_horizon and asked.n_ended is not None
+    silent = is_silent(config, trial.values[-config.diverged_after :].tolist())
+    if not (is_due or may_be_due or silent):
         return None
-    return Question(trial, due, silent, _prefixes(config, trial) if due else ())
+    judged = [record for record in known if record.is_judged and record.step < trial.cutoff]
+    last = judged[max(0, len(judged) - config.patience + 1) :]
+    if records is not None:
+        prefixes = _with_evidence(config, [trial])
+        said_stop = [record.says_stop for record in last]
+    else:
+        before = [trial.prefix(int((trial.steps <= record.step).sum())) for record in last]
+        prefixes, said_stop = _with_evidence(config, [*before, trial]), []
+    asked_at_n_ended = None if is_due else asked.n_ended
+    return Question(trial, is_due or may_be_due, silent, prefixes, said_stop, asked_at_n_ended)
 
 
-def is_due(config: PrunerConfig, trial: Curve, i: int) -> bool:
-    """Whether ``trial`` is judged at report ``i``, counted from 0.
-
-    That is the first report in its interval of ``interval_steps`` from ``min_steps`` on. Policy ``study``
-    takes only the first such report after each of its :data:`MOMENTS`.
-
-    Example:
-        >>> config = PrunerConfig(horizon=20, min_steps=4, interval_steps=3, policy="published")
-        >>> [i for i in range(10) if is_due(config, Curve(range(1, 11), [0.5] * 10, horizon=20), i)]
-        [3, 6, 9]
-    """
-    if not (len(trial) and is_first_in_interval(config, trial, i)):
-        return False
-    if config.policy == "published":
-        return True
-    moments = MOMENTS[config.preset]
-    n_judgements = moments.n_judgements(float(trial.steps[i]) / trial.horizon)
-    before = next((j for j in reversed(range(i)) if is_first_in_interval(config, trial, j)), None)
-    if before is None:
-        return n_judgements > 0
-    return n_judgements > moments.n_judgements(float(trial.steps[before]) / trial.horizon)
+def assumed_records(config: PrunerConfig, trial: Curve) -> list[JudgementRecord]:
+    """The judgements of a trial that was asked and judged at each report but the last one."""
+    records: list[JudgementRecord] = []
+    first = trial.steps[:2].tolist()
+    for step in trial.steps[:-1].tolist():
+        if step >= next_question(config, first, trial.horizon, records).step:
+            records.append(JudgementRecord(step, "go on"))
+    return records
 
 
-class Tail(NamedTuple):
-    """The last reports of a trial, as :meth:`lcstop.Curve.from_reports` would have them.
-
-    Attributes:
-        steps: At least two steps, strictly increasing and below the horizon.
-        values: Values at these steps.
-        horizon: Last step that the trial would reach.
-    """
-
-    steps: Sequence[float]
-    values: Sequence[float]
-    horizon: float
-
-
-def may_be_due(config: PrunerConfig, tail: Tail) -> bool:
-    """Whether the last report may call for a judgement, from the last reports of a trial alone.
-
-    False is certain. The first report of ``tail`` only shows where the interval of the next one begins.
-
-    Example:
-        >>> config = PrunerConfig(horizon=1000)
-        >>> [n for n in range(500, 1000) if may_be_due(config, Tail([n - 2, n - 1, n], [0.5] * 3, 1000))]
-        [537, 859]
-    """
-    n = config.diverged_after
-    if len(tail.values) >= n and not any(map(math.isfinite, tail.values[-n:])):
-        return True
-    intervals = [_interval(config, step) for step in tail.steps]
-    if not _begins(intervals, len(intervals) - 1):
-        return False
-    before = next((j for j in reversed(range(1, len(intervals) - 1)) if _begins(intervals, j)), None)
-    if config.policy == "published" or before is None:
-        return True
-    moments = MOMENTS[config.preset]
-    now, earlier = (moments.n_judgements(tail.steps[j] / tail.horizon) for j in (-1, before))
-    return now > earlier
-
-
-def may_be_first_in_interval(config: PrunerConfig, tail: Tail) -> bool:
-    """Whether the last report is the first in its interval, see :func:`is_first_in_interval`."""
-    return _begins([_interval(config, step) for step in tail.steps[-2:]], 1)
-
-
-def is_first_in_interval(config: PrunerConfig, trial: Curve, i: int) -> bool:
-    """Whether report ``i`` is the first in its interval of ``interval_steps`` from ``min_steps`` on."""
-    return _begins([_interval(config, float(step)) for step in trial.steps[max(i - 1, 0) : i + 1]], min(i, 1))
-
-
-def _interval(config: PrunerConfig, step: float) -> int:
-    return math.floor((step - config.min_steps) / config.interval_steps + 1e-9)
-
-
-def _begins(intervals: Sequence[int], i: int) -> bool:
-    return intervals[i] >= 0 and (i == 0 or intervals[i - 1] < intervals[i])
-
-
-def is_silent(config: PrunerConfig, trial: Curve) -> bool:
-    """Whether the last ``diverged_after`` reports of ``trial`` are all NaN or infinite."""
-    n = config.diverged_after
-    return len(trial) >= n and not np.isfinite(trial.values[-n:]).any()
-
-
-def _prefixes(config: PrunerConfig, trial: Curve) -> list[Curve]:
+def _with_evidence(config: PrunerConfig, prefixes: Sequence[Curve]) -> list[Curve]:
+    """The finite parts of those that have enough of them; one that adds no finite report is left out."""
     found: list[Curve] = []
-    for i in reversed(range(len(trial))):
-        if len(found) == config.patience:
-            break
-        if i == len(trial) - 1 or is_due(config, trial, i):
-            prefix = (trial if i == len(trial) - 1 else trial.prefix(i + 1)).finite()
-            # A report that is not finite adds no evidence, and so no judgement.
-            grown = not found or len(prefix) < len(found[-1])
-            if grown and len(prefix) >= (1 if config.min_steps == 1 else 2):
-                found.append(prefix)
-    return found[::-1]
+    for prefix in prefixes:
+        finite = prefix.finite()
+        if len(finite) >= (1 if config.min_steps == 1 else 2):
+            found = [*(one for one in found if len(one) < len(finite)), finite]
+    return found

@@ -43,8 +43,10 @@ def exemption(
     own = trial.best(study.direction)
     if own is None:
         return "no finite report yet"
-    if incumbent is not None and config.target == "best" and not better(incumbent, own, study.direction):
-        return "holds the incumbent itself"
+    if config.policy == "published" and config.target == "best":
+        assert incumbent is not None
+        if not better(incumbent, own, study.direction):
+            return "holds the incumbent itself"
     if trial.cutoff >= trial.horizon:
         return "has reached the horizon"
     if not question.prefixes:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from lcstop.config.pruner import PrunerConfig
-from lcstop.curves.curve import Curve
+from lcstop.curves.curve import Curve, Direction, better
 from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.thresholds import THRESHOLDS
@@ -14,17 +14,24 @@ from lcstop.ranking.ranker import Ranker
 
 
 def judge_in_study(
-    config: PrunerConfig, prefixes: Sequence[Curve], study: StudyView, confidence: float, ranker: Ranker
+    config: PrunerConfig,
+    prefixes: Sequence[Curve],
+    study: StudyView,
+    incumbent: float | None,
+    confidence: float,
+    ranker: Ranker,
 ) -> Evidence | None:
     """How likely the trial is to end in the best tenth of the study; None without a trial to compare with.
 
     Among few trials a tenth is less than one trial, so that even the best one is not likely to be in it. A
-    trial that leads at its step therefore goes on. So does one that nothing tells from the others yet.
+    trial that leads at its step therefore goes on. So does one that holds the incumbent, and one that nothing
+    tells from the others yet.
 
     Args:
         config: The options.
         prefixes: The curve at the trial's last judgements, oldest first.
         study: The other trials.
+        incumbent: Best value so far.
         confidence: See :meth:`lcstop.pruning.thresholds.Thresholds.at`.
         ranker: What compares the trial with the others.
 
@@ -51,11 +58,27 @@ def judge_in_study(
         preset.at(prefix.share, confidence, ranking.remaining_gain, has_params=ranking.has_params)
         for prefix, ranking in zip(prefixes, rankings, strict=True)
     ]
+    holds = [_holds_incumbent(config, prefix, incumbent, study.direction) for prefix in prefixes]
     says_stop = [
-        ranking.p_top <= threshold and not (ranking.leads or ranking.is_undecided)
-        for ranking, threshold in zip(rankings, thresholds, strict=True)
+        ranking.p_top <= threshold and not (ranking.leads or ranking.is_undecided or holds_incumbent)
+        for ranking, threshold, holds_incumbent in zip(rankings, thresholds, holds, strict=True)
     ]
     last = rankings[-1]
     return Evidence(
-        says_stop, last.p_top, thresholds[-1], last.p_beat, ranking=last, is_undecided=last.is_undecided
+        says_stop,
+        last.p_top,
+        thresholds[-1],
+        last.p_beat,
+        ranking=last,
+        is_undecided=last.is_undecided,
+        holds_incumbent=holds[-1],
     )
+
+
+def _holds_incumbent(
+    config: PrunerConfig, trial: Curve, incumbent: float | None, direction: Direction
+) -> bool:
+    own = trial.best(direction)
+    if config.target == "final" or incumbent is None or own is None:
+        return False
+    return not better(incumbent, own, direction)

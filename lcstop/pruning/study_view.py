@@ -10,6 +10,7 @@ import numpy as np
 
 from lcstop.curves.curve import Curve, Direction, Target, check_direction
 from lcstop.curves.curve_list import CurveList
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.suppressed_stop import AuditedTrial
 
 
@@ -23,11 +24,15 @@ class StudyView:
         unfinished: Curves of trials that are running or were stopped.
         judged: Name of the judged trial in its framework, the same in every process and after every restart;
             None for a trial that is never audited.
-        n_stopped: How many trials were stopped.
+        n_stopped: How many trials ``lcstop`` has stopped.
         audited: Trials that have ended and whose stop was suppressed; their curves are also in ``finished``
             or ``unfinished``.
         only_infeasible: Whether trials have finished and all of them break a constraint. Infeasible trials
             are not listed, and only divergence stops a trial until a feasible one has finished.
+        judgements: What is on record of the judged trial, oldest first; None if that is unknown. Each of its
+            reports then counts as asked and judged.
+        n_ended: How many trials have ended. A question that could not be judged is asked again once there
+            are more.
 
     Raises:
         ValueError: If ``direction`` is neither ``maximize`` nor ``minimize``.
@@ -40,6 +45,8 @@ class StudyView:
     n_stopped: int = 0
     audited: Sequence[AuditedTrial] = ()
     only_infeasible: bool = False
+    judgements: Sequence[JudgementRecord] | None = None
+    n_ended: int = 0
 
     def __post_init__(self) -> None:
         check_direction(self.direction)

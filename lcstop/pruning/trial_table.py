@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from lcstop.curves.curve import N_SUMMARY, Curve, Direction
 from lcstop.curves.curve_list import CurveList
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial
 
-State = Literal["finished", "infeasible", "stopped", "running", "left out"]
-"""A trial is ``infeasible`` if it has finished and breaks a constraint. It is left out, too."""
+State = Literal["finished", "infeasible", "stopped", "pruned", "running", "left out"]
+"""``stopped`` by ``lcstop``, or ``pruned`` by something else.
 
-_LEFT_OUT, _FINISHED, _STOPPED, _RUNNING = range(4)
+A trial is ``infeasible`` if it has finished and breaks a constraint. It is left out, too.
+"""
+
+_UNLISTED, _LEFT_OUT, _FINISHED, _STOPPED, _PRUNED, _RUNNING = range(-1, 5)
+"""``_UNLISTED``: has ended, but there is nothing to list."""
+_ENDED = (_UNLISTED, _FINISHED, _STOPPED, _PRUNED)
 _CODES = {
     "left out": _LEFT_OUT,
-    "infeasible": _LEFT_OUT,
+    "infeasible": _UNLISTED,
     "finished": _FINISHED,
     "stopped": _STOPPED,
+    "pruned": _PRUNED,
     "running": _RUNNING,
 }
 
@@ -45,32 +53,56 @@ class TrialTable:
     def __init__(self) -> None:
         self._chunks: list[_Chunk] = []
         self._unshared: set[int] = set()  # chunks that no copy shares
-        self._n_stopped = 0
+        self._n_stopped = self._n_ended = 0
         self._audited: dict[int, AuditedTrial] = {}
         self._infeasible: set[int] = set()
+        self._results: dict[int, Curve] = {}
+        self._result_list: CurveList | None = None  # until one of them changes
         self._lists: dict[bool, CurveList] = {}  # of finished and of unfinished trials, until one changes
 
     def copy(self) -> TrialTable:
         """A table with the same trials; later changes of one do not show in the other."""
         other = TrialTable()
-        other._chunks, other._n_stopped = [*self._chunks], self._n_stopped
+        other._chunks = [*self._chunks]
+        other._n_stopped, other._n_ended = self._n_stopped, self._n_ended
         other._audited, other._lists = {**self._audited}, {**self._lists}
         other._infeasible = {*self._infeasible}
+        other._results, other._result_list = {**self._results}, self._result_list
         self._unshared = set()
         return other
 
     def set(
-        self, index: int, state: State, curve: Curve | None = None, audited: AuditedTrial | None = None
+        self,
+        index: int,
+        state: State,
+        curve: Curve | None = None,
+        audited: AuditedTrial | None = None,
+        result: Curve | None = None,
     ) -> None:
-        """Replace what is known of a trial; without a curve it is left out."""
+        """Replace what is known of a trial; without a curve it is left out.
+
+        Args:
+            index: Index of the trial.
+            state: Its state.
+            curve: What it has reported.
+            audited: Its suppressed stop, if it has ended.
+            result: The result of a trial that has not finished, as one point at the horizon: an objective
+                may return a value when it is told to stop.
+        """
         self._audited.pop(index, None)
         self._infeasible.discard(index)
+        if self._results.pop(index, None) is not None or result is not None:
+            self._result_list = None
+        if result is not None:
+            self._results[index] = result
         if state == "infeasible":
             self._infeasible.add(index)
         if curve is not None and audited:
             self._audited[index] = audited
         chunk, place = divmod(index, _CHUNK_SIZE)
-        before, now = self._state(index), _LEFT_OUT if curve is None else _CODES[state]
+        before, now = self._state(index), _CODES[state]
+        if curve is None:
+            now = _UNLISTED if now in _ENDED else _LEFT_OUT
         if before == now == _LEFT_OUT:
             return
         while len(self._chunks) <= chunk:
@@ -81,21 +113,45 @@ class TrialTable:
             self._chunks[chunk] = self._chunks[chunk].copy()
         self._chunks[chunk].set(place, now, curve)
         self._n_stopped += (now == _STOPPED) - (before == _STOPPED)
-        for code in {before, now} - {_LEFT_OUT}:
+        self._n_ended += (now in _ENDED) - (before in _ENDED)
+        for code in {before, now} - {_LEFT_OUT, _UNLISTED}:
             self._lists.pop(code == _FINISHED, None)
 
-    def study_view(self, direction: Direction, judged: str | None, without: int | None) -> StudyView:
+    def study_view(
+        self,
+        direction: Direction,
+        judged: str | None,
+        without: int | None,
+        judgements: Sequence[JudgementRecord] | None = None,
+    ) -> StudyView:
         """Every trial but the one at index ``without``, whose name is ``judged``.
 
         A trial that has not reported is not listed.
+
+        Args:
+            direction: Of the metric.
+            judged, judgements: As in :class:`lcstop.StudyView`.
+            without: Index of the judged trial; None if it is not in the table.
         """
         judged_state = _LEFT_OUT if without is None else self._state(without)
         finished = self._listed(True, without if judged_state == _FINISHED else None)
+        if self._results:
+            finished += self._other_results(without)
         unfinished = self._listed(False, without if judged_state > _FINISHED else None)
         n_stopped = self._n_stopped - (judged_state == _STOPPED)
         audited = [trial for index, trial in sorted(self._audited.items()) if index != without]
         only_infeasible = bool(self._infeasible - {without}) and not len(finished)
-        return StudyView(direction, finished, unfinished, judged, n_stopped, audited, only_infeasible)
+        return StudyView(
+            direction,
+            finished,
+            unfinished,
+            judged,
+            n_stopped,
+            audited,
+            only_infeasible,
+            judgements,
+            self._n_ended - (judged_state in _ENDED),
+        )
 
     def _listed(self, is_finished: bool, without: int | None) -> CurveList:
         if without is None and is_finished in self._lists:
@@ -107,6 +163,13 @@ class TrialTable:
         if without is None:
             self._lists[is_finished] = found
         return found
+
+    def _other_results(self, without: int | None) -> CurveList:
+        if without in self._results:
+            return CurveList([curve for index, curve in self._results.items() if index != without])
+        if self._result_list is None:
+            self._result_list = CurveList(self._results.values())
+        return self._result_list
 
     def _state(self, index: int) -> int:
         chunk, place = divmod(index, _CHUNK_SIZE)

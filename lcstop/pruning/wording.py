@@ -77,7 +77,9 @@ def reason(config: PrunerConfig, trial: Curve, evidence: Evidence, incumbent: fl
             words += (
                 f"; less is asked where trials may still gain {ranking.remaining_gain:.2g} times their spread"
             )
-        if ranking.leads and _is_low(evidence):
+        if evidence.holds_incumbent and _is_low(evidence):
+            words += "; holds the incumbent itself"
+        elif ranking.leads and _is_low(evidence):
             words += "; leads at its step"
     leads = ranking is not None and ranking.leads
     if evidence.is_undecided and _is_low(evidence) and not leads:

@@ -170,6 +170,8 @@ def _remaining_gain(study: Comparison) -> float:
         return 0.0
     now = np.concatenate([study.others_now[study.reached], study.now])
     now = now[now > MISSING]
+    if not len(now):  # values so large that none of them is finite on the grid
+        return most
     now.sort()
     spread = _quantile(now, 0.9) - _quantile(now, 0.1)
     return min(most, remaining_gain / spread if spread > 0 else math.inf)

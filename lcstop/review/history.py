@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Target
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.surrogates import Surrogate
 
@@ -82,16 +83,10 @@ def history(
         >>> [(row.decision.cutoff, row.decision.incumbent) for row in history(config, study, poor)]
         [(2.0, 0.9)]
     """
-    core = impatient = PrunerCore(config, surrogate)
-    if config.patience > 1:
-        impatient = PrunerCore(config.model_copy(update={"patience": 1}), surrogate)
-    rows = []
-    for n, curve in _due(core, trial):
-        view = study.view(trial, n)
-        decision = core.judge(curve, view)
-        says_stop = (decision if impatient is core else impatient.judge(curve, view)).would_stop
-        rows.append(Judgement(n, float(curve.values[-1]), says_stop, decision))
-    return rows
+    return [
+        Judgement(n, float(trial.curve.values[n - 1]), decision.says_stop, decision)
+        for n, decision in judge_again(PrunerCore(config, surrogate), study, trial)
+    ]
 
 
 def at_confidences(
@@ -111,8 +106,8 @@ def at_confidences(
     for confidence in sorted({*CONFIDENCES, config.confidence}):
         options = {"confidence": confidence, "audit": 0.0, "shadow": False}
         other = PrunerCore(config.model_copy(update=options), surrogate)
-        decisions = (other.judge(curve, study.view(trial, n)) for n, curve in _due(other, trial))
-        stop = next((decision for decision in decisions if decision.stop), None)
+        decisions = judge_again(other, study, trial)
+        stop = next((decision for _, decision in decisions if decision.stop), None)
         wrong = was_wrong(study, trial, stop, config.target) if stop else None
         alternatives.append(Alternative(confidence, stop, wrong))
     return alternatives
@@ -163,7 +158,17 @@ def suppressed_stop_as_dict(
     return {"trial": trial.number, "wrong": wrong, **trial.suppressed_stop.to_json()}
 
 
-def _due(core: PrunerCore, trial: RecordedTrial) -> Iterator[tuple[int, Curve]]:
+def judge_again(
+    core: PrunerCore, study: RecordedStudy, trial: RecordedTrial
+) -> Iterator[tuple[int, Decision]]:
+    """Every decision on a trial that is asked at each report, and the number of reports up to it."""
+    records: list[JudgementRecord] = []
     for n in range(1, len(trial.curve) + 1):
-        if core.question(curve := trial.curve.prefix(n)) is not None:
-            yield n, curve
+        question = core.question(trial.curve.prefix(n), records)
+        if question is None:
+            continue
+        view = replace(study.view(trial, n), judgements=records)
+        decision = core.answer(question, view)
+        if decision.is_new:
+            records.append(decision.record(view.n_ended))
+            yield n, decision

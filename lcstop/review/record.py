@@ -169,7 +169,8 @@ class RecordedStudy:
     def view(self, judged: RecordedTrial, n: int) -> StudyView:
         """The other trials at the time of report ``n`` of ``judged``, without failed and infeasible ones."""
         now = (judged.time(n), judged.number)
-        finished, unfinished, audited, n_stopped = list[Curve](), list[Curve](), list[AuditedTrial](), 0
+        finished, unfinished, audited = list[Curve](), list[Curve](), list[AuditedTrial]()
+        n_stopped = n_ended = 0
         some_infeasible = False
         for other in self.trials:
             if other is judged or other.state == "failed":
@@ -180,6 +181,7 @@ class RecordedStudy:
             if other.state != "running" and (other.end, other.number) <= now:
                 (finished if other.state == "finished" else unfinished).append(other.curve)
                 n_stopped += other.state == "stopped"
+                n_ended += 1
                 if other.audited:
                     audited.append(other.audited)
             elif known := bisect_right(range(1, len(other.curve) + 1), now[0], key=other.time):
@@ -192,6 +194,7 @@ class RecordedStudy:
             n_stopped,
             audited,
             only_infeasible=some_infeasible and not finished,
+            n_ended=n_ended,
         )
 
     def audit(self, config: PrunerConfig) -> Audit:

@@ -14,6 +14,7 @@ from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
+from lcstop.pruning.due import assumed_records
 from lcstop.pruning.study_view import StudyView
 from lcstop.review.band import Band, forecast_band
 from lcstop.review.history import was_wrong
@@ -214,7 +215,8 @@ def _recorded_stops(
         was_stopped = suppressed_stop is not None or (trial.state == "stopped" and not shadow)
         if suppressed_stop:
             n, reason = int((trial.curve.steps <= suppressed_stop.step).sum()), suppressed_stop.reason
-        due = [i for i in range(1, n + 1) if core.question(trial.curve.prefix(i))]
+        judged_at = [record.step for record in assumed_records(config, trial.curve.prefix(n))]
+        due = [int(i) + 1 for i in np.searchsorted(trial.curve.steps, judged_at)]
         snapshots = []
         for i in _snapshot_times([*due, n] if was_stopped else due, was_stopped):
             view = study.view(trial, i)

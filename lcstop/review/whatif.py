@@ -14,7 +14,6 @@ from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
-from lcstop.pruning.due import Question
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.trial_table import State
 from lcstop.review.history import decision_as_dict, suppressed_stop_as_dict
@@ -199,10 +198,11 @@ class _RecordingPolicy(CorePolicy):
             self._end(trial, step, self._decisions[step])
         return action
 
-    def decide(self, trial: int, question: Question) -> Decision:
+    def decide(self, trial: int, curve: Curve) -> Decision:
         """See :class:`CorePolicy`."""
-        decision = super().decide(trial, question)
-        self._decisions[len(question.trial)] = decision
+        decision = super().decide(trial, curve)
+        if decision.is_new:
+            self._decisions[len(curve)] = decision
         return decision
 
     def name(self, trial: int) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from lcstop.curves.curve import Curve
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
-from lcstop.pruning.due import Question
+from lcstop.pruning.due import NextQuestion
+from lcstop.pruning.judgement_record import JudgementRecord
+from lcstop.pruning.last_verdict import last_verdict
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 from lcstop.pruning.trial_table import State, TrialTable
@@ -31,6 +35,8 @@ class CorePolicy(SequentialPolicy):
         self._planned = None if longest else study.task.planned
         self._steps = np.arange(1.0, study.task.horizon + 1)
         self._values: dict[int, list[float]] = {}
+        self._judgements: dict[int, list[JudgementRecord]] = {}
+        self._next: dict[int, NextQuestion] = {}
         self._ended: dict[int, Curve] = {}
         self._suppressed_stops: dict[int, SuppressedStop] = {}
         self._table = TrialTable()
@@ -40,10 +46,7 @@ class CorePolicy(SequentialPolicy):
         self._values.setdefault(trial, []).append(value)
         curve = self._curve(trial)
         self._table.set(trial, "running", curve)
-        question = self._core.question(curve)
-        if question is None:
-            return Action.GO
-        decision = self.decide(trial, question)
+        decision = self.decide(trial, curve)
         if decision.suppressed_stop:
             self._suppressed_stops.setdefault(trial, decision.suppressed_stop)
         if not decision.stop:
@@ -57,9 +60,20 @@ class CorePolicy(SequentialPolicy):
             return
         self._close(trial, self._curve(trial), self.end_state(trial))
 
-    def decide(self, trial: int, question: Question) -> Decision:
-        """The decision on a trial at a report at which one is due."""
-        return self._core.answer(question, self._view(trial))
+    def decide(self, trial: int, curve: Curve) -> Decision:
+        """The decision on a trial at its last report."""
+        judgements = self._judgements.setdefault(trial, [])
+        asked = self._next.get(trial)
+        is_quiet = asked is not None and asked.n_ended is None and curve.cutoff < asked.step
+        if is_quiet and math.isfinite(curve.values[-1]):
+            return last_verdict(curve, StudyView(self._study.task.direction), self._core.config.target)
+        view = self._view(trial)
+        decision = self._core.decide(curve, view)
+        if decision.is_new:
+            judgements.append(decision.record(view.n_ended))
+        if len(curve) > 1:
+            self._next[trial] = self._core.next_question(curve, judgements)
+        return decision
 
     def end_state(self, trial: int) -> State:
         """State of a trial at its own end. A failed trial is left out."""
@@ -82,4 +96,5 @@ class CorePolicy(SequentialPolicy):
         return Curve(self._steps[: len(values)], values, horizon, params)
 
     def _view(self, judged: int) -> StudyView:
-        return self._table.study_view(self._study.task.direction, self.name(judged), judged)
+        judgements = self._judgements.get(judged)
+        return self._table.study_view(self._study.task.direction, self.name(judged), judged, judgements)

@@ -124,6 +124,8 @@ def log_decisions(pruner: LCPFNPruner, file: TextIO) -> None:
             "trial": key(question.trial),
             "finished": [key(curve) for curve in study.finished],
             "unfinished": [key(curve) for curve in study.unfinished if len(curve)],
+            "judgements": [record.to_json() for record in study.judgements or ()],
+            "n_ended": study.n_ended,
             "stop": decision.stop,
             "reason": decision.reason,
         }

@@ -15,7 +15,7 @@ from lcstop.pruning.suppressed_stop import SuppressedStop
 from lcstop.review import Review, what_if
 from lcstop.review.table import summary
 from lcstop_optuna import AUDIT_ATTR, CONFIG_ATTR, REASON_ATTR, LCPFNPruner, read_study
-from lcstop_optuna.trials import to_suppressed_stop
+from lcstop_optuna.judgements import suppressed_stop_of
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -70,7 +70,7 @@ def test_audited_trials_run_to_their_end_and_are_counted(make, caplog):
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         f"trial {number} not pruned at step 1" for number in (11, 12, 13, 14)
     ]
-    suppressed_stops = [to_suppressed_stop(trial) for trial in study.trials]
+    suppressed_stops = [suppressed_stop_of(trial, from_0=True) for trial in study.trials]
     assert [suppressed_stop is not None for suppressed_stop in suppressed_stops] == [False] * 11 + [True] * 4
     assert {(suppressed_stop.step, suppressed_stop.kind) for suppressed_stop in suppressed_stops[11:]} == {
         (2.0, "audit")
@@ -105,7 +105,9 @@ def test_who_is_audited_is_the_same_after_a_restart(make):
             run(study_of(make(audit=0.2), storage), *[POOR] * n)
         trials = study_of(make(), storage).trials
         numbers.append([trial.number for trial in trials if AUDIT_ATTR in trial.user_attrs])
-        assert all((to_suppressed_stop(t) is None) == (t.state == TrialState.PRUNED) for t in trials[1:])
+        assert all(
+            (suppressed_stop_of(t, from_0=True) is None) == (t.state == TrialState.PRUNED) for t in trials[1:]
+        )
     assert numbers[0] == numbers[1]
     assert len(numbers[0]) > 3
     assert min(numbers[0]) > 10
@@ -169,7 +171,7 @@ def shadow(make) -> optuna.Study:
 
 
 def test_shadow_mode_prunes_nothing_and_records_everything(shadow):
-    suppressed_stops = [to_suppressed_stop(trial) for trial in shadow.trials]
+    suppressed_stops = [suppressed_stop_of(trial, from_0=True) for trial in shadow.trials]
     assert [suppressed_stop is not None for suppressed_stop in suppressed_stops] == [False] + [True] * 14
     assert {suppressed_stop.kind for suppressed_stop in suppressed_stops[1:]} == {"shadow"}
     assert shadow.user_attrs[CONFIG_ATTR]["shadow"] is True

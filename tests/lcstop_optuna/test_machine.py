@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from optuna.trial import TrialState, create_trial
 
+from lcstop.pruning.last_verdict import last_judgement, stop_holds
 from lcstop_optuna import REASON_ATTR, LCPFNPruner
+from lcstop_optuna.judgements import records_of
 from lcstop_optuna.trials import to_curve
 from tests import hostile
 
@@ -124,11 +126,11 @@ class Machine(RuleBasedStateMachine):
         trials = {t.number: t for t in self.study.trials}
         from_0 = any(0 in t.intermediate_values for t in trials.values())
         own = trials.pop(trial.number)
-        is_asked = pruner._core.question(to_curve(own, pruner.config.horizon)) is not None
         curve = to_curve(own, pruner.config.horizon, from_0)
-        if stop:
+        records = records_of(own, from_0)
+        assert stop == stop_holds(curve, records, self.direction, pruner.config.target)
+        if stop and last_judgement(records).step == curve.cutoff:
             assert own.user_attrs[REASON_ATTR] == decision.reason
-        assert stop == (decision.stop and is_asked)
         others = [
             [
                 to_curve(other, pruner.config.horizon, from_0)

@@ -20,6 +20,7 @@ from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import TrialState
 
 from lcstop import Curve, PrunerCore, StudyView
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop_optuna import REASON_ATTR, read_storage
 from tests.lcstop_optuna.optuna_worker import H, open_study, value_at
 from tests.lcstop_optuna.storage_servers import GrpcProxy, Postgres
@@ -128,7 +129,9 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
         if seen in nameless:
             continue
         finished, unfinished = ([curve(*key) for key in seen[name]] for name in ("finished", "unfinished"))
-        again = core.decide(curve(*seen["trial"]), StudyView("maximize", finished, unfinished))
+        records = [JudgementRecord.from_json(content) for content in seen["judgements"]]
+        study_view = StudyView("maximize", finished, unfinished, judgements=records, n_ended=seen["n_ended"])
+        again = core.decide(curve(*seen["trial"]), study_view)
         assert (again.stop, again.reason) == (seen["stop"], seen["reason"])
     assert len({seen["worker"] for seen in decisions}) >= n_workers
     print(f"{dict(states)}, {len(decisions)} decisions, {n_without} reasons not stored")
@@ -219,13 +222,15 @@ def statements(n_trials: int, path: Path) -> tuple[list[str], list[str]]:
         sqlalchemy.event.remove(engine, "before_cursor_execute", record)
         if decided[-1]:
             break
-        assert calls in ([], ["get_all_trials"])
+        assert [name for name in calls if "study" not in name] in JUDGED
         assert bool(sent) == bool(calls)
     assert decided[-1]
     engine.dispose()
     return calls, sent
 
 
+FIRST = ["get_study_user_attrs", "set_study_user_attr"]
+JUDGED = [], ["get_all_trials", "set_trial_system_attr"]
 READS = ["get_all_trials", "get_trial", "get_study_user_attrs", "get_study_system_attrs", "get_all_studies"]
 WRITES = ["set_trial_user_attr", "set_study_user_attr", "set_trial_system_attr", "set_study_system_attr"]
 
@@ -240,8 +245,8 @@ def counted(calls: list[str], name: str, method: Callable) -> Callable:
 
 def test_calls_and_statements_of_a_decision_do_not_grow_with_the_study(tmp_path):
     few, some = (statements(n, tmp_path / f"{n}.db") for n in (5, 100))
-    # The first question stores the options. One call reads for the decision, and one stores the reason.
-    assert some[0] == ["get_study_user_attrs", "set_study_user_attr", "get_all_trials", "set_trial_user_attr"]
+    # The first question stores the options. One call reads for the decision, and two store the stop.
+    assert some[0] == [*FIRST, "get_all_trials", "set_trial_user_attr", "set_trial_user_attr"]
     assert some == few
 
 

@@ -63,7 +63,6 @@ def test_what_counts_is_the_best_value_or_the_last():
     [
         (curve(SATURATING[:10]), {"min_gain": None}, "no judgement"),
         (curve(SATURATING[:10]), {"min_steps": 20}, "no judgement"),
-        (curve(SATURATING[:10]), {"interval_steps": 7}, "no judgement"),
         (curve(SATURATING[:10]), {"shadow": True}, "no judgement"),
         (Curve([], [], H), {}, "no judgement"),
         (curve([0.5, math.nan]), {}, "too few"),
@@ -90,7 +89,7 @@ def test_a_forecast_that_fails_lets_the_trial_go_on_and_is_told_once(caplog):
 
 def test_it_is_off_by_default():
     assert PrunerConfig(horizon=H).min_gain is None
-    assert not core(min_gain=None).convergence_due(curve(SATURATING[:10]))
+    assert not core(min_gain=None).convergence_due(10, 0)
 
 
 def first_converged(values, **options) -> int | None:

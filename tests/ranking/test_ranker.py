@@ -139,7 +139,7 @@ def test_the_first_judgement_is_not_before_the_schedule_nor_min_steps(preset, ho
     trial = Curve(range(1, horizon + 1), np.linspace(0, 1, horizon), horizon)
     due = [n for n in range(1, horizon + 1) if c.question(trial.prefix(n))]
     first = max(min_steps, math.ceil(moments.first_share * horizon - 1e-6))
-    assert due[:1] == ([first] if first <= horizon else [])
+    assert due[:1] == ([first] if first < horizon else [])
     counts = [moments.n_judgements(n / horizon) for n in due]
     assert counts == sorted(set(counts))
     assert len(due) <= moments.n_judgements(1.0)

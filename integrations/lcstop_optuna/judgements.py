@@ -1,0 +1,95 @@
+"""The judgements on record of an Optuna trial: how they are stored, and what they say of the trial.
+
+Each judgement that lets the trial go on is a system attribute of its own. A stop is the user attribute
+:data:`lcstop_optuna.trials.STOP_ATTR`. Each holds the number of its trial, since a retried trial inherits the
+attributes of the first try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from lcstop.pruning.judgement_record import JudgementRecord
+from lcstop.pruning.last_verdict import last_judgement
+from lcstop.pruning.suppressed_stop import SuppressedStop
+from lcstop_optuna.trials import AUDIT_ATTR, REASON_ATTR, STOP_ATTR
+
+_PREFIX = "lcstop:judgement:"
+"""Name of the system attribute of a judgement, before its step."""
+
+_NOT_JUDGED = "lcstop:not_judged"
+"""System attribute of the last question that could not be judged."""
+
+
+def records_of(trial: FrozenTrial, from_0: bool) -> list[JudgementRecord]:
+    """What is on record of a trial, oldest first, at steps as in its curve.
+
+    Args:
+        trial: The trial.
+        from_0: Whether the steps of the study are counted from 0.
+    """
+    contents = [value for name, value in trial.system_attrs.items() if name.startswith(_PREFIX)]
+    contents += [trial.user_attrs.get(STOP_ATTR), trial.system_attrs.get(_NOT_JUDGED)]
+    found = [
+        replace(record, step=record.step + from_0)
+        for content in contents
+        if (record := _from_json(content, trial.number))
+    ]
+    # A question that could not be judged counts until a later judgement.
+    return sorted(found, key=lambda record: (record.step, record.is_judged))
+
+
+def store(storage: BaseStorage, trial: FrozenTrial, record: JudgementRecord, from_0: bool) -> None:
+    """Write a judgement, with the step that was reported; ``from_0`` as in :func:`records_of`."""
+    content = {"trial": trial.number, **replace(record, step=record.step - from_0).to_json()}
+    if record.verdict == "stop":
+        storage.set_trial_user_attr(trial._trial_id, STOP_ATTR, content)
+    else:
+        name = f"{_PREFIX}{content['step']:g}" if record.is_judged else _NOT_JUDGED
+        storage.set_trial_system_attr(trial._trial_id, name, content)
+
+
+def stop_of(trial: FrozenTrial) -> JudgementRecord | None:
+    """The judgement that has ended a trial; None if ``lcstop`` has not stopped it.
+
+    A trial was stopped if its last report is at the step of the stop, however the objective ended it.
+    """
+    last = last_judgement(records_of(trial, from_0=False))
+    if last is None or last.verdict != "stop" or not trial.intermediate_values:
+        return None
+    return last if last.step == max(trial.intermediate_values) else None
+
+
+def is_stopped(trial: FrozenTrial) -> bool:
+    """Whether ``lcstop`` has stopped a trial that has ended; the first release recorded only the reason."""
+    if stop_of(trial) is not None:
+        return True
+    return (
+        trial.state == TrialState.PRUNED and REASON_ATTR in trial.user_attrs and not records_of(trial, False)
+    )
+
+
+def suppressed_stop_of(trial: FrozenTrial, from_0: bool) -> SuppressedStop | None:
+    """The suppressed stop of a trial; None if there is none. ``from_0`` is as in :func:`records_of`.
+
+    A trial that was told to stop and went on counts as one that is audited.
+    """
+    content = trial.user_attrs.get(AUDIT_ATTR)
+    if isinstance(content, Mapping) and content.get("trial") == trial.number:
+        return SuppressedStop.from_json(content)
+    stop = next((record for record in records_of(trial, from_0) if record.verdict == "stop"), None)
+    if stop is None or stop_of(trial) is not None:
+        return None
+    reason = str(trial.user_attrs.get(REASON_ATTR, ""))
+    return SuppressedStop(stop.step, stop.to_beat, "audit", reason)
+
+
+def _from_json(content: Any, number: int) -> JudgementRecord | None:
+    if not isinstance(content, Mapping) or content.get("trial") != number:
+        return None
+    return JudgementRecord.from_json(content)
