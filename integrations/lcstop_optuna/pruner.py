@@ -146,7 +146,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         last = next(reversed(reports))
         if known.next is None or (last > known.horizon and not self._warned):
             curve = to_curve(trial, self.config.horizon, from_0=True)  # at most one step too far
-            self._warn_past_horizon(trial, self._curve(trial))
+            self._warn_past_horizon(trial, to_curve(trial, self.config.horizon))
             if known.next is None:
                 # At its horizon there is no question, but another process may have told it to stop.
                 at_horizon = curve.cutoff >= curve.horizon and not known.is_read

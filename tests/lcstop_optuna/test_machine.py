@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from optuna.trial import TrialState, create_trial
 
+from lcstop import Curve
 from lcstop.pruning.last_verdict import last_judgement, stop_holds
 from lcstop_optuna import REASON_ATTR, LCPFNPruner
-from lcstop_optuna.judgements import records_of
+from lcstop_optuna.judgements import is_stopped, records_of
 from lcstop_optuna.trials import to_curve
 from tests import hostile
 
@@ -135,9 +136,16 @@ class Machine(RuleBasedStateMachine):
             [
                 to_curve(other, pruner.config.horizon, from_0)
                 for other in trials.values()
-                if other.state in states
+                if (TrialState.PRUNED if is_stopped(other) else other.state) in states
             ]
             for states in OTHERS
+        ]
+        # An objective may return a value when it is told to stop: that is a result without a curve.
+        horizon = curve.horizon
+        others[0] += [
+            Curve([horizon], [other.value], horizon)
+            for other in trials.values()
+            if other.state == TrialState.COMPLETE and is_stopped(other)
         ]
         hostile.check(decision, curve, *others, self.direction, pruner.config, due=stop)
         return stop
