@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lcstop.curves.first_step import study_counts_from_0
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
-from lcstop_optuna.judgements import suppressed_stop_of
+from lcstop_optuna.judgements import is_stopped, suppressed_stop_of
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
@@ -113,11 +113,13 @@ def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float
     if trial.datetime_start is None or not len(curve):
         return None
     attrs = {name: value for name, value in trial.user_attrs.items() if name not in _LCSTOP_ATTRS}
-    reason = trial.user_attrs.get(REASON_ATTR) if trial.state == TrialState.PRUNED else None
+    ours = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and is_stopped(trial)
+    reason = trial.user_attrs.get(REASON_ATTR) if ours else None
+    is_result = ours and trial.state == TrialState.COMPLETE and not is_infeasible(trial)
     return RecordedTrial(
         trial.number,
         curve,
-        _STATES[trial.state],
+        "stopped" if ours else _STATES[trial.state],
         trial.datetime_start.timestamp(),
         trial.datetime_complete.timestamp() if trial.datetime_complete else now,
         None if reason is None else str(reason),
@@ -125,6 +127,7 @@ def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float
         suppressed_stop=suppressed_stop_of(trial, from_0),
         is_infeasible=trial.state == TrialState.COMPLETE and is_infeasible(trial),
         has_curve=bool(trial.intermediate_values),
+        result=trial.value if is_result else None,
     )
 
 

@@ -43,6 +43,7 @@ class RecordedTrial:
             best, nor are others compared with it.
         has_curve: Whether it has reported. A result without a curve is one point, at the horizon, and counts
             as a result alone.
+        result: Value that the objective returned although the trial was stopped; None if it returned none.
     """
 
     number: int
@@ -58,6 +59,7 @@ class RecordedTrial:
     suppressed_stop: SuppressedStop | None = None
     is_infeasible: bool = False
     has_curve: bool = True
+    result: float | None = None
 
     @property
     def audited(self) -> AuditedTrial | None:
@@ -65,6 +67,12 @@ class RecordedTrial:
         if self.suppressed_stop is None or self.state not in ("finished", "stopped") or self.is_infeasible:
             return None
         return AuditedTrial(self.curve, self.suppressed_stop, self.state == "finished")
+
+    @property
+    def result_alone(self) -> Curve:
+        """:attr:`result`, which is known, as one point at the horizon."""
+        assert self.result is not None
+        return Curve([self.curve.horizon], [self.result], self.curve.horizon)
 
     @property
     def is_result(self) -> bool:
@@ -160,6 +168,7 @@ class RecordedStudy:
     def best(self, target: Target) -> float | None:
         """The best value of the finished trials for a target; None if no feasible trial has finished."""
         finished = [trial.curve for trial in self.trials if trial.is_result]
+        finished += [trial.result_alone for trial in self.trials if trial.result is not None]
         return StudyView(self.direction, finished).incumbent(target)
 
     def label(self, trial: RecordedTrial) -> str:
@@ -177,11 +186,14 @@ class RecordedStudy:
                 continue
             if other.is_infeasible and (other.end, other.number) <= now:
                 some_infeasible = True
+                n_ended += 1
                 continue
             if other.state != "running" and (other.end, other.number) <= now:
                 (finished if other.state == "finished" else unfinished).append(other.curve)
-                n_stopped += other.state == "stopped"
+                n_stopped += other.state == "stopped" and other.reason is not None
                 n_ended += 1
+                if other.result is not None:
+                    finished.append(other.result_alone)
                 if other.audited:
                     audited.append(other.audited)
             elif known := bisect_right(range(1, len(other.curve) + 1), now[0], key=other.time):

@@ -167,7 +167,11 @@ def test_the_record_of_another_trial_is_ignored():
         )
     )
     retried = study.trials[-1]
-    assert (records_of(retried, True), stop_of(retried), suppressed_stop_of(retried, True)) == ([], None, None)
+    assert (records_of(retried, True), stop_of(retried), suppressed_stop_of(retried, True)) == (
+        [],
+        None,
+        None,
+    )
     assert not is_stopped(retried)
 
 
@@ -203,7 +207,9 @@ def test_a_stop_of_the_first_release_counts_although_only_its_reason_is_on_recor
     assert OtherTrials(H).view(study, 0).n_stopped == 1
 
 
-@pytest.mark.parametrize("damage", [None, 3, {}, {"trial": 15}, {"trial": 15, "version": 99, "verdict": "stop"}])
+@pytest.mark.parametrize(
+    "damage", [None, 3, {}, {"trial": 15}, {"trial": 15, "version": 99, "verdict": "stop"}]
+)
 def test_damaged_records_are_ignored(damage):
     study = study_of()
     trial = study.ask()
@@ -234,3 +240,16 @@ def test_a_trial_of_nan_only_is_judged_by_divergence_alone_and_has_no_record():
     trial = study.ask()
     answers(trial, [math.nan] * 2)
     assert last_judgement(records_of(study.trials[trial.number], True)) is None
+
+
+@pytest.mark.parametrize("value", [0.5, 0.99])
+def test_an_objective_that_returns_has_stopped_trials_whose_values_are_results(value):
+    study = study_of(12)
+    trial = study.ask()
+    told = answers(trial, [0.1] * H)
+    study.tell(trial, value)
+    recorded = read_study(study)
+    (last,) = [t for t in recorded.trials if t.number == trial.number]
+    assert (last.state, last.curve.cutoff, last.result) == ("stopped", told[0], value)
+    assert last.reason == study.trials[-1].user_attrs[REASON_ATTR]
+    assert recorded.best("best") == max(value, study.trials[11].value) == study.best_value
