@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from optuna.trial import TrialState, create_trial
 
 from lcstop import Curve
-from lcstop.pruning.last_verdict import last_judgement, stop_holds
-from lcstop_optuna import REASON_ATTR, LCPFNPruner
+from lcstop.pruning.last_verdict import stop_holds
+from lcstop_optuna import REASON_ATTR, STOP_ATTR, LCPFNPruner
 from lcstop_optuna.judgements import is_stopped, records_of
 from lcstop_optuna.trials import to_curve
 from tests import hostile
@@ -116,6 +116,7 @@ class Machine(RuleBasedStateMachine):
     def _should_prune(self, trial, check=True):
         cls, pruner = type(self), self.study.pruner
         cls.n_asked += 1
+        before = self.study.trials[trial.number].user_attrs.get(STOP_ATTR)
         stop = trial.should_prune()
         cls.n_stopped += stop
         if not (stop or check):
@@ -130,7 +131,7 @@ class Machine(RuleBasedStateMachine):
         curve = to_curve(own, pruner.config.horizon, from_0)
         records = records_of(own, from_0)
         assert stop == stop_holds(curve, records, self.direction, pruner.config.target)
-        if stop and last_judgement(records).step == curve.cutoff:
+        if stop and own.user_attrs[STOP_ATTR] != before:
             assert own.user_attrs[REASON_ATTR] == decision.reason
         others = [
             [
