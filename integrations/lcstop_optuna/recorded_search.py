@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -27,6 +27,11 @@ from lcstop_optuna.replay import pruner_of
 
 _PLANNED = "planned_length"
 """User attribute of a trial: its planned length, in tasks whose trials have one."""
+
+_Run = tuple[int, int, bool]
+"""Row of a trial, the epochs that it has run, and whether it was stopped."""
+
+_Trial = Generator[None, None, _Run]
 
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
@@ -51,9 +56,10 @@ def search(unit: SearchUnit, seed: int) -> SearchRecord:
             pruner=_pruner(unit.setting, task, unit.target),
         )
         free = np.ones(task.n_trials, bool)
-        runs = [_trial(study, task, space, free) for _ in range(min(unit.n_trials, task.n_trials))]
+        trials = (_trial(study, task, space, free) for _ in range(min(unit.n_trials, task.n_trials)))
+        runs = _run(trials, unit.workers)
     rows, epochs, stopped = zip(*runs, strict=True)
-    return SearchRecord(seed, rows, epochs, stopped, time.perf_counter() - start)
+    return SearchRecord(seed, rows, epochs, stopped, unit.workers, time.perf_counter() - start)
 
 
 def check(setting: Setting, task: Task, target: Target) -> None:
@@ -74,10 +80,28 @@ def fingerprint(setting: Setting) -> str:
 SEARCHER = Searcher(search, check, fingerprint)
 
 
-def _trial(
-    study: optuna.Study, task: Task, space: SearchSpace, free: NDArray[np.bool_]
-) -> tuple[int, int, bool]:
-    """Run one trial. Returns its row, the epochs that it has run, and whether it was stopped."""
+def _run(trials: Iterator[_Trial], workers: int) -> list[_Run]:
+    """Run the trials, as many at once as there are workers, which train one epoch each in turn."""
+    runs, running = dict[int, _Run](), list[tuple[int, _Trial] | None]([None] * workers)
+    waiting, busy = enumerate(trials), True
+    while busy:
+        busy = False
+        for worker in range(workers):
+            current = running[worker] or next(waiting, None)
+            running[worker] = current
+            if current is None:
+                continue
+            busy = True
+            number, trial = current
+            try:
+                next(trial)
+            except StopIteration as ended:
+                runs[number], running[worker] = ended.value, None
+    return [run for _, run in sorted(runs.items())]
+
+
+def _trial(study: optuna.Study, task: Task, space: SearchSpace, free: NDArray[np.bool_]) -> _Trial:
+    """Run one trial. Yields after each epoch but the last."""
     trial = study.ask()
     row = space.nearest({column.name: _suggest(trial, column) for column in space.columns}, free)
     free[row] = False
@@ -90,9 +114,11 @@ def _trial(
         if not math.isfinite(value):
             study.tell(trial, state=TrialState.FAIL)
             return row, step, False
-        if step < length and trial.should_prune():
-            study.tell(trial, state=TrialState.PRUNED)
-            return row, step, True
+        if step < length:
+            if trial.should_prune():
+                study.tell(trial, state=TrialState.PRUNED)
+                return row, step, True
+            yield
     study.tell(trial, value)
     return row, length, False
 

@@ -35,6 +35,7 @@ class SearchOptions:
         sampler: Name of the sampler.
         trials: Number of trials of each search.
         seeds: Number of searches of each task, each with another seed of the sampler.
+        workers: Number of trials that run in parallel.
         min_configs: Minimum number of distinct configurations of a task.
         jobs: Number of processes.
         tasks: Pattern of the names of tasks, such as ``lcbench/*``.
@@ -48,6 +49,7 @@ class SearchOptions:
     sampler: SamplerName = "tpe"
     trials: int = 100
     seeds: int = 20
+    workers: int = 1
     min_configs: int = 200
     jobs: int = 1
     tasks: str = "*"
@@ -85,7 +87,9 @@ def run(
     settings = parse([*options.policies, NO_STOPPING], options.grid, sources)
     tasks = _tasks(options)
     seeds = range(options.seed, options.seed + options.seeds)
-    units = plan(tasks, settings, searcher, options.sampler, options.target, options.trials, seeds)
+    units = plan(
+        tasks, settings, searcher, options.sampler, options.target, options.trials, options.workers, seeds
+    )
     store = record_store(out / "searches.jsonl")
     with executor(options.jobs, run_all) as run_units, progress_bar(console) as progress:
         bar = progress.add_task("searches", total=sum(len(unit.seeds) for unit in units))
@@ -117,7 +121,7 @@ def show(summary: dict[str, Any], console: Console) -> None:
 
 
 def name_of(options: SearchOptions) -> str:
-    """Name of the files of a benchmark, without suffix. It differs by sampler, trials and target.
+    """Name of the files of a benchmark, without suffix. It differs by sampler, trials, target and workers.
 
     Example:
         >>> name_of(SearchOptions(Path("."), []))
@@ -128,6 +132,8 @@ def name_of(options: SearchOptions) -> str:
     parts = ["searches", options.sampler, str(options.trials)]
     if options.target != "best":
         parts.append(options.target)
+    if options.workers != 1:
+        parts.append(f"{options.workers}-workers")
     return "-".join(parts)
 
 

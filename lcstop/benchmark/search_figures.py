@@ -88,7 +88,7 @@ class Searches:
     def goal(self) -> tuple[float, float]:
         """Mean regret after :data:`GOAL_TRIALS` trials, and the mean number of epochs that they take."""
         n = min(GOAL_TRIALS, len(self._records[0].rows))
-        epochs = [sum(record.epochs[:n]) for record in self._records]
+        epochs = [max(moments[-1] for moments in record.moments[:n]) for record in self._records]
         return float(self.after_trials()[:, n - 1].mean()), float(np.mean(epochs))
 
     def figures(self, reference: Searches) -> SearchFigures:

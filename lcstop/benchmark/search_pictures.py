@@ -87,9 +87,10 @@ def _styles(shown: list[Line]) -> list[tuple[str, str, float]]:
 
 def _title(summary: Mapping[str, Any]) -> str:
     config = summary["config"]
+    parallel = "" if config["workers"] == 1 else f", {config['workers']} workers"
     return (
         f"{config['trials']} trials, sampler {config['sampler']}, {config['seeds']} seeds, "
-        f"{len(summary['tasks'])} tasks"
+        f"{len(summary['tasks'])} tasks{parallel}"
     )
 
 

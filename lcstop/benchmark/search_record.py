@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lcstop.curves.curve import Target
 from lcstop.simulation.task import Array, Task
@@ -21,6 +23,7 @@ class SearchRecord:
         rows: Row of each trial in the task, in the order of their starts.
         epochs: Epochs that each trial has run.
         stopped: Whether each trial was stopped before its end.
+        workers: Number of trials that ran in parallel.
         seconds: Seconds of the whole search.
     """
 
@@ -28,6 +31,7 @@ class SearchRecord:
     rows: Sequence[int]
     epochs: Sequence[int]
     stopped: Sequence[bool]
+    workers: int = 1
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -44,6 +48,32 @@ class SearchRecord:
         lengths = task.lengths if task.planned is None else task.planned
         return int(np.asarray(lengths)[list(self.rows)].sum())
 
+    @cached_property
+    def moments(self) -> Sequence[NDArray[np.intp]]:
+        """Epoch of the search, from 1, at which each epoch of each trial has run. Workers take turns.
+
+        Example:
+            >>> record = SearchRecord(0, [0, 1, 2], epochs=[3, 1, 2], stopped=[False] * 3, workers=2)
+            >>> [moments.tolist() for moments in record.moments]
+            [[1, 3, 5], [2], [4, 6]]
+        """
+        if self.workers == 1:
+            return np.split(np.arange(1, sum(self.epochs) + 1), np.cumsum(self.epochs)[:-1])
+        moments = [np.zeros(n, np.intp) for n in self.epochs]
+        waiting, steps, total, busy = iter(range(len(moments))), [0] * len(moments), 0, True
+        running: list[int | None] = [None] * self.workers
+        while busy:
+            busy = False
+            for worker in range(self.workers):
+                trial = next(waiting, None) if running[worker] is None else running[worker]
+                if trial is None:
+                    continue
+                busy, total = True, total + 1
+                moments[trial][steps[trial]] = total
+                steps[trial] += 1
+                running[worker] = trial if steps[trial] < self.epochs[trial] else None
+        return moments
+
     def gains(self, task: Task, target: Target) -> Array:
         """What each trial has contributed, ``[n_trials]``, with the sign that makes higher better.
 
@@ -57,13 +87,16 @@ class SearchRecord:
 
     def improvements(self, task: Task, target: Target) -> tuple[Array, Array]:
         """Epochs of the search, from 1, at which the best gain so far rises, and these gains."""
-        runs = zip(self.rows, self.epochs, self.stopped, strict=True)
         if target == "final":
-            epochs = np.cumsum(self.epochs)
+            epochs = np.array([moments[-1] for moments in self.moments])
             gains = self.gains(task, target)
         else:
-            gains = np.concatenate([task.gains[row, :n] for row, n, _ in runs])
-            epochs = np.arange(1, len(gains) + 1)
+            epochs = np.concatenate(self.moments)
+            gains = np.concatenate(
+                [task.gains[row, :n] for row, n in zip(self.rows, self.epochs, strict=True)]
+            )
+        order = np.argsort(epochs)
+        epochs, gains = epochs[order], gains[order]
         best = np.maximum.accumulate(gains)
         rises = best > np.concatenate([[-np.inf], best[:-1]])
         return epochs[rises], best[rises]

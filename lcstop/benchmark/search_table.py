@@ -29,7 +29,8 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
     n = min(GOAL_TRIALS, config["trials"])
     table = empty_table(
         f"Searches of {config['trials']} trials over {len(scope['tasks'])} tasks: sampler "
-        f"{config['sampler']}, {config['seeds']} seeds, target {config['target']}",
+        f"{config['sampler']}, {config['seeds']} seeds, {config['workers']} "
+        f"{'worker' if config['workers'] == 1 else 'workers'}, target {config['target']}",
         "setting",
         "share of\nepochs",
         "regret\nat the end",

@@ -31,6 +31,7 @@ class SearchUnit:
         sampler: Name of the sampler.
         target: Target of a rule that depends on it.
         n_trials: Trials of each search.
+        workers: Number of trials that run in parallel.
         seeds: Seeds of the sampler.
         key: Hash of everything the records depend on.
     """
@@ -41,6 +42,7 @@ class SearchUnit:
     sampler: SamplerName
     target: Target
     n_trials: int
+    workers: int
     seeds: tuple[int, ...]
     key: str
 
@@ -68,6 +70,7 @@ def plan(
     sampler: SamplerName,
     target: Target,
     n_trials: int,
+    workers: int,
     seeds: Sequence[int],
 ) -> list[SearchUnit]:
     """All units of a benchmark.
@@ -79,6 +82,7 @@ def plan(
         sampler: Name of the sampler.
         target: ``best`` or ``final``.
         n_trials: Trials of each search; fewer where a task has fewer.
+        workers: Number of trials that run in parallel.
         seeds: Seeds of the sampler.
 
     Raises:
@@ -92,10 +96,18 @@ def plan(
         fingerprint = searcher.fingerprint(setting)
         for task in tasks:
             searcher.check(setting, task, goal)
-            parts = ["search", fingerprint, task.digest, sampler, goal, n_trials]
+            parts = ["search", fingerprint, task.digest, sampler, goal, n_trials, workers]
             units += [
                 SearchUnit(
-                    task, setting, searcher.search, sampler, goal, n_trials, chunk, hash_of([*parts, chunk])
+                    task,
+                    setting,
+                    searcher.search,
+                    sampler,
+                    goal,
+                    n_trials,
+                    workers,
+                    chunk,
+                    hash_of([*parts, chunk]),
                 )
                 for chunk in chunks
             ]

@@ -43,9 +43,7 @@ def bench(
     orders: Annotated[
         int, typer.Option(min=1, help="Number of random orders of each task, with --sampler order.")
     ] = 20,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Number of trials that run in parallel, with --sampler order.")
-    ] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of trials that run in parallel.")] = 1,
     trials: Annotated[
         int, typer.Option(min=1, help="Number of trials of a search, with --sampler tpe or random.")
     ] = 100,
@@ -98,11 +96,9 @@ def bench(
     else:
         from lcstop.benchmark import run_searches
 
-        if workers != 1:
-            raise ValueError(f"--workers needs --sampler order, got --sampler {sampler}")
         searcher = adapters.provided_by("optuna", "searcher", needed_by="--sampler")
         search_options = run_searches.SearchOptions(
-            curves, names, sampler, trials, seeds, min_configs, jobs, tasks, target, grid, seed
+            curves, names, sampler, trials, seeds, workers, min_configs, jobs, tasks, target, grid, seed
         )
         summary = run_searches.run(search_options, out, errors, sources, searcher, run_all)
         show = run_searches.show

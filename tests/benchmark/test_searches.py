@@ -96,6 +96,14 @@ def test_searches_of_different_lengths_are_averaged_until_the_longest_ends():
     assert both.after_epochs() == pytest.approx([1.0, (0.5 + 1) / 2, 0.25])
 
 
+def test_regret_after_epochs_of_several_workers():
+    two = SearchRecord(0, [2, 1, 0], [3, 2, 3], [False, True, False], workers=2)
+    # Epochs 1 to 8 are those of trials 0, 1, 0, 1, 0, 2, 2, 2.
+    assert [moments.tolist() for moments in two.moments] == [[1, 3, 5], [2, 4], [6, 7, 8]]
+    assert Searches(TASK, [two], "best").after_epochs() == pytest.approx([1, 1, 0.9, 0.2, 0.2, 0.2, 0.2, 0])
+    assert Searches(TASK, [two], "final").after_epochs() == pytest.approx([1, 1, 1, 1, 0.8, 0.8, 0.8, 0])
+
+
 def test_figures_against_the_same_seed_without_a_pruner():
     without = Searches(TASK, [record([2, 0], [3, 3]), record([1, 2], [3, 3], seed=1)], "best")
     pruned = Searches(TASK, [record([2, 0], [3, 2]), record([1, 2], [3, 1], seed=1)], "best")
@@ -177,7 +185,11 @@ def test_a_benchmark_of_searches_has_both_halves_of_the_truth(here, tmp_path):
     console = Console(file=io.StringIO(), width=200)
     for table in tables(summary):
         console.print(table)
-    for words in ("Searches of 15 trials over 2 tasks: sampler tpe, 3 seeds", "best trial", "tests/1"):
+    for words in (
+        "Searches of 15 trials over 2 tasks: sampler tpe, 3 seeds, 1 worker",
+        "best trial",
+        "tests/1",
+    ):
         assert words in console.file.getvalue()
 
 
@@ -186,7 +198,7 @@ def test_searches_resume_and_are_not_mixed_up(here, tmp_path):
     here.done = 0
     assert timeless(run(tmp_path)) == timeless(first)
     assert here.done == 0
-    for options in ({"sampler": "random"}, {"trials": 10}, {"seed": 5}):
+    for options in ({"sampler": "random"}, {"trials": 10}, {"seed": 5}, {"workers": 4}):
         here.done = 0
         run(tmp_path, **options)
         assert here.done == 2 * 3  # tasks and settings
@@ -215,15 +227,6 @@ def test_the_command_searches(here, tmp_path):
     words += ["--curves", str(tmp_path), "--out", str(tmp_path), "--no-grid", "--policies", "optuna.sha"]
     shown = CliRunner().invoke(cli.app, words)
     assert shown.exit_code == 0, shown.output
-    assert "Searches of 12 trials over 2 tasks: sampler tpe, 2 seeds, target best" in shown.stdout
+    assert "Searches of 12 trials over 2 tasks: sampler tpe, 2 seeds, 1 worker, target best" in shown.stdout
     printed = CliRunner().invoke(cli.app, [*words, "--json"])
     assert json.loads(printed.stdout)["config"]["sampler"] == "tpe"
-
-
-def test_workers_are_for_orders(here, tmp_path, monkeypatch, capsys):
-    words = ["--sampler", "tpe", "--workers", "4", "--curves", str(tmp_path)]
-    monkeypatch.setattr("sys.argv", ["lcstop", "bench", *words])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 2
-    assert "--workers needs --sampler order, got --sampler tpe" in capsys.readouterr().err

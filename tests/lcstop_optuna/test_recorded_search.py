@@ -20,8 +20,8 @@ HALVING = Setting("optuna", "sha", {"reduction_factor": 2, "min_resource": 1})
 OURS = Setting("lcstop", options={"audit": 0}, by_target=True)
 
 
-def searched(task, setting, sampler="tpe", n_trials=30, seeds=(0,), target="best"):
-    units = plan([task], [setting], SEARCHER, sampler, target, n_trials, seeds)
+def searched(task, setting, sampler="tpe", n_trials=30, seeds=(0,), target="best", workers=1):
+    units = plan([task], [setting], SEARCHER, sampler, target, n_trials, workers, seeds)
     return [record for unit in units for record in run_unit(unit)]
 
 
@@ -81,6 +81,21 @@ def test_the_study_is_that_of_a_user(studies):
         assert trial.state == (TrialState.PRUNED if stopped else TrialState.COMPLETE)
         if not stopped:
             assert trial.value == task.values[row, -1]
+
+
+def test_workers_take_turns(studies):
+    task = searched_task(60)
+    (record,) = searched(task, HALVING, workers=4)
+    assert len(record.rows) == len(set(record.rows)) == 30
+    (study,) = studies
+    assert [trial.last_step for trial in study.trials] == list(record.epochs)
+    started = [trial.datetime_start for trial in study.trials]
+    assert started[3] < study.trials[0].datetime_complete  # four trials run at once
+    assert started[4] > min(trial.datetime_complete for trial in study.trials[:4])
+    moments = np.concatenate(record.moments)
+    assert sorted(moments) == list(range(1, sum(record.epochs) + 1))
+    assert [m[0] for m in record.moments[:4]] == [1, 2, 3, 4]
+    assert searched(task, HALVING)[0].rows != record.rows
 
 
 def test_a_trial_fails_at_its_first_nan(studies):
