@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,30 +74,41 @@ class Searches:
         gains = np.stack([record.gains(self._task, self._target) for record in self._records])
         return self._regret(np.maximum.accumulate(gains, axis=1))
 
+    @cached_property
     def after_epochs(self) -> Array:
-        """Mean regret over the seeds after each epoch, until the longest search ends. It starts at 1."""
+        """Regret after each epoch, ``[n_seeds, n_epochs]``, until the longest search ends. It starts at 1."""
         n = max(sum(record.epochs) for record in self._records)
-        total = np.zeros(n)
-        for record in self._records:
+        rows = np.empty((len(self._records), n))
+        for row, record in zip(rows, self._records, strict=True):
             epochs, gains = record.improvements(self._task, self._target)
             # Each level holds until the next improvement, the last one until the end.
             lasts = np.diff(np.concatenate([[1], epochs, [n + 1]]))
-            total += np.repeat(np.concatenate([[1.0], self._regret(gains)]), lasts)
-        mean: Array = total / len(self._records)
-        return mean
+            row[:] = np.repeat(np.concatenate([[1.0], self._regret(gains)]), lasts)
+        return rows
 
-    def goal(self) -> tuple[float, float]:
-        """Mean regret after :data:`GOAL_TRIALS` trials, and the mean number of epochs that they take."""
+    def goals(self) -> tuple[Array, Array]:
+        """Regret after :data:`GOAL_TRIALS` trials, and the epochs that they take, both ``[n_seeds]``."""
         n = min(GOAL_TRIALS, len(self._records[0].rows))
         epochs = [max(moments[-1] for moments in record.moments[:n]) for record in self._records]
-        return float(self.after_trials()[:, n - 1].mean()), float(np.mean(epochs))
+        return self.after_trials()[:, n - 1], np.array(epochs, np.float64)
+
+    def sooner(self, reference: Searches, weights: Array) -> Array:
+        """Times sooner than without a pruner, ``[n]``, for ``n`` weightings of the seeds; 0 for never.
+
+        Args:
+            reference: The searches of the same seeds without a pruner.
+            weights: Of each seed, ``[n, n_seeds]``; each row has the sum 1.
+        """
+        regret, epochs = reference.goals()
+        reached = weights @ self.after_epochs <= (weights @ regret)[:, None] + _ROUNDING
+        times: Array = np.where(reached.any(1), weights @ epochs / (reached.argmax(1) + 1), 0.0)
+        return times
 
     def figures(self, reference: Searches) -> SearchFigures:
         """The figures, compared with the searches of the same seeds without a pruner."""
         records, end = self._records, self.after_trials()[:, -1]
         excess = end - reference.after_trials()[:, -1]
-        goal, budget = reference.goal()
-        reached = np.flatnonzero(self.after_epochs() <= goal + _ROUNDING)
+        equal = np.full((1, len(records)), 1 / len(records))
         return SearchFigures(
             share=float(np.mean([sum(r.epochs) / r.whole_epochs(self._task) for r in records])),
             regret=float(end.mean()),
@@ -104,7 +116,7 @@ class Searches:
             worse=float((excess > _ROUNDING).mean()),
             worse_by_a_point=float((excess > POINT).mean()),
             kept=float(np.mean([record.kept_best(self._task, self._target) for record in records])),
-            sooner=budget / (int(reached[0]) + 1) if len(reached) else 0.0,
+            sooner=float(self.sooner(reference, equal)[0]),
             stopped=sum(sum(record.stopped) for record in records),
             seconds=float(np.mean([record.seconds for record in records])),
         )

@@ -8,16 +8,22 @@ from dataclasses import asdict
 from statistics import fmean, stdev
 from typing import Any
 
-from lcstop.benchmark.regret import geometric_mean
+import numpy as np
+
+from lcstop._utils.seeds import stable_seed
+from lcstop.benchmark.regret import FAILURE, geometric_mean
 from lcstop.benchmark.search_figures import Searches, SearchFigures
 from lcstop.benchmark.search_record import SearchRecord
 from lcstop.benchmark.settings import OURS, Setting, is_stock
 from lcstop.benchmark.summary import ALL, NO_STOPPING, columns_of
 from lcstop.curves.curve import Target
-from lcstop.simulation.task import Task
+from lcstop.simulation.task import Array, Task
 
 RecordsByTask = Mapping[tuple[str, str], Sequence[SearchRecord]]
 """Records by names of task and setting, one per seed."""
+
+_N_RESAMPLES = 200
+"""Resamples of the seeds, for standard errors of times sooner."""
 
 _MEANS = ("share", "regret", "excess", "worse", "worse_by_a_point", "kept", "seconds")
 """Figures whose mean over tasks is shown."""
@@ -35,16 +41,20 @@ def summarise(
         target: ``best`` or ``final``: the value that counts.
     """
     cells, luck = dict[tuple[str, str], SearchFigures](), dict[str, float]()
+    resampled = dict[tuple[str, str], Array]()
     for task in tasks:
         reference = Searches(task, results[task.name, NO_STOPPING], target)
         luck[task.name] = reference.worse_than_itself()
         for setting in settings:
             searches = Searches(task, results[task.name, setting.name], target)
             cells[task.name, setting.name] = searches.figures(reference)
+            # The same seeds are drawn for all settings of a task, so that their errors can be compared.
+            drawn = _resamples(task.name, len(results[task.name, setting.name]))
+            resampled[task.name, setting.name] = searches.sooner(reference, drawn)
     scopes = {ALL: list(tasks)}
     for task in tasks:
         scopes.setdefault(task.family, []).append(task)
-    summaries = [_scope(name, part, settings, cells, luck) for name, part in scopes.items()]
+    summaries = [_scope(name, part, settings, cells, luck, resampled) for name, part in scopes.items()]
     return {
         "tasks": [_describe(task) | {"worse_than_itself": luck[task.name]} for task in tasks],
         "settings": [_setting(setting) for setting in settings],
@@ -97,8 +107,13 @@ def _scope(
     settings: Sequence[Setting],
     cells: Mapping[tuple[str, str], SearchFigures],
     luck: Mapping[str, float],
+    resampled: Mapping[tuple[str, str], Array],
 ) -> dict[str, Any]:
-    rows = [_row(setting, [cells[task.name, setting.name] for task in tasks]) for setting in settings]
+    rows = [
+        _row(setting, [cells[task.name, setting.name] for task in tasks])
+        | {"sooner_error": _error([resampled[task.name, setting.name] for task in tasks])}
+        for setting in settings
+    ]
     stock = [row for row in rows if is_stock(row["source"])]
     return {
         "scope": name,
@@ -107,6 +122,18 @@ def _scope(
         "best_stock": max(stock, key=lambda row: row["sooner"], default={"setting": None})["setting"],
         "settings": sorted(rows, key=lambda row: (row["source"] != OURS, row["source"], row["share"])),
     }
+
+
+def _resamples(name: str, n_seeds: int) -> Array:
+    """Weights of the seeds in random resamples of them, ``[_N_RESAMPLES, n_seeds]``."""
+    rng = np.random.default_rng(stable_seed("resamples", name, n_seeds))
+    return rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), _N_RESAMPLES) / n_seeds
+
+
+def _error(sooner: Sequence[Array]) -> float:
+    """Standard error of the geometric mean over tasks, by resampling the seeds of each task."""
+    log = np.mean([np.log(np.where(times > 0, times, FAILURE)) for times in sooner], axis=0)
+    return float(np.exp(log).std())
 
 
 def _row(setting: Setting, cells: Sequence[SearchFigures]) -> dict[str, Any]:

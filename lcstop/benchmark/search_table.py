@@ -47,8 +47,8 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
             "without a pruner, with the standard error over tasks; worse: than the same seed without a "
             f"pruner (no pruner against itself with other seeds, by a point: {scope['worse_than_itself']:.0%}"
             "); kept: the best trial at full length is not among the stopped ones; times sooner: to the "
-            f"regret of {n} trials without a pruner, geometric mean; failures: tasks on which that is never "
-            f"reached, they count as {FAILURE}"
+            f"regret of {n} trials without a pruner, geometric mean, with the standard error over seeds; failures: "
+            f"tasks on which that is never reached, they count as {FAILURE}"
         ),
     )
     for row in scope["settings"]:
@@ -60,7 +60,7 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
             f"{row['worse']:.0%}",
             f"{row['worse_by_a_point']:.0%}",
             f"{row['kept']:.0%}",
-            times(row["sooner"]),
+            f"{times(row['sooner'])} ± {row['sooner_error']:.2f}",
             times(row["worst"]),
             str(row["failures"]),
             f"{row['seconds']:.2g}",

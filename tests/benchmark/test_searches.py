@@ -85,23 +85,27 @@ def record(rows, epochs, stopped=None, seed=0):
 def test_regret_after_trials_and_after_epochs():
     one = Searches(TASK, [record([2, 1, 0], [3, 2, 3])], "best")
     assert one.after_trials() == pytest.approx(np.array([[0.8, 0.2, 0.0]]))
-    assert one.after_epochs() == pytest.approx([1.0, 0.9, 0.8, 0.8, 0.2, 0.2, 0.2, 0.0])
+    assert one.after_epochs.mean(0) == pytest.approx([1.0, 0.9, 0.8, 0.8, 0.2, 0.2, 0.2, 0.0])
     final = Searches(TASK, [record([2, 1, 0], [3, 2, 3])], "final")
     assert final.after_trials() == pytest.approx(np.array([[0.8, 0.8, 0.0]]))
-    assert final.after_epochs() == pytest.approx([1, 1, 0.8, 0.8, 0.8, 0.8, 0.8, 0.0])
+    assert final.after_epochs.mean(0) == pytest.approx([1, 1, 0.8, 0.8, 0.8, 0.8, 0.8, 0.0])
 
 
 def test_searches_of_different_lengths_are_averaged_until_the_longest_ends():
     both = Searches(TASK, [record([0], [3]), record([2, 0], [1, 2])], "best")
-    assert both.after_epochs() == pytest.approx([1.0, (0.5 + 1) / 2, 0.25])
+    assert both.after_epochs.mean(0) == pytest.approx([1.0, (0.5 + 1) / 2, 0.25])
 
 
 def test_regret_after_epochs_of_several_workers():
     two = SearchRecord(0, [2, 1, 0], [3, 2, 3], [False, True, False], workers=2)
     # Epochs 1 to 8 are those of trials 0, 1, 0, 1, 0, 2, 2, 2.
     assert [moments.tolist() for moments in two.moments] == [[1, 3, 5], [2, 4], [6, 7, 8]]
-    assert Searches(TASK, [two], "best").after_epochs() == pytest.approx([1, 1, 0.9, 0.2, 0.2, 0.2, 0.2, 0])
-    assert Searches(TASK, [two], "final").after_epochs() == pytest.approx([1, 1, 1, 1, 0.8, 0.8, 0.8, 0])
+    assert Searches(TASK, [two], "best").after_epochs.mean(0) == pytest.approx(
+        [1, 1, 0.9, 0.2, 0.2, 0.2, 0.2, 0]
+    )
+    assert Searches(TASK, [two], "final").after_epochs.mean(0) == pytest.approx(
+        [1, 1, 1, 1, 0.8, 0.8, 0.8, 0]
+    )
 
 
 def test_figures_against_the_same_seed_without_a_pruner():
@@ -116,6 +120,9 @@ def test_figures_against_the_same_seed_without_a_pruner():
     # The mean regret without a pruner, (0 + 0.2) / 2, is reached at its last epoch.
     assert without.figures(without).sooner == pytest.approx(1)
     assert without.worse_than_itself() == 0.5
+    # The goal of the first seed alone is no regret, reached at its end; that of the second is reached at once.
+    assert without.sooner(without, np.eye(2)) == pytest.approx([6 / 6, 6 / 2])
+    assert pruned.sooner(without, np.eye(2)) == pytest.approx([0, 6 / 2])
 
 
 def test_the_best_trial_is_kept_if_one_of_equal_ones_is():
@@ -177,6 +184,7 @@ def test_a_benchmark_of_searches_has_both_halves_of_the_truth(here, tmp_path):
     none = rows["limits.none"]
     assert (none["share"], none["excess"], none["worse"], none["kept"]) == (1, 0, 0, 1)
     assert none["sooner"] >= 1
+    assert 0 < none["sooner_error"] < 1
     for name in ("optuna.sha", "optuna.sha:reduction_factor=2:min_resource=1"):
         assert rows[name]["share"] < 0.9
         assert rows[name]["stopped"] > 0
