@@ -47,8 +47,8 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
             "without a pruner, with the standard error over tasks; worse: than the same seed without a "
             f"pruner (no pruner against itself with other seeds, by a point: {scope['worse_than_itself']:.0%}"
             "); kept: the best trial at full length is not among the stopped ones; times sooner: to the "
-            f"regret of {n} trials without a pruner, geometric mean, with the standard error over seeds; failures: "
-            f"tasks on which that is never reached, they count as {FAILURE}"
+            f"regret of {n} trials without a pruner, geometric mean, with its standard error over seeds; "
+            f"failures: tasks on which that is never reached, they count as {FAILURE}"
         ),
     )
     for row in scope["settings"]:

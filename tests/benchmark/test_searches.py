@@ -120,7 +120,7 @@ def test_figures_against_the_same_seed_without_a_pruner():
     # The mean regret without a pruner, (0 + 0.2) / 2, is reached at its last epoch.
     assert without.figures(without).sooner == pytest.approx(1)
     assert without.worse_than_itself() == 0.5
-    # The goal of the first seed alone is no regret, reached at its end; that of the second is reached at once.
+    # The goal of the first seed alone is reached at its end, that of the second at once.
     assert without.sooner(without, np.eye(2)) == pytest.approx([6 / 6, 6 / 2])
     assert pruned.sooner(without, np.eye(2)) == pytest.approx([0, 6 / 2])
 
