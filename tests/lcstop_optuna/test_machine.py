@@ -13,7 +13,7 @@ from lcstop import Curve
 from lcstop.pruning.last_verdict import stop_holds
 from lcstop_optuna import REASON_ATTR, STOP_ATTR, LCPFNPruner
 from lcstop_optuna.judgements import is_stopped, records_of
-from lcstop_optuna.trials import to_curve
+from lcstop_optuna.trials import is_infeasible, to_curve
 from tests import hostile
 
 CATEGORIES = (None, True, "adam", 1.5, math.nan, 10**300)
@@ -101,6 +101,36 @@ class Machine(RuleBasedStateMachine):
             values = old.intermediate_values
             self.study.add_trial(create_trial(state=TrialState.WAITING, intermediate_values=values, **same))
 
+    @rule(
+        pick=picks,
+        level=hostile.levels,
+        how=st.sampled_from(["late", "gaps", "equal", "ordinary"]),
+        every=st.integers(1, 5),
+        end=st.sampled_from(["prune", "return", "go on"]),
+    )
+    def train_as_users_do(self, pick, level, how, every, end):
+        """Late first reports, NaN between evaluations or equal placeholders; asked every few reports."""
+        trial = self._trial(pick)
+        for epoch, ordinary in self._ordinary(level, hostile.H).items():
+            value = ordinary
+            if how == "late" and epoch < hostile.H // 2:
+                continue
+            if how == "gaps" and epoch % 3:
+                value = math.nan
+            if how == "equal" and epoch < hostile.H // 3:
+                value = 0.0
+            self._report(trial, value, epoch)
+            if epoch % every == 0 and self._should_prune(trial) and end != "go on":
+                self._tell(trial, *((TrialState.PRUNED,) if end == "prune" else (TrialState.COMPLETE, level)))
+                return
+
+    @rule(level=hostile.levels, violated=st.booleans())
+    def add_with_constraints(self, level, violated):
+        reports = self._ordinary(level, hostile.H)
+        attrs = {"constraints": (1.0 if violated else -1.0,)}
+        value = reports[hostile.H - 1]
+        self.study.add_trial(create_trial(value=value, intermediate_values=reports, system_attrs=attrs))
+
     @rule(value=st.floats(allow_nan=False), reports=st.dictionaries(steps, hostile.numbers, max_size=4))
     def add_from_elsewhere(self, value, reports):
         self.study.add_trial(create_trial(value=value, intermediate_values=reports))
@@ -131,8 +161,11 @@ class Machine(RuleBasedStateMachine):
         curve = to_curve(own, pruner.config.horizon, from_0)
         records = records_of(own, from_0)
         assert stop == stop_holds(curve, records, self.direction, pruner.config.target)
-        if stop and own.user_attrs[STOP_ATTR] != before:
-            assert own.user_attrs[REASON_ATTR] == decision.reason
+        judged = [record.step for record in records if record.is_judged]
+        assert judged == sorted({*judged})
+        infeasible = [trials.pop(n) for n, other in [*trials.items()] if is_infeasible(other)]
+        if infeasible and not any(other.state == TrialState.COMPLETE for other in trials.values()):
+            assert not decision.would_stop or decision.diverged
         others = [
             [
                 to_curve(other, pruner.config.horizon, from_0)
