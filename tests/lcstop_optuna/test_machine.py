@@ -166,6 +166,8 @@ class Machine(RuleBasedStateMachine):
         infeasible = [trials.pop(n) for n, other in [*trials.items()] if is_infeasible(other)]
         if infeasible and not any(other.state == TrialState.COMPLETE for other in trials.values()):
             assert not decision.would_stop or decision.diverged
+        if stop and own.user_attrs[STOP_ATTR] != before:
+            assert own.user_attrs[REASON_ATTR] == decision.reason
         others = [
             [
                 to_curve(other, pruner.config.horizon, from_0)
