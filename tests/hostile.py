@@ -135,7 +135,8 @@ def check(
 def _possible(curve: Curve, config: PrunerConfig) -> bool:
     low = -math.inf if config.lower is None else config.lower
     high = math.inf if config.upper is None else config.upper
-    return all(low <= value <= high for value in curve.values if math.isfinite(value))
+    # Rounding may carry a value a little past a bound.
+    return all(low - 1e-6 <= value <= high + 1e-6 for value in curve.values if math.isfinite(value))
 
 
 def _gains(curve: Curve, direction: str) -> list[float]:
