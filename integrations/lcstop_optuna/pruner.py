@@ -21,6 +21,7 @@ from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop_optuna.judgements import store
 from lcstop_optuna.other_trials import OtherTrials, direction_of
 from lcstop_optuna.recent_trials import RecentTrial, RecentTrials
+from lcstop_optuna.study_warnings import StudyWarnings
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
@@ -83,6 +84,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         self._others = OtherTrials(config.horizon)
         self._recent = RecentTrials()
         self._warned = False
+        self._study_warnings = StudyWarnings(config)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> LCPFNPruner:
@@ -107,6 +109,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         Raises:
             ValueError: If the study has more than one objective.
         """
+        self._study_warnings.look(study, trial)
         known = self._recent.of(study, trial)
         if known.next is None:
             check_single_objective(study)

@@ -25,7 +25,7 @@ from lcstop_ray.records import (
     TABLE_FILE,
     parse_points,
 )
-from lcstop_ray.search_state import DIRECTIONS
+from lcstop_ray.results import DIRECTIONS
 
 _STATES: dict[str, State] = {Trial.TERMINATED: "finished", Trial.ERROR: "failed"}
 

@@ -6,6 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from lcstop.curves.curve import Direction
+
+DIRECTIONS: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
+"""Direction of the metric by Ray's ``mode``."""
+
 
 class UnusableResultError(ValueError):
     """A result without a usable step or value. The message never contains the value, so that few differ."""

@@ -23,8 +23,8 @@ from rich.progress import Progress
 from lcstop._utils.progress import search_progress
 from lcstop.config.search_config import ObjectiveError, Parameter, SearchConfig, SearchResult
 from lcstop_ray.records import STOPPED_FILE
+from lcstop_ray.results import DIRECTIONS
 from lcstop_ray.scheduler import LCPFNScheduler
-from lcstop_ray.search_state import DIRECTIONS
 
 CONFIG_FILE = "lcstop_search.json"
 """File in the results folder that holds the search configuration, as JSON."""

@@ -21,7 +21,8 @@ from lcstop.config.keywords import takes_options
 from lcstop.config.pruner import PrunerOptions
 from lcstop.pruning.audit import Audit
 from lcstop_ray.history import History
-from lcstop_ray.search_state import DIRECTIONS, SearchState
+from lcstop_ray.results import DIRECTIONS
+from lcstop_ray.search_state import SearchState
 
 if TYPE_CHECKING:
     from ray.tune.execution.tune_controller import TuneController

@@ -13,7 +13,6 @@ from ray.tune.utils import flatten_dict
 
 from lcstop import Decision, PrunerCore, StudyView
 from lcstop.config.pruner import horizon_of
-from lcstop.curves.curve import Direction
 from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.trial_table import State, TrialTable
@@ -28,7 +27,7 @@ from lcstop_ray.records import (
     write_suppressed_stop,
 )
 from lcstop_ray.result_warnings import ResultWarnings
-from lcstop_ray.results import UnusableResultError, to_point
+from lcstop_ray.results import DIRECTIONS, UnusableResultError, to_point
 
 logger = logging.getLogger("lcstop_ray")
 
@@ -40,8 +39,6 @@ _STATES: dict[str, State] = {
     "stopped": "stopped",
     "failed": "left out",
 }
-
-DIRECTIONS: dict[str, Direction] = {"max": "maximize", "min": "minimize"}
 
 
 class SearchState:
@@ -77,7 +74,7 @@ class SearchState:
         self.mode = mode
         self.histories: dict[str, History] = {}
         self.stops: dict[str, Decision] = {}
-        self.warnings = ResultWarnings(time_attr, metric, core.config.min_steps)
+        self.warnings = ResultWarnings(time_attr, metric, mode, core.config)
         self._counting = StepCounting()
         self._table = TrialTable()
         self._indices: dict[str, int] = {}  # indices in the table, by trial id
@@ -218,6 +215,7 @@ class SearchState:
             self._report(history, [(step, value)])
         if history.state != "converged":
             history.state = "finished"
+            self.warnings.look(self.histories)
 
     def view(self, judged: str | None = None) -> StudyView:
         """Every trial but the one with the id ``judged``. Failed trials have no result and are left out."""

@@ -15,7 +15,7 @@ _EXPLOSION = 1e6
 _MIN_REPORTS = 3
 """Finite reports of a trial that show how often it reports numbers."""
 
-_MIN_PEERS = 8
+_MIN_PEERS = 6
 """Trials that show how often trials report numbers, where the trial itself does not yet."""
 
 _LONG, _LONG_ALONE = 0.2, 0.25

@@ -84,6 +84,12 @@ def test_a_file_stops_hopeless_trials_and_keeps_the_best(name, studies):
     assert sum(trial.state == TrialState.COMPLETE for trial in trials[:first]) >= config.n_startup_trials
 
 
+@pytest.mark.parametrize("name", ["optuna.yaml", "loss.yaml", "rl.yaml"])
+def test_no_file_is_warned_of(name, warnings):
+    search(name)
+    assert not warnings()
+
+
 def test_safe_is_more_careful_than_the_default_and_bold_less(studies):
     steps = {
         name: sum(len(trial.intermediate_values) for trial in studies[name].trials)
@@ -92,7 +98,7 @@ def test_safe_is_more_careful_than_the_default_and_bold_less(studies):
     assert steps["safe.yaml"] > steps["optuna.yaml"] >= steps["bold.yaml"]
 
 
-def test_the_file_for_ray_stops_hopeless_trials_and_keeps_the_best():
+def test_the_file_for_ray_stops_hopeless_trials_and_keeps_the_best(warnings):
     from ray.tune.experiment import Trial
 
     from lcstop_ray import LCPFNScheduler
@@ -111,6 +117,7 @@ def test_the_file_for_ray_stops_hopeless_trials_and_keeps_the_best():
     assert lengths[:4] == [100] * 4  # startup trials
     assert lengths[5] == 100
     assert all(5 <= length < 100 and length % 5 == 0 for length in lengths[6:])
+    assert not warnings()
 
 
 def test_optuna_yaml_has_every_option_at_its_default():

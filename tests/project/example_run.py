@@ -4,6 +4,7 @@
 """
 
 import json
+import logging
 import runpy
 import sys
 from pathlib import Path
@@ -39,8 +40,23 @@ def of_results(results, stops, metric: str) -> dict[str, list[list[float]]]:
     return trials
 
 
+class Told(logging.Handler):
+    """Keeps the warnings of lcstop, but for those of a slow machine."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+        for name in ("lcstop", "lcstop_optuna", "lcstop_ray"):
+            logging.getLogger(name).addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.msg.startswith("a decision took"):
+            self.messages.append(record.getMessage())
+
+
 def main() -> None:
     path, out, *whole = sys.argv[1:]
+    told = Told()
     if whole:
         lcstop_optuna.LCPFNPruner = lambda **options: optuna.pruners.NopPruner()
         lcstop_ray.LCPFNScheduler = Whole
@@ -55,7 +71,8 @@ def main() -> None:
     else:  # the Trainer returns Ray's ExperimentAnalysis
         analysis = left["best"].run_summary
         trials = of_results(ray_results(analysis), left["scheduler"].stops, "objective")
-    Path(out).write_text(json.dumps(trials), encoding="utf-8")
+    content = {**trials, "warnings": told.messages}
+    Path(out).write_text(json.dumps(content), encoding="utf-8")
 
 
 def ray_results(analysis):

@@ -52,11 +52,13 @@ def quiet():
 
 
 @pytest.mark.parametrize("code", PYTHON)
-def test_python_runs_as_written(code, tmp_path, monkeypatch):
+def test_python_runs_as_written_and_is_not_warned_of(code, tmp_path, monkeypatch, warnings):
     monkeypatch.chdir(tmp_path)
     script = tmp_path / "page.py"
     script.write_text(code, encoding="utf-8")
     runpy.run_path(str(script))
+    meant = "a decision took", "a trial goes on because"
+    assert not [message for message in warnings() if not message.startswith(meant)]
 
 
 def test_code_for_ray_is_that_of_the_readme_which_is_run():

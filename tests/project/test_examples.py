@@ -68,6 +68,7 @@ def run(name: str, folder: Path, *how: str) -> Outcome:
     assert said, done.stdout
     print(f"{name}: {said[0]}")
     trials = json.loads(out.read_text())
+    assert trials["warnings"] == []
     assert int(said["stopped"]) == len(trials["stopped"])
     assert int(said["trials"]) == len(trials["stopped"]) + len(trials["finished"])
     numbers = int(said["saved"]), int(said["planned"]), int(said["trials"])
