@@ -130,19 +130,20 @@ class History:
         return cached
 
     def to_json(self) -> dict[str, Any]:
-        """All of the history, as :meth:`from_json` takes it."""
+        """All of the history, as :meth:`from_json` takes it, with steps as they were reported."""
+        reported = [replace(record, step=record.step - self._from_0) for record in self.judgements]
         return {
             "state": self.state,
             "horizon": self.horizon,
             "params": self.params,
             "mark": None if self.suppressed_stop is None else self.suppressed_stop.to_json(),
-            "judgements": [record.to_json() for record in self.judgements],
+            "judgements": [record.to_json() for record in reported],
             "points": [*zip(self._steps, self._values, strict=True)],
         }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> History:
-        """The history that :meth:`to_json` has written."""
+        """The history that :meth:`to_json` has written, until it is said that steps are counted from 0."""
         history = cls(content["horizon"], content["params"])
         history.extend(content["points"])
         history.state = content["state"]

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from typing_extensions import Unpack
 from lcstop import Decision, PrunerConfig, PrunerCore
 from lcstop.config.keywords import takes_options
 from lcstop.config.pruner import PrunerOptions
+from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
 from lcstop_ray.history import History
 from lcstop_ray.results import DIRECTIONS
@@ -249,6 +251,7 @@ class LCPFNScheduler(FIFOScheduler):
             "metric": search.metric,
             "mode": search.mode,
             "config": search.core.config.model_dump(),
+            "steps": asdict(search.counting),
             "trials": {trial_id: history.to_json() for trial_id, history in search.histories.items()},
         }
         Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
@@ -263,6 +266,7 @@ class LCPFNScheduler(FIFOScheduler):
         try:
             state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
             config = PrunerConfig(**state["config"])
+            counting = StepCounting(**state.get("steps", {}))
             histories = {trial_id: History.from_json(trial) for trial_id, trial in state["trials"].items()}
             self._time_attr, self._metric, self._mode = state["time_attr"], state["metric"], state["mode"]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -272,7 +276,7 @@ class LCPFNScheduler(FIFOScheduler):
         if config != self.config:
             self._core = PrunerCore(config)
         self._search, self._is_restored = None, True
-        self._search_state().adopt(histories)
+        self._search_state().adopt(histories, counting)
 
     def _search_state(self) -> SearchState:
         if self._search is not None:

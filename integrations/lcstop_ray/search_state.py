@@ -75,7 +75,8 @@ class SearchState:
         self.histories: dict[str, History] = {}
         self.stops: dict[str, Decision] = {}
         self.warnings = ResultWarnings(time_attr, metric, mode, core.config)
-        self._counting = StepCounting()
+        self.counting = StepCounting()
+        self._from_0 = False  # of the histories
         self._table = TrialTable()
         self._indices: dict[str, int] = {}  # indices in the table, by trial id
         self._changed: set[str] = set()  # ids of trials that have changed since they were set in the table
@@ -109,10 +110,11 @@ class SearchState:
             stopped = last is not None and last in (stopped_at, read_stopped(trial, self.core.error_log))
             history.state = "stopped" if stopped else "finished"
 
-    def adopt(self, histories: dict[str, History]) -> None:
-        """Take over the trials of an earlier search."""
-        self.histories = histories
-        self._count_steps([step for history in histories.values() for step in history.steps])
+    def adopt(self, histories: dict[str, History], counting: StepCounting) -> None:
+        """Take over the trials of an earlier search, and how it counted steps."""
+        self.histories, self.counting = histories, counting
+        counting.add(step for history in histories.values() for step in history.steps)
+        self._count_steps(())
 
     def fail(self, trial: Trial) -> None:
         """Leave out a trial that has failed, unless it is added again."""
@@ -276,7 +278,7 @@ class SearchState:
                 self.warnings.warn_once(f"a trial goes on, not judged: {error}")
                 return None
             history = self.histories[trial.trial_id] = History(horizon, trial.evaluated_params)
-            history.from_0 = self._counting.from_0
+            history.from_0 = self.counting.from_0
         self._changed.add(trial.trial_id)
         return self.histories[trial.trial_id]
 
@@ -286,9 +288,11 @@ class SearchState:
 
     def _count_steps(self, steps: Iterable[float]) -> None:
         """Learn from steps whether the trials count from 0."""
-        if self._counting.add(steps):
+        self.counting.add(steps)
+        if self.counting.from_0 != self._from_0:
+            self._from_0 = self.counting.from_0
             for trial_id, history in self.histories.items():
-                history.from_0 = self._counting.from_0
+                history.from_0 = self._from_0
                 self._changed.add(trial_id)
 
     def _write_stopped(self, trial: Trial, step: float, reason: str) -> None:

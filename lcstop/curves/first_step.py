@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,13 @@ def study_counts_from_0(trials: Iterable[Collection[float]]) -> bool:
     return counting.from_0
 
 
+@dataclass
 class StepCounting:
     """Whether a study counts steps from 0, while its trials report.
+
+    Attributes:
+        some_0: Whether a trial has reported step 0.
+        some_fraction: Whether a trial has reported a step that is no whole number.
 
     Example:
         >>> counting = StepCounting()
@@ -49,18 +55,18 @@ class StepCounting:
         [False, True, True]
     """
 
-    def __init__(self) -> None:
-        self._some_0 = self._some_fraction = False
+    some_0: bool = False
+    some_fraction: bool = False
 
     @property
     def from_0(self) -> bool:
         """Whether steps are counted from 0, as :func:`study_counts_from_0` says."""
-        return self._some_0 and not self._some_fraction
+        return self.some_0 and not self.some_fraction
 
     def add(self, steps: Iterable[float]) -> bool:
         """Add reported steps of any trial; whether they change the answer."""
         before = self.from_0
         for step in steps:
-            self._some_0 = self._some_0 or step == 0
-            self._some_fraction = self._some_fraction or not float(step).is_integer()
+            self.some_0 = self.some_0 or step == 0
+            self.some_fraction = self.some_fraction or not float(step).is_integer()
         return self.from_0 != before
