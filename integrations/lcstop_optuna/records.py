@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lcstop.curves.first_step import study_counts_from_0
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
-from lcstop_optuna.judgements import is_stopped, suppressed_stop_of
+from lcstop_optuna.judgements import is_stopped, records_of, suppressed_stop_of
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
@@ -125,6 +125,7 @@ def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float
         None if reason is None else str(reason),
         attrs,
         suppressed_stop=suppressed_stop_of(trial, from_0),
+        judgements=records_of(trial, from_0),
         is_infeasible=trial.state == TrialState.COMPLETE and is_infeasible(trial),
         has_curve=bool(trial.intermediate_values),
         result=trial.value if is_result else None,

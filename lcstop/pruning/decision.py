@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.judgement_record import JudgementRecord, Verdict
 from lcstop.pruning.suppressed_stop import SuppressedBy, SuppressedStop
+
+SUPPRESSED_BY: Mapping[Verdict, SuppressedBy] = {"audited": "audit", "shadow": "shadow"}
+"""Why a trial goes on, by the verdict on record."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,26 @@ class Decision:
         if self.stop:
             return "stop"
         return "not judged" if self.threshold is None else "go on"
+
+    def as_recorded(self, record: JudgementRecord) -> Decision:
+        """The decision with the numbers that are on record of it, which may differ from those of today.
+
+        Args:
+            record: The record of a judgement at the same step.
+        """
+        known = self if record.median is None else replace(self, median=record.median)
+        if record.low is not None and record.high is not None:
+            known = replace(known, interval=(record.low, record.high))
+        return replace(
+            known,
+            stop=record.verdict == "stop",
+            p_top=None if self.p_top is None else record.probability,
+            p_beat=record.p_beat,
+            threshold=record.threshold,
+            says_stop=record.says_stop,
+            to_beat=record.to_beat,
+            suppressed_by=SUPPRESSED_BY.get(record.verdict),
+        )
 
     def record(self, n_ended: int) -> JudgementRecord:
         """What to keep of the decision.

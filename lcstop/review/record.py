@@ -14,6 +14,7 @@ from lcstop.curves.curve import Curve, Direction, Target, better
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
@@ -39,6 +40,7 @@ class RecordedTrial:
         full_curve: Curve without the stop; None if unknown.
         decision: The decision that stopped it; None if it is not recorded. It is then made again.
         suppressed_stop: Its first suppressed stop; None if no stop was suppressed.
+        judgements: Its judgements on record, oldest first.
         is_infeasible: Whether it has finished and a recorded constraint is violated. It is then never the
             best, nor are others compared with it.
         has_curve: Whether it has reported. A result without a curve is one point, at the horizon, and counts
@@ -57,6 +59,7 @@ class RecordedTrial:
     full_curve: Curve | None = None
     decision: Decision | None = None
     suppressed_stop: SuppressedStop | None = None
+    judgements: Sequence[JudgementRecord] = ()
     is_infeasible: bool = False
     has_curve: bool = True
     result: float | None = None

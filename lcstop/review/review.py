@@ -201,8 +201,9 @@ def _recorded_stops(
     report: Callable[[], None],
     shadow: bool,
 ) -> Iterator[ReviewedTrial]:
-    """The trials of a study that ran with ``lcstop``. They are judged again: only reasons are recorded.
+    """The trials of a study that ran with ``lcstop``, with the judgements on record.
 
+    They are judged again for what is not on record: the first release recorded only the reasons of stops.
     In shadow mode a suppressed stop counts as a stop.
     """
     core = PrunerCore(config, surrogate)
@@ -215,7 +216,11 @@ def _recorded_stops(
         was_stopped = suppressed_stop is not None or (trial.state == "stopped" and not shadow)
         if suppressed_stop:
             n, reason = int((trial.curve.steps <= suppressed_stop.step).sum()), suppressed_stop.reason
-        judged_at = [record.step for record in assumed_records(config, trial.curve.prefix(n))]
+        last = trial.curve.steps[n - 1]
+        records = {
+            record.step: record for record in trial.judgements if record.is_judged and record.step <= last
+        }
+        judged_at = [*records] or [record.step for record in assumed_records(config, trial.curve.prefix(n))]
         due = [int(i) + 1 for i in np.searchsorted(trial.curve.steps, judged_at)]
         snapshots = []
         for i in _snapshot_times([*due, n] if was_stopped else due, was_stopped):
@@ -223,8 +228,11 @@ def _recorded_stops(
             decision = core.judge(trial.curve.prefix(i), view)
             if i == n and trial.decision is not None:
                 decision = trial.decision
-            elif i == n and was_stopped:
-                decision = replace(decision, stop=True, reason=reason or "stopped, not by lcstop")
+            else:
+                if record := records.get(decision.cutoff):
+                    decision = decision.as_recorded(record)
+                if i == n and was_stopped:
+                    decision = replace(decision, stop=True, reason=reason or "stopped, not by lcstop")
             snapshots.append(_snapshot(trial, i, decision, view, config, surrogate))
         stop = snapshots[-1].decision if was_stopped else None
         if suppressed_stop:

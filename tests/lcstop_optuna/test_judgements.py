@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from lcstop.pruning.last_verdict import last_judgement
+from lcstop.review import Review
 from lcstop_optuna import AUDIT_ATTR, CONFIG_ATTR, REASON_ATTR, STOP_ATTR, LCPFNPruner, read_study
 from lcstop_optuna.judgements import is_stopped, records_of, stop_of, suppressed_stop_of
 from lcstop_optuna.other_trials import OtherTrials
@@ -255,3 +256,19 @@ def test_an_objective_that_returns_has_stopped_trials_whose_values_are_results(v
     assert (last.state, last.curve.cutoff, last.result) == ("stopped", told[0], value)
     assert last.reason == study.trials[-1].user_attrs[REASON_ATTR]
     assert recorded.best("best") == max(value, study.trials[11].value) == study.best_value
+
+
+@pytest.mark.parametrize("policy", ["study", "published"])
+def test_a_review_shows_the_numbers_on_record(policy):
+    study = study_of(policy=policy, lower=0, upper=1)
+    trial = study.ask()
+    answers(trial, [0.1] * H)
+    study.tell(trial, state=TrialState.PRUNED)
+    for i in range(20):  # with what came later, the trial would be judged by other numbers
+        values = rise(0.05 + 0.002 * i)
+        study.add_trial(create_trial(value=values[-1], intermediate_values=dict(enumerate(values))))
+    reviewed = Review.of(read_study(study), study.pruner.config).trial(trial.number)
+    stored, decision = study.trials[trial.number].user_attrs[STOP_ATTR], reviewed.stop
+    probability = decision.p_beat if policy == "published" else decision.p_top
+    assert (probability, decision.threshold) == (stored["probability"], stored["threshold"])
+    assert (decision.median, *decision.interval) == (stored["median"], stored["low"], stored["high"])
