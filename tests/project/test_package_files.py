@@ -123,8 +123,10 @@ def test_the_citation_names_this_version():
     assert json.dumps(paper["identifiers"]).count("2310.20447") == 1
 
 
-def test_the_sessions_and_the_metadata_name_the_same_pythons():
+def test_each_python_of_the_metadata_has_a_session():
+    """A session may name a newer Python, which has not been run yet."""
     metadata = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     named = re.findall(r"Python :: (3\.\d+)", metadata)
     sessions = re.search(r"^PYTHONS = (.*)$", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
-    assert YAML(typ="safe", pure=True).load(sessions[1]) == named
+    assert named
+    assert YAML(typ="safe", pure=True).load(sessions[1])[: len(named)] == named

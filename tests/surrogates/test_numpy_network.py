@@ -26,8 +26,8 @@ def padded(curves: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[np.ndarray,
     value = np.zeros((len(curves), longest), np.float32)
     for row, (when, seen) in enumerate(curves):
         n = seen.shape[1]
-        step[row, longest - n :], value[row, longest - n :] = when[0], seen[0]
-        value[row, : longest - n] = seen[0, :1]
+        step[row, longest - n :], value[row, longest - n :] = when[0].numpy(), seen[0].numpy()
+        value[row, : longest - n] = seen[0, :1].numpy()
     return step, value, n_points
 
 
