@@ -60,7 +60,7 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
             f"{row['worse']:.0%}",
             f"{row['worse_by_a_point']:.0%}",
             f"{row['kept']:.0%}",
-            f"{times(row['sooner'])} ± {row['sooner_error']:.2f}",
+            f"{times(row['sooner'])}±{row['sooner_error']:.2f}",
             times(row["worst"]),
             str(row["failures"]),
             f"{row['seconds']:.2g}",
@@ -69,7 +69,7 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
 
 
 def _error(error: float) -> str:
-    return f" ± {100 * error:.1f}" if math.isfinite(error) else ""
+    return f"±{100 * error:.1f}" if math.isfinite(error) else ""
 
 
 def _by_task(summary: Mapping[str, Any]) -> Table:
