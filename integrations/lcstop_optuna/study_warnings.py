@@ -70,7 +70,8 @@ class _Watched:
             if not isinstance(options, dict) or options.get("horizon") != self._config.horizon:
                 return
             self._first = 0  # other processes have run all of it with the same horizon
-            self._checks.due(trial.number)
+            if not self._checks.due(trial.number):
+                return
         maximize = study.direction == StudyDirection.MAXIMIZE
         trials = study.get_trials(deepcopy=False)
         for message in self._checks.find("maximize" if maximize else "minimize", self._reported(trials)):

@@ -34,6 +34,9 @@ _FALLING = 0.25
 _MAX_TRIALS = 1000
 """Trials whose steps are watched at one time."""
 
+_MAX_LOOKED_AT = 1000
+"""Trials of a study after which it is not looked at any more: what is wrong shows in the first ones."""
+
 
 class WatchedTrial(NamedTuple):
     """A trial as far as it tells whether something is wrong.
@@ -75,7 +78,7 @@ class StudyChecks:
 
     def due(self, n: int) -> bool:
         """Whether to look at a study of ``n`` trials: at each of the first, then at each fourth part more."""
-        if n < self._next:
+        if not self._next <= n <= _MAX_LOOKED_AT:
             return False
         self._next = n + max(1, (n - N_CORRELATED) // 4)
         return True
@@ -220,9 +223,9 @@ def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
         >>> round(rank_correlation(np.array([1.0, 2, 3]), np.array([5.0, 5, 9])), 3)
         0.866
     """
-    from scipy.stats import rankdata  # slow to import
-
-    ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (one, other)]
+    ordered = [(values, np.sort(values)) for values in (one, other)]
+    twice = [up.searchsorted(values, "left") + up.searchsorted(values, "right") for values, up in ordered]
+    ranks = [values - len(values) for values in twice]
     norm = math.sqrt(float((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
     return float((ranks[0] * ranks[1]).sum()) / norm if norm else math.nan
 
