@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
 from lcstop.curves.curve import Curve
 from lcstop.plots.series import MIN_FORECASTS, calibration, incumbents, savings, value_axis
-from lcstop.review.review import Review, ReviewedTrial, Snapshot
+from lcstop.review.review import Review, ReviewedTrial
+from lcstop.review.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -24,7 +24,8 @@ from lcstop.plots.figures import (
 )
 from lcstop.plots.series import MIN_FORECASTS, calibration
 from lcstop.pruning.decision import Decision
-from lcstop.review.review import Review, ReviewedTrial, Snapshot
+from lcstop.review.review import Review, ReviewedTrial
+from lcstop.review.snapshot import Snapshot
 from lcstop.review.table import duration, summary
 
 _DARK = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,37 +10,14 @@ import numpy as np
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
-from lcstop.curves.scale import MetricScale
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.due import assumed_records
-from lcstop.pruning.study_view import StudyView
-from lcstop.review.band import Band, forecast_band
 from lcstop.review.history import was_wrong
 from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.snapshot import Snapshot, snapshot, snapshot_times
 from lcstop.review.whatif import what_if
 from lcstop.surrogates import Surrogate, load_surrogate
-
-_SNAPSHOTS = 5
-"""Maximum number of snapshots of a trial that was not stopped."""
-
-_SNAPSHOTS_OF_STOPPED = 3
-"""Maximum number of snapshots of a stopped trial; the last one is the stop."""
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """A trial at one of its judgements.
-
-    Attributes:
-        n: Number of reports up to the judgement.
-        decision: The decision, of the live study or of the replay.
-        band: The forecast at the judgement; None if there was too little data for one, or it failed.
-    """
-
-    n: int
-    decision: Decision
-    band: Band | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +199,7 @@ def _recorded_stops(
         judged_at = [*records] or [record.step for record in assumed_records(config, trial.curve.prefix(n))]
         due = [int(i) + 1 for i in np.searchsorted(trial.curve.steps, judged_at)]
         snapshots = []
-        for i in _snapshot_times([*due, n] if was_stopped else due, was_stopped):
+        for i in snapshot_times([*due, n] if was_stopped else due, was_stopped):
             view = study.view(trial, i)
             decision = core.judge(trial.curve.prefix(i), view)
             if i == n and trial.decision is not None:
@@ -233,7 +209,7 @@ def _recorded_stops(
                     decision = decision.as_recorded(record)
                 if i == n and was_stopped:
                     decision = replace(decision, stop=True, reason=reason or "stopped, not by lcstop")
-            snapshots.append(_snapshot(trial, i, decision, view, config, surrogate))
+            snapshots.append(snapshot(trial, i, decision, view, config, surrogate))
         stop = snapshots[-1].decision if was_stopped else None
         if suppressed_stop:
             wrong = trial.audited.won(study.direction, config.target) if trial.audited else None
@@ -249,46 +225,10 @@ def _replayed_stops(
     """The trials of a study that ran without ``lcstop``, with the stops of a what-if replay."""
     for run in what_if(study, config, surrogate, report).runs:
         snapshots = [
-            _snapshot(run.trial, n, run.decisions[n], run.view, config, surrogate)
-            for n in _snapshot_times(list(run.decisions), bool(run.stop))
+            snapshot(run.trial, n, run.decisions[n], run.view, config, surrogate)
+            for n in snapshot_times(list(run.decisions), bool(run.stop))
         ]
         yield ReviewedTrial(run.trial, run.n, run.stop, run.wrong, snapshots)
-
-
-def _snapshot_times(due: Sequence[int], was_stopped: bool) -> list[int]:
-    """Numbers of reports of the snapshots: evenly spaced members of ``due``."""
-    if not due:
-        return []
-    n = min(len(due), _SNAPSHOTS_OF_STOPPED if was_stopped else _SNAPSHOTS)
-    # Without a stop the last judgement is at the end of the trial, where no step is left to forecast.
-    last = len(due) - 1 if was_stopped else max(len(due) - 2, 0)
-    return sorted({due[round(i)] for i in np.linspace(0, last, n)})
-
-
-def _snapshot(
-    trial: RecordedTrial,
-    n: int,
-    decision: Decision,
-    view: StudyView,
-    config: PrunerConfig,
-    surrogate: Surrogate,
-) -> Snapshot:
-    known, full = trial.curve.prefix(n).finite(), trial.full_curve or trial.curve
-    if len(known) < 2 or known.cutoff >= known.horizon:
-        return Snapshot(n, decision, None)
-    end = float(full.values[-1])
-    over = (trial.full_curve is not None or trial.state == "finished") and full.cutoff >= full.horizon
-    scale = decision.scale or MetricScale.from_study(view.direction, view.finished, known)
-    try:
-        with np.errstate(all="ignore"):
-            others = [*view.finished, *view.unfinished]
-            final = end if over and math.isfinite(end) else None
-            band = forecast_band(surrogate, known, scale, (config.lower, config.upper), others, final)
-    except Exception:
-        # A judgement also survives a surrogate that raises. The snapshot then has no band.
-        return Snapshot(n, decision, None)
-    finite = all(np.isfinite(values).all() for values in (band.low, band.median, band.high))
-    return Snapshot(n, decision, band if finite else None)
 
 
 def options_of(study: RecordedStudy, given: Mapping[str, object]) -> PrunerConfig:
