@@ -3,5 +3,6 @@
 from lcstop_ray.folder import read_folder
 from lcstop_ray.records import AUDIT_FILE, CONVERGED_FILE, STOPPED_FILE
 from lcstop_ray.scheduler import LCPFNScheduler
+from lcstop_ray.trial_record import TRIAL_FILE
 
-__all__ = ["AUDIT_FILE", "CONVERGED_FILE", "STOPPED_FILE", "LCPFNScheduler", "read_folder"]
+__all__ = ["AUDIT_FILE", "CONVERGED_FILE", "STOPPED_FILE", "TRIAL_FILE", "LCPFNScheduler", "read_folder"]

@@ -3,213 +3,210 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ray.tune.experiment import Trial
-from ray.tune.utils import flatten_dict
 
 from lcstop.config.pruner import horizon_of
 from lcstop.curves.first_step import study_counts_from_0
 from lcstop.pruning.suppressed_stop import SuppressedStop
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
+from lcstop_ray.earlier_run import fill
 from lcstop_ray.history import History
-from lcstop_ray.records import (
-    AUDIT_FILE,
-    CONVERGED_FILE,
-    RESULTS_FILE,
-    STOPPED_FILE,
-    TABLE_FILE,
-    parse_points,
-)
 from lcstop_ray.results import DIRECTIONS
+from lcstop_ray.trial_files import TrialFiles, read_experiment, read_record, read_trial, trial_folders
+from lcstop_ray.trial_record import TrialRecord
 
-_STATES: dict[str, State] = {Trial.TERMINATED: "finished", Trial.ERROR: "failed"}
-
-_FAILED_FILES = ("error.txt", "error.pkl")
+_STATES: dict[str, State] = {
+    "finished": "finished",
+    "converged": "finished",
+    "stopped": "stopped",
+    "failed": "failed",
+}
 
 
 def read_folder(
     folder: Path,
     metric: str | None = None,
     mode: str | None = None,
-    time_attr: str = "training_iteration",
+    time_attr: str | None = None,
     horizon: float | str | None = None,
 ) -> RecordedStudy:
     """Read a search that ran with any scheduler from its results folder.
 
-    Ray does not record whether a scheduler stopped a trial. ``LCPFNScheduler`` writes a file for each trial
-    that it stops. If a search has no such file, every trial that ended before the horizon counts as stopped.
+    How a trial has ended is read from the record that ``LCPFNScheduler`` writes. Without one, a trial that
+    Ray calls terminated is assumed to have finished; in a search without any record of ``lcstop``, to have
+    been stopped if it ended before the horizon. The ``notes`` of the study say so.
 
     Args:
         folder: Results folder of the search. It holds a folder for each trial.
-        metric: Name of the result to read. Default: the metric that the search optimised.
-        mode: ``min`` or ``max``. It is required.
-        time_attr: Name of the result that counts the steps.
+        metric: Name of the result to read. Default: the recorded one.
+        mode: ``min`` or ``max``. Default: the recorded one; it is required without a record.
+        time_attr: Name of the result that counts the steps. Default: the recorded one; without a record
+            ``training_iteration``.
         horizon: Last step of a full trial, or the key of its configuration that holds it. Default: the
             horizon that ``LCPFNScheduler`` has stored; without one, the last step of the longest trial.
 
     Raises:
         OSError: If a file cannot be read.
-        ValueError: If ``mode`` is not given, the metric is unknown, or no trial has reported a finite value
-            of it.
+        ValueError: If the mode or the metric is unknown, no trial has reported a finite value of it, or
+            ``time_attr`` is not the recorded one: options and judgements are in steps of that.
     """
-    if mode not in DIRECTIONS:
-        raise ValueError(f"mode must be min or max for a Ray results folder, got {mode}")
-    experiment = _read_experiment(folder)
-    metric = metric or experiment.metric
-    if metric is None:
-        raise ValueError(f"the metric is not on record in {folder}: name it with --metric")
+    experiment = read_experiment(folder)
+    records = {path: read_record(path) for path in trial_folders(folder)}
+    search = _Search.of(
+        folder,
+        next(filter(None, records.values()), None),
+        metric or experiment.metric,
+        metric,
+        mode,
+        time_attr,
+    )
     all_files = [
         files
-        for path in _trial_folders(folder)
-        if (files := _read_trial(path, experiment, time_attr, metric))
+        for path, record in records.items()
+        if (files := read_trial(path, experiment, record, search.time_attr, search.metric))
     ]
-    all_files.sort(key=lambda files: files.name)  # trial ids end with the number of the trial
+    all_files.sort(key=lambda files: (files.start, files.name))
     if not all_files:
-        raise ValueError(f"no trial in {folder} has reported {metric!r} at a {time_attr!r}")
-    records = [
-        record for files in all_files for record in (files.stop, files.convergence, files.audit) if record
-    ]
-    options = next((record["config"] for record in records if "config" in record), None)
+        raise ValueError(f"no trial in {folder} has reported {search.metric!r} at a {search.time_attr!r}")
+    options = search.options or next(
+        (found for files in all_files if (found := files.first_release.options)), None
+    )
+    has_records = any(files.record or files.first_release for files in all_files)
     from_0 = study_counts_from_0([step for step, _ in files.points] for files in all_files)
     if horizon is None:
-        found = longest((dict(files.points) for files in all_files), from_0=from_0)
-        horizon = (options or {}).get("horizon") or found
+        last = longest((dict(files.points) for files in all_files), from_0=from_0)
+        horizon = (options or {}).get("horizon") or last
     trials = list[RecordedTrial]()
     for files in all_files:
         with contextlib.suppress(ValueError):  # the trial's horizon is unknown
             trial_horizon = horizon_of(horizon, files.config)
-            trials.append(_recorded(len(trials), files, trial_horizon, from_0, bool(records)))
+            trials.append(_recorded(len(trials), files, trial_horizon, from_0, has_records, search))
     return RecordedStudy(
-        folder.resolve().name, "Ray Tune", metric, time_attr, DIRECTIONS[mode], trials, options
+        folder.resolve().name,
+        "Ray Tune",
+        search.metric,
+        search.time_attr,
+        DIRECTIONS[search.mode],
+        trials,
+        options,
+        notes=_notes(all_files, has_records, search),
     )
 
 
 @dataclass(frozen=True)
-class _Experiment:
-    """Ray's state of the whole search: the metric, and the state of each trial by the name of its folder."""
-
-    metric: str | None
-    trials: Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class _TrialFiles:
-    """The content of a trial's files.
+class _Search:
+    """What is read, and what the scheduler had judged by.
 
     Attributes:
-        name: The trial's id.
-        status: Status in Ray.
-        failed: Whether there is a file of an error.
-        params: Hyperparameters that were searched.
-        config: All of the trial's configuration, flattened.
-        points: Reported ``(step, value)`` pairs.
-        stop, convergence, audit: Content of the files that ``LCPFNScheduler`` writes; empty without one.
-        start, end: Times of the first and the last report, seconds since 1970.
+        time_attr, metric, mode: What is read.
+        options: The options on record; None without a record.
+        judged_by: Metric and mode that the scheduler had judged by, if they are others; None otherwise.
     """
 
-    name: str
-    status: str
-    failed: bool
-    params: Mapping[str, Any]
-    config: Mapping[str, Any]
-    points: list[tuple[float, float]]
-    stop: Mapping[str, Any]
-    convergence: Mapping[str, Any]
-    audit: Mapping[str, Any]
-    start: float
-    end: float
+    time_attr: str
+    metric: str
+    mode: str
+    options: Mapping[str, Any] | None
+    judged_by: str | None
 
-
-def _read_experiment(folder: Path) -> _Experiment:
-    """The latest ``experiment_state`` file; empty without one."""
-    files = sorted(folder.glob("experiment_state-*.json"))
-    content = _json(files[-1]) if files else {}
-    trials = {}
-    for packed in content.get("trial_data", ()):
-        trial = _loads(packed[0]) or {}
-        trials[str(trial.get("relative_logdir"))] = trial
-    return _Experiment(content.get("runner_data", {}).get("_metric"), trials)
-
-
-def _trial_folders(folder: Path) -> Iterator[Path]:
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
-    for path in sorted(folder.iterdir()):
-        if (path / RESULTS_FILE).is_file() or (path / TABLE_FILE).is_file():
-            yield path
-
-
-def _read_trial(path: Path, experiment: _Experiment, time_attr: str, metric: str) -> _TrialFiles | None:
-    results, table = (_text(path / name) for name in (RESULTS_FILE, TABLE_FILE))
-    points = parse_points(results, table, time_attr, metric)
-    if not points:
-        return None
-    rows = [row for line in results.splitlines() if isinstance(row := _loads(line), dict)]
-    last = rows[-1] if rows else {}
-    state = experiment.trials.get(path.name, {})
-    params = flatten_dict(_json(path / "params.json"))
-    searched = state.get("evaluated_params") or params
-    times = [time for row in rows if (time := row.get("timestamp")) is not None]
-    first = rows[0].get("time_this_iter_s") or 0.0 if rows else 0.0
-    return _TrialFiles(
-        str(state.get("trial_id") or last.get("trial_id") or path.name),
-        str(state.get("status") or (Trial.TERMINATED if last.get("done") else Trial.RUNNING)),
-        any((path / name).exists() for name in _FAILED_FILES),
-        {name: value for name, value in params.items() if name in searched},
-        params,
-        points,
-        _json(path / STOPPED_FILE),
-        _json(path / CONVERGED_FILE),
-        _json(path / AUDIT_FILE),
-        times[0] - first if times else 0.0,
-        times[-1] if times else 0.0,
-    )
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        record: TrialRecord | None,
+        known_metric: str | None,
+        metric: str | None,
+        mode: str | None,
+        time_attr: str | None,
+    ) -> _Search:
+        if record is None:
+            if mode not in DIRECTIONS:
+                raise ValueError(
+                    f"mode must be min or max for a Ray results folder without a record, got {mode}"
+                )
+            if known_metric is None:
+                raise ValueError(f"the metric is not on record in {folder}: name it with --metric")
+            return cls(time_attr or "training_iteration", known_metric, mode, None, None)
+        if time_attr not in (None, record.time_attr):
+            raise ValueError(
+                f"the search in {folder} counted steps of {record.time_attr!r}, and so do its options and "
+                f"judgements: it cannot be read by {time_attr!r}"
+            )
+        metric, mode = metric or record.metric, mode or record.mode
+        if mode not in DIRECTIONS:
+            raise ValueError(f"mode must be min or max, got {mode}")
+        others = (metric, mode) != (record.metric, record.mode)
+        judged_by = f"{record.metric!r}, mode {record.mode!r}" if others else None
+        return cls(record.time_attr, metric, mode, record.options, judged_by)
 
 
 def _recorded(
-    number: int, files: _TrialFiles, horizon: float, from_0: bool, has_records: bool
+    number: int, files: TrialFiles, horizon: float, from_0: bool, has_records: bool, search: _Search
 ) -> RecordedTrial:
     """The trial. ``has_records``: whether ``LCPFNScheduler`` has written files in any trial's folder."""
     history = History(horizon, files.params)
     history.from_0 = from_0
-    history.extend(files.points)
-    state = _STATES.get(files.status, "running")
-    reason = None
-    if files.failed and state != "finished":
-        state = "failed"
-    elif state == "finished" and files.stop.get("step") == history.last_step:
-        state, reason = "stopped", str(files.stop.get("reason"))
-    elif state == "finished" and not has_records and history.curve.cutoff < horizon:
+    fill(history, files.points, files.record, SuppressedStop.from_json(files.first_release.audit))
+    state, reason = _end(files)
+    if files.record is None and state == "finished" and not has_records and history.curve.cutoff < horizon:
         state = "stopped"
+    history.state = state
     return RecordedTrial(
         number,
-        history.curve,
+        history.known_curve,
         state,
         files.start,
         max(files.end, files.start),
         reason,
         name=files.name,
-        suppressed_stop=SuppressedStop.from_json(files.audit),
+        suppressed_stop=None if search.judged_by else history.suppressed_stop,
+        judgements=() if search.judged_by else history.judgements,
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """The mapping in a JSON file; empty if the file is missing or damaged."""
-    content = _loads(_text(path))
-    return content if isinstance(content, dict) else {}
+def _end(files: TrialFiles) -> tuple[State, str | None]:
+    """How a trial has ended, and why if the scheduler has stopped it."""
+    last_step = files.points[-1][0]
+    if files.record is not None:
+        end = files.record.state_at(last_step)
+        if end is not None:
+            return _STATES.get(end, "running"), files.record.reason if end == "stopped" else None
+        return ("failed" if files.status == Trial.ERROR else "running"), None
+    if files.status == Trial.ERROR or (files.failed and files.status != Trial.TERMINATED):
+        return "failed", None
+    if files.status != Trial.TERMINATED:
+        return "running", None
+    stop = files.first_release.stop
+    if stop.get("step") == last_step:
+        return "stopped", str(stop.get("reason"))
+    return "finished", None
 
 
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:  # cut off when the driver died
-        return None
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def _notes(all_files: Sequence[TrialFiles], has_records: bool, search: _Search) -> list[str]:
+    """What whoever reads the study has to know."""
+    ended = [files for files in all_files if files.status == Trial.TERMINATED]
+    unknown = sum(files.record is None for files in ended)
+    cut_off = sum(files.record is not None and _end(files)[0] == "running" for files in ended)
+    notes = []
+    if unknown:
+        by_horizon = "" if has_records else ", or to have been stopped if it ended before the horizon"
+        notes.append(
+            f"how {unknown} of {len(all_files)} trials have ended is not on record: a trial that Ray calls "
+            f"terminated is assumed to have finished{by_horizon}"
+        )
+    if cut_off:
+        notes.append(
+            f"{cut_off} of {len(all_files)} trials were cut off before their end, as by a time budget, and "
+            "count as running"
+        )
+    if search.judged_by:
+        notes.append(
+            f"the search was judged by {search.judged_by}: its options and stops are of that, and its "
+            "audited trials are left out"
+        )
+    return notes

@@ -1,7 +1,7 @@
 """Files of a trial on disk: what Ray Tune writes, and what ``LCPFNScheduler`` adds.
 
 Ray never saves a scheduler while a search runs. After ``Tuner.restore`` it adds every old trial to a new
-scheduler. This module reads what such a trial had reported, and whether the scheduler had stopped it.
+scheduler. This module reads what such a trial had reported, and what the scheduler had put on record of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ray.tune.utils import flatten_dict
 
 from lcstop.pruning.error_log import ErrorLog
 from lcstop.pruning.suppressed_stop import SuppressedStop
+from lcstop_ray.trial_record import TRIAL_FILE
 
 RESULTS_FILE, TABLE_FILE = "result.json", "progress.csv"
 """Ray's files of the reports, in the directory of a trial."""
@@ -27,17 +28,13 @@ RESULTS_FILE, TABLE_FILE = "result.json", "progress.csv"
 _TENSOR = re.compile(r"tensor\(([^,()]+)(?:,.*)?\)")
 
 STOPPED_FILE = "lcstop_stopped.json"
-"""File in the directory of a stopped trial: the step, the reason, and the options.
-
-Ray marks stopped and finished trials alike, as ``done``. It copies the directory to the storage together
-with ``result.json``, so either both files are there or neither.
-"""
+"""File of the first release in the directory of a stopped trial: the step, the reason, and the options."""
 
 CONVERGED_FILE = "lcstop_converged.json"
 """The same for a trial that the scheduler has ended because it had converged."""
 
 AUDIT_FILE = "lcstop_audit.json"
-"""File in the directory of a trial whose stop was suppressed: the step, the reason, the value to beat."""
+"""File of the first release in the directory of a trial whose stop was suppressed."""
 
 
 def read_points(
@@ -89,64 +86,51 @@ def restart_step(trial: Trial, time_attr: str) -> float:
     return math.inf if step is None else step
 
 
-def write_ended(
-    trial: Trial,
-    step: float,
-    reason: str,
-    options: Mapping[str, Any],
-    error_log: ErrorLog,
-    name: str = STOPPED_FILE,
-) -> None:
-    """Record that the scheduler has ended a trial. If that fails, the cause is logged once.
+def append_record(trial: Trial, text: str, before: str, error_log: ErrorLog) -> bool:
+    """Append lines to the record of a trial. If that fails, the cause is logged once.
 
     Args:
         trial: The trial.
-        step: Step of its last result.
-        reason: One line for people.
-        options: The scheduler's options.
+        text: The lines.
+        before: What the file starts with if there is none yet.
         error_log: Takes the error if the file cannot be written.
-        name: :data:`STOPPED_FILE` or :data:`CONVERGED_FILE`.
+
+    Returns:
+        Whether they were written.
     """
-    _write(trial, name, {"step": step, "reason": reason, "config": options}, error_log)
-
-
-def write_suppressed_stop(
-    trial: Trial, stop: SuppressedStop, options: Mapping[str, Any], error_log: ErrorLog
-) -> None:
-    """Record the suppressed stop of a trial. If that fails, the cause is logged once."""
-    _write(trial, AUDIT_FILE, {**stop.to_json(), "config": options}, error_log)
-
-
-def read_suppressed_stop(trial: Trial, error_log: ErrorLog) -> SuppressedStop | None:
-    """The suppressed stop on record of a trial; None if there is none."""
-    if not trial.relative_logdir:
-        return None
-    try:
-        return SuppressedStop.from_json(json.loads(_read(trial, AUDIT_FILE, error_log)))
-    except ValueError:  # the file is missing or damaged
-        return None
-
-
-def _write(trial: Trial, name: str, content: Mapping[str, Any], error_log: ErrorLog) -> None:
     if trial.storage is None or not trial.relative_logdir:
-        return
+        return False
     try:
-        text = json.dumps(content, indent=2) + "\n"
-        Path(trial.storage.trial_driver_staging_path, name).write_text(text, encoding="utf-8")
+        path = Path(trial.storage.trial_driver_staging_path, TRIAL_FILE)
+        text = text if path.exists() else before + text
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
     except Exception as error:
-        error_log.warn_once("the decision on trial %s was not stored", error, trial.trial_id)
+        error_log.warn_once("what was decided on trial %s was not stored", error, trial.trial_id)
+        return False
+    return True
 
 
-def read_stopped(trial: Trial, error_log: ErrorLog) -> float | None:
-    """Step at which the scheduler has stopped a trial; None if it has not."""
-    text = _read(trial, STOPPED_FILE, error_log)
-    if not text:
-        return None
+def read_record(trial: Trial, error_log: ErrorLog) -> str:
+    """The text of the record of a trial in the storage; "" if there is none."""
+    text = _read(trial, TRIAL_FILE, error_log) if trial.relative_logdir else ""
+    return text if not text or text.endswith("\n") else text + "\n"
+
+
+def read_first_release(trial: Trial, error_log: ErrorLog) -> tuple[float | None, SuppressedStop | None]:
+    """The step at which the first release has stopped a trial, and its suppressed stop."""
+    if not trial.relative_logdir:
+        return None, None
+    stopped, audit = (_read(trial, name, error_log) for name in (STOPPED_FILE, AUDIT_FILE))
     try:
-        return float(json.loads(text)["step"])
+        step = float(json.loads(stopped)["step"]) if stopped else None
     except (ValueError, KeyError, TypeError) as error:
         error_log.warn_once("%s of trial %s is damaged", error, STOPPED_FILE, trial.trial_id)
-        return None
+        step = None
+    try:
+        return step, SuppressedStop.from_json(json.loads(audit))
+    except ValueError:  # the file is missing or damaged
+        return step, None
 
 
 def _points(rows: Iterable[Mapping[str, Any]], time_attr: str, metric: str) -> list[tuple[float, float]]:

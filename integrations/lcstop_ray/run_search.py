@@ -22,9 +22,10 @@ from rich.progress import Progress
 
 from lcstop._utils.progress import search_progress
 from lcstop.config.search_config import ObjectiveError, Parameter, SearchConfig, SearchResult
-from lcstop_ray.records import STOPPED_FILE
+from lcstop_ray.history import State
 from lcstop_ray.results import DIRECTIONS
 from lcstop_ray.scheduler import LCPFNScheduler
+from lcstop_ray.trial_files import read_first_release, read_record
 
 CONFIG_FILE = "lcstop_search.json"
 """File in the results folder that holds the search configuration, as JSON."""
@@ -201,12 +202,12 @@ def _result(
     if not ended:
         raise ObjectiveError(f"the objective failed in every trial; see {folder}")
     curves = [_values(result, config.metric) for result in ended]
-    stopped = [Path(result.path, STOPPED_FILE).exists() for result in ended]
+    states = [_end(Path(result.path)) for result in ended]
     sign = 1 if config.direction == "maximize" else -1
     finished = [
         (config.value(values), result)
-        for values, result, stop in zip(curves, ended, stopped, strict=True)
-        if not stop and math.isfinite(config.value(values))
+        for values, result, state in zip(curves, ended, states, strict=True)
+        if state in ("finished", "converged") and math.isfinite(config.value(values))
     ]
     best, best_result = max(finished, key=lambda pair: sign * pair[0], default=(None, None))
     return SearchResult(
@@ -214,7 +215,7 @@ def _result(
         storage=str(folder),
         metric=config.metric,
         n_trials=len(ended),
-        n_stopped=sum(stopped),
+        n_stopped=states.count("stopped"),
         n_failed=len(failed),
         steps=sum(map(len, curves)),
         steps_unpruned=sum(config.n_steps(result.config or {}) for result in ended),
@@ -223,6 +224,14 @@ def _result(
         best_trial=None if best_result is None else (best_result.metrics or {}).get("trial_id"),
         best_params={} if best_result is None else best_result.config or {},
     )
+
+
+def _end(path: Path) -> State:
+    """How the trial in a folder has ended that is none of Ray's errors."""
+    record = read_record(path)
+    if record is None:
+        return "stopped" if read_first_release(path).stop else "finished"
+    return record.state_at(record.end_step) or "cut off"
 
 
 def _values(result: tune.Result, metric: str) -> list[float]:

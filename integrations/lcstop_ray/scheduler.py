@@ -191,11 +191,11 @@ class LCPFNScheduler(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """Leave out a trial that has failed. If Ray retries it, it adds it again."""
-        self._search_state().fail(trial)
+        self._search_state().leave(trial, failed=True)
 
     def on_trial_remove(self, tune_controller: TuneController, trial: Trial) -> None:
-        """Leave out a trial that Ray has removed before its end."""
-        self._search_state().fail(trial)
+        """Take note of a trial that Ray has removed before its end."""
+        self._search_state().leave(trial, failed=False)
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """Record a result and decide on it.

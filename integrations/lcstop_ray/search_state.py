@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from ray.tune.experiment import Trial
+from ray.tune.result import DONE
 from ray.tune.utils import flatten_dict
 
 from lcstop import Decision, PrunerCore, StudyView
@@ -16,29 +18,24 @@ from lcstop.config.pruner import horizon_of
 from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.trial_table import State, TrialTable
+from lcstop_ray.earlier_run import name_of, read_earlier_run
 from lcstop_ray.history import History
-from lcstop_ray.records import (
-    CONVERGED_FILE,
-    read_points,
-    read_stopped,
-    read_suppressed_stop,
-    restart_step,
-    write_ended,
-    write_suppressed_stop,
-)
+from lcstop_ray.records import restart_step
 from lcstop_ray.result_warnings import ResultWarnings
 from lcstop_ray.results import DIRECTIONS, UnusableResultError, to_point
+from lcstop_ray.trial_log import TrialLog
 
 logger = logging.getLogger("lcstop_ray")
 
-_ENDED = ("stopped", "converged")
 _STATES: dict[str, State] = {
     "running": "running",
     "finished": "finished",
     "converged": "finished",
     "stopped": "stopped",
     "failed": "left out",
+    "cut off": "pruned",
 }
+_ENDED = ("finished", "stopped", "pruned")
 
 
 class SearchState:
@@ -77,6 +74,8 @@ class SearchState:
         self.warnings = ResultWarnings(time_attr, metric, mode, core.config)
         self.counting = StepCounting()
         self._from_0 = False  # of the histories
+        self._log = TrialLog(core, time_attr, metric, mode)
+        self._added: set[str] = set()  # ids of trials whose results this process has got
         self._table = TrialTable()
         self._indices: dict[str, int] = {}  # indices in the table, by trial id
         self._changed: set[str] = set()  # ids of trials that have changed since they were set in the table
@@ -87,40 +86,41 @@ class SearchState:
         history = self._history(trial)
         if history is None:
             return
-        stopped_at = history.last_step if history.state == "stopped" else None
         self.stops.pop(trial.trial_id, None)
         if retried:
             self.warnings.retry(trial.trial_id)
         if trial.status == Trial.ERROR:
             history.state = "failed"
             return
-        ended = trial.status == Trial.TERMINATED
-        restart = math.inf if ended else restart_step(trial, self.time_attr)
-        history.state = "running"
-        if ended or (not retried and restart > -math.inf):
+        is_known = trial.trial_id in self._added
+        if not is_known:
+            self._added.add(trial.trial_id)
             statistic = "last" if self.core.config.target == "final" else self.mode
-            error_log = self.core.error_log
-            self._report(history, read_points(trial, self.time_attr, self.metric, statistic, error_log))
-            if stop := read_suppressed_stop(trial, self.core.error_log):
-                history.suppressed_stop = stop
-        history.keep_until(restart)
-        if ended:
-            # If the driver died before Ray had stored a stopped trial's end, the trial has trained on.
-            last = history.last_step
-            stopped = last is not None and last in (stopped_at, read_stopped(trial, self.core.error_log))
-            history.state = "stopped" if stopped else "finished"
+            read_earlier_run(trial, history, self._log, self.time_attr, self.metric, statistic)
+            self._count_steps(history.all_steps)
+        if trial.status == Trial.TERMINATED:
+            return
+        history.state = "running"
+        restart = restart_step(trial, self.time_attr)
+        if history.all_steps:
+            self._log.start_again(trial)
+        if restart > -math.inf or is_known:
+            history.keep_until(restart)  # what led to an error is left out
+        else:
+            history.start_again()
 
     def adopt(self, histories: dict[str, History], counting: StepCounting) -> None:
         """Take over the trials of an earlier search, and how it counted steps."""
         self.histories, self.counting = histories, counting
-        counting.add(step for history in histories.values() for step in history.steps)
+        counting.add(step for history in histories.values() for step in history.all_steps)
         self._count_steps(())
 
-    def fail(self, trial: Trial) -> None:
-        """Leave out a trial that has failed, unless it is added again."""
+    def leave(self, trial: Trial, *, failed: bool) -> None:
+        """Leave out a trial that has failed, unless it is added again, or one that is cut off."""
         history = self._history(trial)
         if history is not None:
-            history.state = "failed"
+            history.state = "failed" if failed else "cut off"
+            self._log.end(trial, history)
         self.stops.pop(trial.trial_id, None)
 
     def judge(self, trial: Trial, result: Mapping[str, Any]) -> bool:
@@ -140,43 +140,37 @@ class SearchState:
             step, value = to_point(result, self.time_attr, self.metric)
         except UnusableResultError as error:
             self.warnings.unusable(trial.trial_id, str(error))
-            return history.state in _ENDED
+            return history.state in ("stopped", "converged")
         self.warnings.check(trial.trial_id, history, step, value)
-        self._report(history, [(step, value)])
-        if history.state == "converged":
-            return True
-        if history.state == "stopped":
-            # Ray may pass on buffered results after the one that stopped the trial.
-            self._write_stopped(trial, step, "stopped at an earlier step")
-            return True
-        decision = self._decide(trial.trial_id, history)
+        self._report(trial, history, step, value)
+        if history.state in ("stopped", "converged"):
+            return True  # Ray may pass on buffered results after the one that ended the trial
+        decision = self._decide(trial, history)
         if decision is None:
             return False
         if stop := decision.suppressed_stop:
             if history.suppressed_stop is None:
                 logger.info("trial %s not stopped at step %g: %s", trial.trial_id, step, decision.reason)
                 history.suppressed_stop = stop
-                write_suppressed_stop(trial, stop, self.core.config.model_dump(), self.core.error_log)
             return False
         history.state = "converged" if decision.converged else "stopped"
         self.stops[trial.trial_id] = decision
         logger.info("trial %s %s at step %g: %s", trial.trial_id, history.state, step, decision.reason)
         if decision.converged:
-            options, error_log = self.core.config.model_dump(), self.core.error_log
-            write_ended(trial, step, decision.reason, options, error_log, CONVERGED_FILE)
-        else:
-            self._write_stopped(trial, step, decision.reason)
+            self._log.end(trial, history, decision.reason)
         return True
 
-    def _decide(self, trial_id: str, history: History) -> Decision | None:
+    def _decide(self, trial: Trial, history: History) -> Decision | None:
         """The decision to end the trial or to suppress its stop; None if it goes on."""
         if not self._may_ask(history):
             return None
         curve = history.curve
-        view = self.view(judged=trial_id)
+        view = self.view(judged=trial.trial_id)
         decision = self.core.decide(curve, view)
         if decision.is_new:
-            history.judgements.append(decision.record(view.n_ended))
+            record = decision.record(view.n_ended)
+            history.add_judgement(record)
+            self._log.judgement(trial, history, record, decision)
         # After one report it is not known yet from where its moments are counted.
         history.next = self.core.next_question(curve, history.judgements) if len(curve) > 1 else None
         if decision.would_stop:
@@ -189,35 +183,42 @@ class SearchState:
 
     def _may_ask(self, history: History) -> bool:
         """Whether the trial may be judged at its last result, at the same cost at any length."""
+        if history.next is None or history.last_report is None:
+            return True
         step, value = history.last_report
-        if history.next is None or not math.isfinite(value):
+        if not math.isfinite(value):
             return True
         # Steps may count from 0.
         if step + 1 >= history.next.step or self.core.convergence_due(step + 1, history.convergence_asked_at):
             return True
         if history.next.n_ended is None:
             return False
-        n_ended = sum(_STATES[other.state] in ("finished", "stopped") for other in self.histories.values())
+        n_ended = sum(_STATES[other.state] in _ENDED for other in self.histories.values())
         return n_ended > history.next.n_ended
 
     def finish(self, trial: Trial, result: Mapping[str, Any] | None) -> None:
-        """Record the last result of a trial that has ended. It has finished unless it was stopped."""
+        """Record the last result of a trial that has ended.
+
+        It has finished unless it was stopped, or Ray says that it is not done: somebody then asked for its
+        end. A time budget, ``fail_fast`` and Ctrl-C end trials without a call of the scheduler.
+        """
         history = self._history(trial)
         if history is None:
             return
+        result = result or {}
         try:
-            step, value = to_point(result or {}, self.time_attr, self.metric)
+            step, value = to_point(result, self.time_attr, self.metric)
         except UnusableResultError:
             step, value = None, math.nan
         if history.state == "stopped":
-            if step is not None and step != history.last_step:  # a buffered result after the stop
-                self._write_stopped(trial, step, "stopped at an earlier step")
+            self._log.end(trial, history, step=step)  # there may be a buffered result after the stop
             return
-        if step is not None:
-            self._report(history, [(step, value)])
+        if step is not None and not np.array_equal((step, value), history.last_report or (), equal_nan=True):
+            self._report(trial, history, step, value)
         if history.state != "converged":
-            history.state = "finished"
+            history.state = "cut off" if result.get(DONE) is False else "finished"
             self.warnings.look(self.histories)
+        self._log.end(trial, history)
 
     def view(self, judged: str | None = None) -> StudyView:
         """Every trial but the one with the id ``judged``. Failed trials have no result and are left out."""
@@ -227,13 +228,13 @@ class SearchState:
                 self._changed.add(trial_id)
         for trial_id in self._changed:
             history = self.histories[trial_id]
-            curve = history.curve if history.last_step is not None else None
+            curve = history.known_curve if history.all_steps else None
             self._table.set(self._indices[trial_id], _STATES[history.state], curve, history.audited)
         self._changed &= {judged}  # the judged trial changes again when it is decided
         judged_history = self.histories.get(judged or "")
         return self._table.study_view(
             DIRECTIONS[self.mode],
-            judged,
+            None if judged_history is None else judged_history.name,
             self._indices.get(judged or ""),
             None if judged_history is None else [*judged_history.judgements],
         )
@@ -277,14 +278,16 @@ class SearchState:
             except Exception as error:  # objects in the user's configuration may raise any error
                 self.warnings.warn_once(f"a trial goes on, not judged: {error}")
                 return None
-            history = self.histories[trial.trial_id] = History(horizon, trial.evaluated_params)
+            history = self.histories[trial.trial_id] = History(
+                horizon, trial.evaluated_params, name_of(trial)
+            )
             history.from_0 = self.counting.from_0
         self._changed.add(trial.trial_id)
         return self.histories[trial.trial_id]
 
-    def _report(self, history: History, points: Sequence[tuple[float, float]]) -> None:
-        history.extend(points)
-        self._count_steps([step for step, _ in points])
+    def _report(self, trial: Trial, history: History, step: float, value: float) -> None:
+        self._log.report(trial, history, step, value)
+        self._count_steps([step])
 
     def _count_steps(self, steps: Iterable[float]) -> None:
         """Learn from steps whether the trials count from 0."""
@@ -294,6 +297,3 @@ class SearchState:
             for trial_id, history in self.histories.items():
                 history.from_0 = self._from_0
                 self._changed.add(trial_id)
-
-    def _write_stopped(self, trial: Trial, step: float, reason: str) -> None:
-        write_ended(trial, step, reason, self.core.config.model_dump(), self.core.error_log)

@@ -25,10 +25,14 @@ StudyName = Annotated[
 ResultsFolder = Annotated[
     Path | None, typer.Option("--results", help="Results folder of Ray Tune, instead of a storage.")
 ]
-Metric = Annotated[str | None, typer.Option(help="Name of the metric, for --results.")]
+Metric = Annotated[
+    str | None, typer.Option(help="Name of the metric, for --results; by default the recorded one.")
+]
 Mode = Annotated[
     Literal["min", "max"] | None,
-    typer.Option(help="Whether lower or higher values are better, for --results."),
+    typer.Option(
+        help="Whether lower or higher values are better, for --results; by default what is recorded."
+    ),
 ]
 PrunerFile = Annotated[Path | None, typer.Option("--config", help="YAML file with options of the pruner.")]
 Horizon = Annotated[
@@ -74,6 +78,8 @@ def read_study(
     else:
         read_storage = adapters.provided_by("optuna", "study_reader")
         recorded = read_storage(storage, study, given.get("horizon"))
+    for note in recorded.notes:
+        errors.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
     return recorded, options_of(recorded, given)
 
 

@@ -113,6 +113,7 @@ class RecordedStudy:
         direction: ``maximize`` or ``minimize``.
         trials: Trials with at least one report, by number.
         options: The options that ``lcstop`` ran with; None if they are not recorded.
+        notes: What whoever reads the study has to know, such as what is assumed; a line each.
 
     Raises:
         ValueError: If no trial has a finite value.
@@ -132,6 +133,7 @@ class RecordedStudy:
     direction: Direction
     trials: Sequence[RecordedTrial]
     options: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if all(trial.curve.finite_range is None for trial in self.trials):
@@ -176,7 +178,7 @@ class RecordedStudy:
 
     def label(self, trial: RecordedTrial) -> str:
         """Name of a trial in decisions, which the audit is drawn by; as the adapters name it."""
-        return trial.name or f"{self.name}/{trial.number}"
+        return f"{self.name}/{trial.name or trial.number}"
 
     def view(self, judged: RecordedTrial, n: int) -> StudyView:
         """The other trials at the time of report ``n`` of ``judged``, without failed and infeasible ones."""

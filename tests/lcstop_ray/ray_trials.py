@@ -1,12 +1,16 @@
 """Trials and results for the tests of LCPFNScheduler's hooks."""
 
 import json
+import shutil
 from pathlib import Path
 
 from ray.train._internal.checkpoint_manager import _TrainingResult
 from ray.tune import Checkpoint
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
+
+from lcstop_ray import TRIAL_FILE
+from lcstop_ray.trial_record import TrialRecord
 
 H = 12
 GOOD = [0.9 * (1 - 0.5**i) for i in range(1, H + 1)]
@@ -61,3 +65,39 @@ def old_trial(storage, status=Trial.TERMINATED, files=None, checkpoint=None) -> 
 
 def json_lines(reports) -> str:
     return "".join(json.dumps(result | {"config": {"lr": 0.1}}) + "\n" for result in reports)
+
+
+def trial_with_folder(scheduler, storage, **attributes) -> Trial:
+    """A new trial for which Ray has made a folder."""
+    trial = old_trial(storage, Trial.PENDING)
+    for name, value in attributes.items():
+        setattr(trial, name, value)
+    trial.init_local_path()
+    scheduler.on_trial_add(None, trial)
+    return trial
+
+
+def record_of(trial) -> TrialRecord:
+    """What the scheduler has put on record of a trial."""
+    return TrialRecord.parse(Path(trial.local_path, TRIAL_FILE).read_text())
+
+
+def lines_of(trial) -> list[dict]:
+    return [json.loads(line) for line in Path(trial.local_path, TRIAL_FILE).read_text().splitlines()]
+
+
+def after_a_restart(trial, reports, status=Trial.PENDING, checkpoint=None) -> Trial:
+    """The trial as ``Tuner.restore`` gives it: its files are in the storage, and nowhere else."""
+    place = Path(trial.local_path)
+    if (place / TRIAL_FILE).exists():
+        shutil.copy(place / TRIAL_FILE, Path(trial.path, TRIAL_FILE))
+        (place / TRIAL_FILE).unlink()
+    Path(trial.path, "result.json").write_text(json_lines(reports))
+    restored = Trial("trainable", stub=True, trial_id=trial.trial_id, storage=trial.storage)
+    restored.relative_logdir = trial.relative_logdir
+    restored.evaluated_params = trial.evaluated_params
+    restored.set_status(status)
+    if checkpoint is not None:
+        result = _TrainingResult(Checkpoint("/nowhere"), {"training_iteration": checkpoint})
+        restored.run_metadata.checkpoint_manager._latest_checkpoint_result = result
+    return restored

@@ -2,24 +2,26 @@
 
 import json
 import logging
-from pathlib import Path
 
 from ray.tune.experiment import Trial
 
 from lcstop.pruning.suppressed_stop import SuppressedStop
-from lcstop_ray import AUDIT_FILE, STOPPED_FILE, read_folder
+from lcstop_ray import AUDIT_FILE, read_folder
 from tests.lcstop_ray.ray_trials import (
     GO,
     GOOD,
     POOR,
     STOP,
     H,
+    after_a_restart,
     feed,
     finish,
     json_lines,
     new_trial,
     old_trial,
+    record_of,
     results,
+    trial_with_folder,
 )
 
 LATE = [*POOR[:-1], 0.95]
@@ -32,13 +34,6 @@ def search(make, n_stopped: int = 10, **options):
     for _ in range(n_stopped):
         feed(scheduler, new_trial(scheduler), results(POOR))
     return scheduler
-
-
-def new_with_folder(scheduler, storage) -> Trial:
-    trial = old_trial(storage, Trial.PENDING)
-    trial.init_local_path()
-    scheduler.on_trial_add(None, trial)
-    return trial
 
 
 def test_audited_trials_run_to_their_end_and_are_counted(make, caplog):
@@ -72,14 +67,20 @@ def test_who_is_audited_hangs_on_the_name_alone(make):
 
 def test_the_mark_is_in_the_trials_folder_and_read_again(make, storage):
     scheduler = search(make, audit=1.0)
-    trial = new_with_folder(scheduler, storage)
+    trial = trial_with_folder(scheduler, storage)
     assert feed(scheduler, trial, results(LATE)) == [GO] * H
-    text = Path(trial.local_path, AUDIT_FILE).read_text()
-    content = json.loads(text)
-    assert (content["step"], content["to_beat"], content["kind"]) == (2, GOOD[-1], "audit")
-    assert content["config"] == scheduler.config.model_dump()
-    assert not Path(trial.local_path, STOPPED_FILE).exists()
+    record = record_of(trial)
+    stop = record.suppressed_stop(H)
+    assert (stop.step, stop.to_beat, stop.kind) == (2, GOOD[-1], "audit")
+    assert stop.reason.endswith("audited, so it goes on")
+    assert record.options == scheduler.config.model_dump()
+    restored = make(audit=1.0)
+    restored.on_trial_add(None, after_a_restart(trial, results(LATE), Trial.TERMINATED))
+    assert (restored.audit.n, restored.audit.won) == (1, 1)
 
+
+def test_the_mark_of_the_first_release_is_read(make, storage):
+    text = json.dumps({**SuppressedStop(2.0, GOOD[-1], "audit", "poor").to_json(), "config": {}})
     restored = make(audit=1.0)
     files = {"result.json": json_lines(results(LATE)), AUDIT_FILE: text}
     restored.on_trial_add(None, old_trial(storage, files=files))
@@ -130,14 +131,14 @@ def test_the_search_becomes_more_careful_by_its_record(make):
 
 def test_shadow_mode_stops_nothing_and_records_everything(make, storage):
     scheduler = search(make, n_stopped=5, shadow=True)
-    trial = new_with_folder(scheduler, storage)
+    trial = trial_with_folder(scheduler, storage)
     assert feed(scheduler, trial, results(LATE)) == [GO] * H
     assert feed(scheduler, new_trial(scheduler), results([float("nan")] * H)) == [GO] * H
     assert not scheduler.stops
     line = scheduler.debug_string()
     assert "0 of 8 trials stopped, 7 would have been in shadow mode" in line
     assert "1 of 7 audited trials would have been wrongly stopped" in line
-    assert json.loads(Path(trial.local_path, AUDIT_FILE).read_text())["kind"] == "shadow"
+    assert record_of(trial).suppressed_stop(H).kind == "shadow"
 
 
 def test_a_results_folder_in_shadow_mode_is_read_as_one_that_was_watched(tmp_path):

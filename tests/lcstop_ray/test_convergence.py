@@ -1,13 +1,18 @@
 """The convergence stop in Ray."""
 
-from pathlib import Path
-
 from ray.tune.experiment import Trial
 
-from lcstop_ray import CONVERGED_FILE, STOPPED_FILE, LCPFNScheduler, read_folder
-from tests.lcstop_ray.ray_trials import GO, STOP, new_trial, results
+from lcstop_ray import CONVERGED_FILE, LCPFNScheduler, read_folder
+from tests.lcstop_ray.ray_trials import (
+    GO,
+    STOP,
+    after_a_restart,
+    new_trial,
+    record_of,
+    results,
+    trial_with_folder,
+)
 from tests.lcstop_ray.test_folder import Search
-from tests.lcstop_ray.test_records import json_lines, old_trial
 from tests.pruning.test_convergence import SATURATING, H, first_converged
 
 
@@ -56,19 +61,14 @@ def test_without_min_gain_ray_goes_on():
 
 def test_the_record_tells_converged_from_stopped(storage):
     scheduler = scheduler_with()
-    trial = new_trial(scheduler, storage=storage)
-    trial.relative_logdir = trial.storage.trial_dir_name = "trial"
-    place = Path(trial.storage.trial_driver_staging_path)
-    place.mkdir(parents=True)
+    trial = trial_with_folder(scheduler, storage)
     n = run(scheduler, trial, SATURATING)
-    assert CONVERGED_FILE in {path.name for path in place.iterdir()}
-    assert STOPPED_FILE not in {path.name for path in place.iterdir()}
-    # A new scheduler, as after Tuner.restore.
+    assert record_of(trial).state_at(n) == "converged"
+    assert "converged" in record_of(trial).reason
     again = scheduler_with()
-    files = {"result.json": json_lines(results(SATURATING[:n]))}
-    files[CONVERGED_FILE] = (place / CONVERGED_FILE).read_text()
-    again.on_trial_add(None, old_trial(storage, Trial.TERMINATED, files=files))
+    again.on_trial_add(None, after_a_restart(trial, results(SATURATING[:n]), Trial.TERMINATED))
     assert again._search.incumbent() == SATURATING[n - 1]
+    assert "0 of 1 trials stopped, 1 converged" in again.debug_string()
 
 
 def test_a_converged_trial_in_a_folder_has_finished(tmp_path):

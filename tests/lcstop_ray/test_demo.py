@@ -37,6 +37,7 @@ def test_figures_are_those_of_the_stored_results(tmp_path: Path) -> None:
     assert all(full[: len(part)] == part for part, full in zip(pruned, whole, strict=True))
     assert figures["with_pruning"]["epochs"] == sum(map(len, pruned))
     assert figures["without_pruning"]["best"] == max(map(max, whole))
-    markers = list((storage / figures["with_pruning"]["study"]).glob("*/lcstop_stopped.json"))
+    records = (storage / figures["with_pruning"]["study"]).glob("*/lcstop_trial.jsonl")
+    markers = [path for path in records if '"state": "stopped"' in path.read_text()]
     assert figures["n_stopped"] == len(markers)
     assert Path(figures["png"]).read_bytes().startswith(b"\x89PNG")

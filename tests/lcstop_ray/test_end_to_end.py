@@ -16,7 +16,8 @@ from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import ResourceChangingScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from lcstop_ray import STOPPED_FILE, LCPFNScheduler, read_folder
+from lcstop_ray import LCPFNScheduler, read_folder
+from lcstop_ray.trial_files import read_record
 from tests.lcstop_ray import ray_worker
 from tests.lcstop_ray.ray_worker import TOPS, H
 
@@ -88,9 +89,11 @@ def test_a_search_stops_what_cannot_win(
     assert scheduler.metric == metric
     assert scheduler._search.incumbent() == best_possible(0.92)
     for result in results:
-        assert Path(result.path, STOPPED_FILE).exists() == (steps[result.config["top"]] < H)
+        last = steps[result.config["top"]]
+        assert read_record(Path(result.path)).state_at(last) == ("stopped" if last < H else "finished")
     assert "3 of 5 trials stopped, 15 steps of training_iteration saved" in scheduler.debug_string()
-    recorded = read_folder(tmp_path / "search", metric, "max")
+    recorded = read_folder(tmp_path / "search")
+    assert not recorded.notes
     assert {trial.curve.params["top"]: trial.curve.cutoff for trial in recorded.trials} == steps
     reasons = {trial.name: trial.reason for trial in recorded.trials if trial.state == "stopped"}
     assert reasons == {name: decision.reason for name, decision in scheduler.stops.items()}

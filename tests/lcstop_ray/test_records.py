@@ -21,6 +21,7 @@ from tests.lcstop_ray.ray_trials import (
     json_lines,
     new_trial,
     old_trial,
+    record_of,
     results,
 )
 
@@ -93,7 +94,8 @@ def test_stopped_failed_and_unfinished_old_trials(make, storage):
     assert states(scheduler) == ["stopped", "failed", "running", "running"]
     view = scheduler._search.view()
     assert not len(view.finished)
-    assert [curve.values.tolist() for curve in view.unfinished] == [[0.5, 0.95], [0.5]]
+    # The third starts again without a checkpoint: the others still know what it had reported.
+    assert [curve.values.tolist() for curve in view.unfinished] == [[0.5, 0.95], [0.5, 0.95], [0.5]]
     assert "1 of 4 trials stopped, 10 steps" in scheduler.debug_string()
 
 
@@ -121,9 +123,9 @@ def test_a_stop_is_put_on_record(make, storage):
     trial.init_local_path()
     scheduler.on_trial_add(None, trial)
     assert feed(scheduler, trial, results(POOR)) == [GO, STOP]
-    content = json.loads(Path(trial.local_path, STOPPED_FILE).read_text())
-    assert content["step"] == 2
-    assert content["reason"].startswith("P(beat 0.89978 by step 12) = ")
+    record = record_of(trial)
+    assert (record.state_at(2), record.end_step) == ("stopped", 2)
+    assert record.reason.startswith("P(beat 0.89978 by step 12) = ")
 
 
 def test_a_stop_that_cannot_be_put_on_record_is_a_stop(make, storage, caplog):
@@ -160,7 +162,6 @@ def test_a_saved_stop_stands_without_its_file(make, storage, tmp_path):
     scheduler.on_trial_add(None, trial)
     assert feed(scheduler, trial, results(POOR)) == [GO, STOP]
     scheduler.save(str(tmp_path / "saved.json"))
-    Path(trial.local_path, STOPPED_FILE).unlink(missing_ok=True)
     trial.set_status(Trial.TERMINATED)
     restored = make()
     restored.restore(str(tmp_path / "saved.json"))
@@ -178,7 +179,7 @@ def test_a_result_buffered_behind_a_stop_does_not_undo_it(make, storage):
         decision = scheduler.on_trial_result(None, trial, result)
     assert decision == STOP
     scheduler.on_trial_complete(None, trial, {"training_iteration": 3, "accuracy": 0.99})
-    assert json.loads(Path(trial.local_path, STOPPED_FILE).read_text())["step"] == 3
+    assert (record_of(trial).end_step, record_of(trial).state_at(3)) == (3, "stopped")
     assert scheduler._search.incumbent() < 0.99
 
 
@@ -215,7 +216,7 @@ def test_the_last_result_past_the_horizon_counts(make):
     assert scheduler._search.incumbent() == 0.9
 
 
-def test_a_removed_trial_is_left_out_and_a_retried_one_is_no_longer_stopped(make):
+def test_a_removed_trial_is_cut_off_and_no_longer_stopped(make):
     scheduler = make()
     finish(scheduler)
     trial = new_trial(scheduler)
@@ -223,7 +224,8 @@ def test_a_removed_trial_is_left_out_and_a_retried_one_is_no_longer_stopped(make
     assert list(scheduler.stops) == [trial.trial_id]
     scheduler.on_trial_remove(None, trial)
     assert not scheduler.stops
-    assert scheduler._search.histories[trial.trial_id].state == "failed"
+    assert scheduler._search.histories[trial.trial_id].state == "cut off"
+    assert len(scheduler._search.view().finished) == len(scheduler._search.view().unfinished) == 1
 
 
 def test_no_hook_raises_into_the_event_loop(make):

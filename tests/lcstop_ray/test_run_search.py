@@ -76,7 +76,8 @@ def test_a_killed_search_goes_on_to_the_full_number_with_the_same_configuration(
     assert (tmp_path / "runs" / "s" / "lcstop_search.json").read_text() == stored
     assert 0.1 < found["best"] <= 0.91
     assert set(found["best_params"]) == {"level", "kind"}
-    assert found["n_stopped"] == len(list((tmp_path / "runs" / "s").glob("*/lcstop_stopped.json")))
+    records = (tmp_path / "runs" / "s").glob("*/lcstop_trial.jsonl")
+    assert found["n_stopped"] == sum('"state": "stopped"' in path.read_text() for path in records)
     write(tmp_path, n_trials=5)
     refused = subprocess.run(command(path), cwd=ROOT, env=ENV, capture_output=True, text=True, check=False)  # noqa: S603
     assert refused.returncode == 2
