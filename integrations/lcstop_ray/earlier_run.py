@@ -15,9 +15,8 @@ from lcstop_ray.trial_record import TrialRecord, own_points
 
 def name_of(trial: Trial) -> str:
     """Name of a trial, by which audited trials are drawn: that of its experiment's folder, and its own id."""
-    if trial.storage is None:
-        return str(trial.trial_id)
-    return f"{trial.storage.experiment_dir_name}/{trial.trial_id}"
+    experiment = getattr(trial.storage, "experiment_dir_name", None)  # without a storage there is none
+    return f"{experiment}/{trial.trial_id}" if experiment else str(trial.trial_id)
 
 
 def read_earlier_run(

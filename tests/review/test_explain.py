@@ -166,7 +166,7 @@ def test_a_trial_is_printed_for_people(url):
         (["--storage", "journal://no.log"], "there is no file no.log: a storage is the URL of a database"),
         (["--storage", "nonsense://no"], "cannot use the storage nonsense://no"),
         (["--results", "missing-folder", "--mode", "max"], "missing-folder"),
-        (["--results", "missing-folder"], "mode must be min or max"),
+        (["--results", "missing-folder"], "there is no folder missing-folder"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(url, arguments, message, monkeypatch, capsys):
