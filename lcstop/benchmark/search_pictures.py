@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lcstop._utils.palette import BAND, GREY, INK, STOPPED
 from lcstop.benchmark.settings import LIMITS, OURS
-from lcstop.benchmark.summary import ALL
+from lcstop.benchmark.summary import ALL, NO_STOPPING
 
 _OTHERS = ("#e08a00", "#009e73", "#cc79a7", "#56a0c8", "#5b4db8", "#7a5c00", "#222222", "#999933")
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -108,6 +108,8 @@ def _draw_png(summary: Mapping[str, Any], path: Path) -> None:
         for line, (color, mark, width) in zip(shown, _styles(shown), strict=True):
             y = getattr(line, column)
             axes.plot(line.share, y, color=color, marker=mark, lw=width, ms=3 + width, label=line.name)
+            if line.name == NO_STOPPING:
+                axes.axhline(y[0], color=color, lw=0.8, ls="--")
         axes.set_xlabel("share of epochs, %", color=INK)
         axes.set_title(label, size=10, loc="left", color=INK)
         axes.spines[["top", "right"]].set_visible(False)
@@ -138,6 +140,9 @@ def _draw_html(summary: Mapping[str, Any], path: Path) -> None:
                 hovertemplate="%{text}<br>%{x:.1f} % of the epochs: %{y:.2f} %<extra></extra>",
             )
             figure.add_trace(trace, row=1, col=i + 1)
+            if line.name == NO_STOPPING:
+                level = getattr(line, column)[0]
+                figure.add_hline(level, line={"color": color, "dash": "dash", "width": 1}, row=1, col=i + 1)
     figure.update_xaxes(title="share of epochs, %")
     figure.update_layout(
         template="plotly_white",
