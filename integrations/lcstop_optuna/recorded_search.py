@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -36,6 +36,7 @@ _Trial = Generator[None, None, _Run]
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
     "random": lambda seed: RandomSampler(seed=seed),
+    "shuffle": lambda seed: RandomSampler(seed=seed),  # it is never asked: all trials are enqueued
 }
 
 
@@ -55,8 +56,11 @@ def search(unit: SearchUnit, seed: int) -> SearchRecord:
             sampler=_SAMPLERS[unit.sampler](seed),
             pruner=_pruner(unit.setting, task, unit.target),
         )
-        free = np.ones(task.n_trials, bool)
-        trials = (_trial(study, task, space, free) for _ in range(min(unit.n_trials, task.n_trials)))
+        free, n_trials = np.ones(task.n_trials, bool), min(unit.n_trials, task.n_trials)
+        order = task.order(seed)[:n_trials].tolist() if unit.sampler == "shuffle" else None
+        for row in order or ():
+            study.enqueue_trial({column.name: column.value(row) for column in space.columns})
+        trials = (_trial(study, task, space, free, order) for _ in range(n_trials))
         runs = _run(trials, unit.workers)
     rows, epochs, stopped = zip(*runs, strict=True)
     return SearchRecord(seed, rows, epochs, stopped, unit.workers, time.perf_counter() - start)
@@ -100,10 +104,17 @@ def _run(trials: Iterator[_Trial], workers: int) -> list[_Run]:
     return [run for _, run in sorted(runs.items())]
 
 
-def _trial(study: optuna.Study, task: Task, space: SearchSpace, free: NDArray[np.bool_]) -> _Trial:
-    """Run one trial. Yields after each epoch but the last."""
+def _trial(
+    study: optuna.Study,
+    task: Task,
+    space: SearchSpace,
+    free: NDArray[np.bool_],
+    order: Sequence[int] | None,
+) -> _Trial:
+    """Run one trial, the nearest free one or the next of an order. Yields after each epoch but the last."""
     trial = study.ask()
-    row = space.nearest({column.name: _suggest(trial, column) for column in space.columns}, free)
+    proposal = {column.name: _suggest(trial, column) for column in space.columns}
+    row = space.nearest(proposal, free) if order is None else order[trial.number]
     free[row] = False
     length = int(task.lengths[row])
     if task.planned is not None:

@@ -138,10 +138,13 @@ def name_of(options: SearchOptions) -> str:
 
 
 def _tasks(options: SearchOptions) -> list[Task]:
-    """The tasks that are large enough, and have hyperparameters."""
+    """The tasks that are large enough, and have hyperparameters if they are to be proposed."""
     tasks = read_tasks(options.curves, options.tasks)
     large = [
-        task for task in tasks if task.n_distinct >= options.min_configs and SearchSpace.of(task).columns
+        task
+        for task in tasks
+        if task.n_distinct >= options.min_configs
+        and (options.sampler == "shuffle" or SearchSpace.of(task).columns)
     ]
     if not large:
         raise ValueError(

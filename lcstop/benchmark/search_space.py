@@ -33,6 +33,11 @@ class Column:
     positions: Array
     categories: tuple[str, ...] = ()
 
+    def value(self, row: int) -> float | str:
+        """What is proposed to run exactly this trial."""
+        at = self.positions[row]
+        return self.categories[int(at)] if self.categories else float(at)
+
     def distance(self, value: float | str) -> Array:
         """Squared distance of each trial to a proposed value, ``[n_trials]``. Two categories are 1 apart."""
         if self.categories:

@@ -14,7 +14,8 @@ from lcstop.benchmark.settings import Setting
 from lcstop.curves.curve import Target
 from lcstop.simulation.task import Task
 
-SamplerName = Literal["tpe", "random"]
+SamplerName = Literal["tpe", "random", "shuffle"]
+"""``shuffle`` runs the recorded trials in a random order, the same as in a replay of that number."""
 
 _CHUNK = 5
 """Seeds per unit. A kill loses the current units, so larger ones lose more. Smaller ones add overhead."""

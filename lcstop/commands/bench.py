@@ -34,10 +34,10 @@ def bench(
         ),
     ] = None,
     sampler: Annotated[
-        Literal["order", "tpe", "random"],
+        Literal["order", "tpe", "random", "shuffle"],
         typer.Option(
-            help="What proposes the next trial: random orders of the recorded trials, or a sampler of "
-            "Optuna that searches them."
+            help="What proposes the next trial. order: random orders of the recorded trials, for a fixed "
+            "budget. shuffle: the same orders, for a fixed number of trials. tpe, random: Optuna's samplers."
         ),
     ] = "order",
     orders: Annotated[
@@ -45,15 +45,15 @@ def bench(
     ] = 20,
     workers: Annotated[int, typer.Option(min=1, help="Number of trials that run in parallel.")] = 1,
     trials: Annotated[
-        int, typer.Option(min=1, help="Number of trials of a search, with --sampler tpe or random.")
+        int, typer.Option(min=1, help="Number of trials of a search, not with --sampler order.")
     ] = 100,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Number of searches of each task, with --sampler tpe or random.")
+        int, typer.Option(min=1, help="Number of searches of each task, not with --sampler order.")
     ] = 20,
     min_configs: Annotated[
         int,
         typer.Option(
-            min=2, help="Configurations that a task needs to be searched, with --sampler tpe or random."
+            min=2, help="Configurations that a task needs to be searched, not with --sampler order."
         ),
     ] = 200,
     jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
@@ -75,7 +75,8 @@ def bench(
     weights and version. After a change of a policy's code choose another folder.
 
     With --sampler tpe or random, Optuna searches each recorded study: its sampler proposes hyperparameters,
-    the nearest recorded trial that has not run yet runs, and the real pruner stops it.
+    the nearest recorded trial that has not run yet runs, and the real pruner stops it. With shuffle, Optuna
+    runs the recorded trials in a random order.
 
     Example: lcstop bench --curves PATH --sampler tpe --jobs 2 --out runs/bench
     """

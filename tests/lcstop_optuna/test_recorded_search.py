@@ -83,6 +83,24 @@ def test_the_study_is_that_of_a_user(studies):
             assert trial.value == task.values[row, -1]
 
 
+def test_a_shuffle_is_the_order_of_a_replay(studies):
+    task = searched_task(40)
+    task.params[3].update(task.params[7])  # two trials with the same hyperparameters are told apart
+    (record,) = searched(task, HALVING, "shuffle", 12, (4,))
+    assert list(record.rows) == task.order(4)[:12].tolist()
+    columns = SearchSpace.of(task).columns
+    for trial, row in zip(studies[0].trials, record.rows, strict=True):
+        assert trial.params == {column.name: column.value(row) for column in columns}
+
+
+def test_a_shuffle_needs_no_hyperparameters():
+    task = searched_task(20)
+    bare = Task("tests", "bare", "maximize", task.values, task.lengths)
+    (record,) = searched(bare, OURS, "shuffle", 20)
+    assert list(record.rows) == bare.order(0).tolist()
+    assert any(record.stopped)
+
+
 def test_workers_take_turns(studies):
     task = searched_task(60)
     (record,) = searched(task, HALVING, workers=4)
