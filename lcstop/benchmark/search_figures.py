@@ -34,7 +34,7 @@ class SearchFigures:
         excess: Mean of the regret minus that of the same seed without a pruner.
         worse: Share of the searches with a higher regret than the same seed without a pruner.
         worse_by_a_point: The same, higher by more than :data:`POINT`.
-        kept: Share of the searches whose best trial, at full length, is not among the stopped ones.
+        kept: Share of the searches that found the best value of their trials at full length.
         sooner: Epochs of :data:`GOAL_TRIALS` trials without a pruner, divided by the number of epochs after
             which the mean regret is as low as theirs; 0 if it never is.
         stopped: Number of stopped trials, in all searches.

@@ -102,7 +102,9 @@ class SearchRecord:
         return epochs[rises], best[rises]
 
     def kept_best(self, task: Task, target: Target) -> bool:
-        """Whether the trial that is best at full length is not among the stopped ones. Ties all count."""
+        """Whether the best value of these trials at full length was found: no stop has lost it.
+
+        For the target ``best``, a trial may be stopped after its best report.
+        """
         whole = task.later_best[:, 0] if target == "best" else task.final_gains
-        gains = whole[list(self.rows)]
-        return bool((~np.array(self.stopped))[gains == gains.max()].any())
+        return bool(self.gains(task, target).max() >= whole[list(self.rows)].max())

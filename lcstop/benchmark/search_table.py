@@ -46,7 +46,7 @@ def _over_tasks(summary: Mapping[str, Any], scope: Mapping[str, Any]) -> Table:
             "regret: in % of the way from the start to the best value; more than without: than the same seed "
             "without a pruner, with the standard error over tasks; worse: than the same seed without a "
             f"pruner (no pruner against itself with other seeds, by a point: {scope['worse_than_itself']:.0%}"
-            "); kept: the best trial at full length is not among the stopped ones; times sooner: to the "
+            "); kept: no stop has lost the best value of the trials at full length; times sooner: to the "
             f"regret of {n} trials without a pruner, geometric mean, with its standard error over seeds; "
             f"failures: tasks on which that is never reached, they count as {FAILURE}"
         ),

@@ -125,11 +125,16 @@ def test_figures_against_the_same_seed_without_a_pruner():
     assert pruned.sooner(without, np.eye(2)) == pytest.approx([0, 6 / 2])
 
 
-def test_the_best_trial_is_kept_if_one_of_equal_ones_is():
-    task = task_of([[0, 1.0], [0, 1.0], [0, 0.5]])
-    for stopped, kept in (([1, 0, 1], True), ([1, 1, 0], False)):
-        searched = SearchRecord(0, [0, 1, 2], [1, 1, 1], [bool(s) for s in stopped])
-        assert searched.kept_best(task, "best") is kept
+def test_the_best_trial_is_kept_if_its_best_value_was_found():
+    task = task_of([[0, 1.0, 0.4], [0, 1.0, 0.4], [0, 0.5, 0.6]])
+    for epochs, best, final in (
+        ([3, 3, 3], True, True),
+        ([2, 1, 3], True, True),  # stopped after its best report
+        ([1, 3, 1], True, False),  # an equal trial was kept
+        ([1, 1, 3], False, True),
+    ):
+        searched = record([0, 1, 2], epochs)
+        assert (searched.kept_best(task, "best"), searched.kept_best(task, "final")) == (best, final)
 
 
 def test_a_trial_that_diverged_costs_its_whole_length_in_the_share():
