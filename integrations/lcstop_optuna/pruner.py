@@ -153,7 +153,11 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             if known.next is None:
                 # At its horizon there is no question, but another process may have told it to stop.
                 at_horizon = curve.cutoff >= curve.horizon and not known.is_read
-                return at_horizon or self._core.question(curve, known.records) is not None
+                if at_horizon or self._core.question(curve, known.records) is not None:
+                    return True
+                if len(curve) > 1:
+                    known.next, known.horizon = self._core.next_question(curve, ()), curve.horizon
+                return False
         if not math.isfinite(reports[last]):
             return True
         if known.told_to_stop:
