@@ -94,7 +94,8 @@ class ResultWarnings:
                 f"steps of {self._time_attr!r} start again in one trial, and only reports since then count. "
                 "If these are folds, count on (fold * epochs + epoch) and report the mean so far"
             )
-        if last is not None and step > last >= horizon:
+        # One result past the horizon is normal: a loop may overshoot, or report its end twice.
+        if last is not None and step > last > horizon:
             self.warn_once(
                 f"results come past horizon={horizon:g}, where no trial is stopped: "
                 f"does horizon count steps of {self._time_attr!r}?"

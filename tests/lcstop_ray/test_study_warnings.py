@@ -61,6 +61,15 @@ def test_what_people_do_on_purpose_is_no_mistake(steps, options, warnings):
     assert not warnings()
 
 
+@pytest.mark.parametrize("past", [1, 2])
+def test_one_result_past_the_horizon_is_normal_and_more_are_not(past, warnings):
+    """XGBoost's callback reports its end once more."""
+    run(lambda _: range(1, H + past + 1), n=2)
+    assert [message.startswith("results come past horizon=50") for message in warnings()] == [True] * (
+        past - 1
+    )
+
+
 def test_a_restored_scheduler_goes_on_watching(tmp_path, warnings):
     """The trials of the restored search count."""
     scheduler = run(lambda _: range(1, 21), n=2, horizon=500)
