@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ray.tune.experiment import Trial
@@ -21,7 +22,7 @@ def name_of(trial: Trial) -> str:
 
 def read_earlier_run(
     trial: Trial, history: History, log: TrialLog, time_attr: str, metric: str, statistic: str
-) -> None:
+) -> Sequence[float]:
     """Read what is on record of a trial of an earlier run. Nothing is read of a new trial.
 
     Args:
@@ -31,6 +32,9 @@ def read_earlier_run(
         time_attr: Name of the result that counts the steps.
         metric: Name of the optimised result.
         statistic: See :func:`lcstop_ray.records.read_points`.
+
+    Returns:
+        All steps on record, also those that do not count any more.
     """
     saved_state, saved_step = history.state, history.last_step
     points = read_points(trial, time_attr, metric, statistic, log.error_log)
@@ -42,6 +46,9 @@ def read_earlier_run(
         history.state = _end(record, history.last_step, stopped_at)
         if saved_step is not None and saved_step == history.last_step and saved_state != "running":
             history.state = saved_state
+    elif trial.status == Trial.ERROR or (record and record.state_at(history.last_step) == "failed"):
+        history.state = "failed"
+    return [*(step for step, _ in points), *history.all_steps]
 
 
 def fill(

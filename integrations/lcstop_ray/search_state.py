@@ -89,25 +89,21 @@ class SearchState:
         self.stops.pop(trial.trial_id, None)
         if retried:
             self.warnings.retry(trial.trial_id)
-        if trial.status == Trial.ERROR:
-            history.state = "failed"
-            return
-        is_known = trial.trial_id in self._added
-        if not is_known:
+        if trial.trial_id not in self._added:
             self._added.add(trial.trial_id)
             statistic = "last" if self.core.config.target == "final" else self.mode
-            read_earlier_run(trial, history, self._log, self.time_attr, self.metric, statistic)
-            self._count_steps(history.all_steps)
-        if trial.status == Trial.TERMINATED:
+            steps = read_earlier_run(trial, history, self._log, self.time_attr, self.metric, statistic)
+            self._count_steps(steps)
+        if trial.status in (Trial.TERMINATED, Trial.ERROR):
             return
-        history.state = "running"
         restart = restart_step(trial, self.time_attr)
         if history.all_steps:
             self._log.start_again(trial)
-        if restart > -math.inf or is_known:
+        if restart > -math.inf or history.state == "failed":
             history.keep_until(restart)  # what led to an error is left out
         else:
             history.start_again()
+        history.state = "running"
 
     def adopt(self, histories: dict[str, History], counting: StepCounting) -> None:
         """Take over the trials of an earlier search, and how it counted steps."""

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -99,6 +100,40 @@ def test_a_search_stops_what_cannot_win(
     assert reasons == {name: decision.reason for name, decision in scheduler.stops.items()}
     assert {trial.state for trial in recorded.trials} == {"finished", "stopped"}
     assert recorded.options == scheduler.config.model_dump()
+
+
+def fail_after_seconds(config) -> None:
+    """One trial fails after four seconds; the other takes far longer."""
+    for epoch in range(1, 1000):
+        time.sleep(0.5 if config["fails"] else 0.1)
+        if config["fails"] and epoch == 8:
+            raise RuntimeError("at epoch 8")
+        tune.report({"accuracy": 1 - 1 / epoch})
+
+
+@pytest.mark.slow
+def test_a_trial_that_ray_cuts_off_has_not_finished(cluster, tmp_path):
+    """With fail_fast one failure ends all, without a call of the scheduler; so does a time budget."""
+    scheduler = LCPFNScheduler(horizon=1000)
+    tuner = tune.Tuner(
+        fail_after_seconds,
+        param_space={"fails": tune.grid_search([False, True])},
+        tune_config=tune.TuneConfig(metric="accuracy", mode="max", scheduler=scheduler),
+        run_config=tune.RunConfig(
+            name="search", storage_path=str(tmp_path), failure_config=tune.FailureConfig(fail_fast=True)
+        ),
+    )
+    tuner.fit()
+    study = read_folder(tmp_path / "search")
+    states = {trial.curve.params["fails"]: trial.state for trial in study.trials}
+    assert states == {False: "running", True: "failed"}
+    assert study.best("best") is None
+    assert study.notes[0].startswith("1 of 2 trials were cut off")
+    restored = tune.Tuner.restore(str(tmp_path / "search"), fail_after_seconds)
+    restored.fit()
+    search = restored._local_tuner._tune_config.scheduler._search
+    assert {history.state for history in search.histories.values()} == {"cut off", "failed"}
+    assert search.incumbent() is None
 
 
 @pytest.mark.slow
