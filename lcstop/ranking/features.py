@@ -26,6 +26,9 @@ from lcstop.ranking.param_features import N_CONFIGURATIONS, Configurations, of_c
 
 N_FEATURES = 33 + N_CONFIGURATIONS
 
+VERSION = 1
+"""Version of the features. It changes with their meaning. Weights name the one that they were trained on."""
+
 
 def features(
     context: Context,

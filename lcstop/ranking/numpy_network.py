@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from scipy.special import expit
 
 from lcstop.nn.numpy_layers import Tensors, gelu, layer, normalised, summing
 from lcstop.nn.weights import SHIPPED, read_weights
 from lcstop.ranking.comparison import Array
+from lcstop.ranking.features import VERSION
 
 _LOW = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.875)
 _HIGH = (0.9, 0.92, 0.94, 0.955, 0.97, 0.98, 0.99)
@@ -24,12 +25,37 @@ WEIGHTS = SHIPPED / "study.safetensors"
 
 
 class StudyNetworkConfig(BaseModel):
-    """Size of a :class:`StudyNetwork`."""
+    """Size and input of a :class:`StudyNetwork`.
+
+    Attributes:
+        width: Units of a layer.
+        layers: Residual blocks.
+        features: Version of the features that it was trained on; only that of this package is allowed.
+
+    Example:
+        >>> StudyNetworkConfig(features=99)
+        Traceback (most recent call last):
+            ...
+        pydantic_core._pydantic_core.ValidationError: 1 validation error for StudyNetworkConfig
+        features
+          Value error, the network was trained on features of version 99, this package has version 1 ...
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     width: int = Field(128, ge=8)
     layers: int = Field(2, ge=1)
+    features: int = VERSION
+
+    @field_validator("features")
+    @classmethod
+    def _check_features(cls, version: int) -> int:
+        if version != VERSION:
+            raise ValueError(
+                f"the network was trained on features of version {version}, "
+                f"this package has version {VERSION}"
+            )
+        return version
 
 
 class NumpyStudyNetwork:

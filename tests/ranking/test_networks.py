@@ -188,3 +188,13 @@ def test_the_network_knows_more_than_the_rank_of_the_moment(fresh):
 
     p = StudyNetwork.load()(examples.features.float()).p_top()
     assert concordance(p) > concordance(rank) + 0.02 > 0.6
+
+
+@pytest.mark.parametrize("network", [StudyNetwork, NumpyStudyNetwork])
+def test_weights_that_were_trained_on_other_features_are_refused(weights, network):
+    path = weights.with_suffix(".json")
+    card = json.loads(path.read_text())
+    card["network"]["features"] += 1
+    path.write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match="trained on features of version 2, this package has version 1"):
+        network.load(weights)
