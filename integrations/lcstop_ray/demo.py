@@ -26,6 +26,7 @@ from lcstop import PrunerConfig
 from lcstop._utils.progress import search_progress
 from lcstop.demo.digits import DigitsConfig, train
 from lcstop.demo.result import DemoResult, compare
+from lcstop.review.record import RecordedTrial
 from lcstop_ray.folder import read_folder
 from lcstop_ray.scheduler import LCPFNScheduler
 
@@ -127,9 +128,12 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
         pruned, whole = (
             read_folder(Path(folder, study), "accuracy", "max", horizon=n_epochs) for study in names
         )
+    full_curves = {_configuration(trial): trial.curve for trial in whole.trials}
     compared = [
-        replace(trial, full_curve=full.curve, decision=scheduler.stops.get(trial.name))
-        for trial, full in zip(pruned.trials, whole.trials, strict=True)
+        replace(
+            trial, full_curve=full_curves[_configuration(trial)], decision=scheduler.stops.get(trial.name)
+        )
+        for trial in pruned.trials
     ]
     return compare(
         replace(pruned, trials=compared, metric="validation accuracy", step="epoch"),
@@ -139,6 +143,11 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
         decision_ms=1000 * statistics.median(scheduler.result_seconds),
         out=out,
     )
+
+
+def _configuration(trial: RecordedTrial) -> str:
+    """Number of the configuration of a trial: the end of its id. Trials start only in about that order."""
+    return trial.name.rpartition("_")[2]
 
 
 def _tuner(

@@ -70,7 +70,7 @@ def read_folder(
         for path, record in records.items()
         if (files := read_trial(path, experiment, record, search.time_attr, search.metric))
     ]
-    all_files.sort(key=lambda files: (files.start, files.name))
+    all_files.sort(key=lambda files: (files.started, files.name))
     if not all_files:
         raise ValueError(f"no trial in {folder} has reported {search.metric!r} at a {search.time_attr!r}")
     options = search.options or next(

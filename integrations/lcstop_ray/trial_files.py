@@ -64,7 +64,8 @@ class TrialFiles:
         points: Reported ``(step, value)`` pairs.
         record: The record of ``LCPFNScheduler``; None without one.
         first_release: That of its first release.
-        start, end: Times of the first and the last report, seconds since 1970.
+        started: Time at which Ray has started it first, in seconds since 1970.
+        start, end: Times of the first and the last report, likewise.
     """
 
     name: str
@@ -75,6 +76,7 @@ class TrialFiles:
     points: Points
     record: TrialRecord | None
     first_release: FirstRelease
+    started: float
     start: float
     end: float
 
@@ -85,8 +87,8 @@ def read_experiment(folder: Path) -> Experiment:
     for path in sorted(folder.glob("experiment_state-*.json")):  # the time is in the name
         content = _json(path)
         for packed in content.get("trial_data", ()):
-            trial = _loads(packed[0]) or {}
-            trials[str(trial.get("relative_logdir"))] = trial
+            trial, run = (_loads(part) or {} for part in packed)
+            trials[str(trial.get("relative_logdir"))] = {**trial, "start_time": run.get("start_time")}
         metric = content.get("runner_data", {}).get("_metric") or metric
     return Experiment(metric, trials)
 
@@ -137,6 +139,7 @@ def read_trial(
     searched = state.get("evaluated_params") or params
     times = [time for row in rows if (time := row.get("timestamp")) is not None]
     first = rows[0].get("time_this_iter_s") or 0.0 if rows else 0.0
+    start = times[0] - first if times else 0.0
     return TrialFiles(
         str(state.get("trial_id") or last.get("trial_id") or path.name),
         str(state.get("status") or (Trial.TERMINATED if last.get("done") else Trial.RUNNING)),
@@ -146,7 +149,8 @@ def read_trial(
         points,
         record,
         read_first_release(path),
-        times[0] - first if times else 0.0,
+        state.get("start_time") or start,
+        start,
         times[-1] if times else 0.0,
     )
 

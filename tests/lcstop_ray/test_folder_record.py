@@ -55,7 +55,8 @@ class Folder:
         return trial
 
     def finish(self, stamp: str = "2026-01-01_00-00-00", metric: str | None = "accuracy") -> Path:
-        data = [[json.dumps(state), "{}"] for state in self.states]
+        runs = [{"start_time": state.pop("start_time", None)} for state in self.states]
+        data = [[json.dumps(state), json.dumps(run)] for state, run in zip(self.states, runs, strict=True)]
         content = {"trial_data": data, "runner_data": {"_metric": metric}}
         (self.path / f"experiment_state-{stamp}.json").write_text(json.dumps(content))
         self.states = []
@@ -147,6 +148,17 @@ def test_trials_are_numbered_in_the_order_of_their_starts(make, storage):
     trials = [folder.run(GOOD, started=started) for started in (300, 100, 200)]
     names = [trial.name for trial in read_folder(folder.finish()).trials]
     assert names == [trials[i].trial_id for i in (1, 2, 0)]
+
+
+def test_trials_that_start_within_a_second_are_in_rays_order(make, storage):
+    """Results have the time in whole seconds; Ray's state has the time of the start."""
+    folder = Folder(make(), storage)
+    trials = [folder.run(GOOD, started=100) for _ in range(5)]
+    order = [3, 1, 4, 0, 2]
+    for state, place in zip(folder.states, order, strict=True):
+        state["start_time"] = 99 + place / 10
+    names = [trial.name for trial in read_folder(folder.finish()).trials]
+    assert names == [trials[order.index(place)].trial_id for place in range(5)]
 
 
 def test_all_states_of_the_search_are_read_and_the_newest_of_a_trial_counts(make, storage):
