@@ -36,6 +36,7 @@ def read_earlier_run(
     Returns:
         All steps on record, also those that do not count any more.
     """
+    history.name = history.name or name_of(trial)  # the first release saved none
     saved_state, saved_step = history.state, history.last_step
     points = read_points(trial, time_attr, metric, statistic, log.error_log)
     record = log.read(trial)

@@ -41,9 +41,9 @@ class LCPFNScheduler(FIFOScheduler):
     trial is stopped when it beats the incumbent with probability at most ``1 - confidence``. Trials are never
     paused.
 
-    After ``Tuner.restore`` the curves of the old trials are read from Ray's own files. A scheduler that is
-    passed to a second ``Tuner`` starts anew. If a decision fails, the trial goes on and the cause is logged
-    once.
+    After ``Tuner.restore`` the curves of the old trials are read from Ray's own files, and their judgements
+    from those of lcstop. A scheduler that is passed to a second ``Tuner`` starts anew. If a decision fails,
+    the trial goes on and the cause is logged once.
 
     Every field of :class:`lcstop.PrunerConfig` is a keyword. ``help()`` shows their types and defaults, and
     ``docs/options.md`` describes them.

@@ -204,6 +204,21 @@ def test_a_recorded_mark_stays_when_the_trial_starts_again(make, storage):
     assert restored.audit.n == 1
 
 
+def test_a_saved_search_without_names_gets_them_when_its_trials_are_added(make, storage, tmp_path):
+    """Those that an earlier version has saved have none."""
+    scheduler = make()
+    trial = trial_with_folder(scheduler, storage)
+    run(scheduler, trial, results(FAIR[:2]))
+    scheduler.save(str(tmp_path / "saved.json"))
+    content = json.loads((tmp_path / "saved.json").read_text())
+    assert content["trials"][trial.trial_id].pop("name") == f"search/{trial.trial_id}"
+    (tmp_path / "saved.json").write_text(json.dumps(content))
+    restored = make()
+    restored.restore(str(tmp_path / "saved.json"))
+    restored.on_trial_add(None, after_a_restart(trial, results(FAIR[:2])))
+    assert restored._search.view(judged=trial.trial_id).judged == f"search/{trial.trial_id}"
+
+
 def test_saved_steps_are_those_that_were_reported(make, tmp_path):
     scheduler = make(patience=9)
     finish(scheduler, start=0)
