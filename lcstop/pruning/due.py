@@ -80,7 +80,7 @@ def next_question(
     Example:
         >>> config = PrunerConfig(horizon=100)
         >>> next_question(config, [1, 2], 100, [JudgementRecord(2, "go on")]).step
-        3.2
+        4.0
         >>> next_question(config, [1, 2], 100, [JudgementRecord(20, "not judged", n_ended=1)]).step
         22.0
     """
@@ -115,14 +115,18 @@ def origin_of(first_steps: Sequence[float]) -> float:
 
 
 def _next_moment(config: PrunerConfig, origin: float, horizon: float, used: float | None) -> float:
-    """The first step of the next moment that is not used up; ``used`` is the step of the last judgement."""
+    """The first step of the next moment that is not used up; ``used`` is the step of the last judgement.
+
+    A moment is the start of an interval of ``interval_steps``. Policy ``study`` takes the first interval that
+    starts at or after each of its :data:`MOMENTS`.
+    """
     n_intervals = 0 if used is None else max(interval_of(config, used) + 1, 0)
-    step = config.min_steps + config.interval_steps * n_intervals
-    if config.policy == "published":
-        return step
-    moments, length = MOMENTS[config.preset], horizon - origin
-    n_judgements = 0 if used is None else moments.n_judgements((used - origin) / length)
-    return max(step, origin + length * moments.first_share * moments.step_ratio**n_judgements)
+    if config.policy == "study":
+        moments, length = MOMENTS[config.preset], horizon - origin
+        n_judgements = 0 if used is None else moments.n_judgements((used - origin) / length)
+        moment = origin + length * moments.first_share * moments.step_ratio**n_judgements
+        n_intervals = max(n_intervals, math.ceil((moment - config.min_steps) / config.interval_steps - 1e-9))
+    return config.min_steps + config.interval_steps * n_intervals
 
 
 def _rounded(step: float, horizon: float) -> float:
