@@ -14,7 +14,7 @@ from lcstop import Curve, StudyView
 from lcstop.curves.curve import Direction
 from lcstop.pruning.suppressed_stop import AuditedTrial
 from lcstop.pruning.trial_table import State, TrialTable
-from lcstop_optuna.judgements import is_stopped, records_of, suppressed_stop_of
+from lcstop_optuna.judgements import is_stopped, records_of, stop_of, suppressed_stop_of
 from lcstop_optuna.trials import is_infeasible, to_curve
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -96,7 +96,8 @@ class OtherTrials:
         result = None
         if state == "stopped" and trial.state == TrialState.COMPLETE:
             result = Curve([curve.horizon], [trial.values[0]], curve.horizon)
-        table.set(index, state, curve, audited, result)
+        stop = stop_of(trial) if state == "stopped" else None
+        table.set(index, state, curve, audited, result, (stop and stop.p_best) or 0.0)
 
 
 def direction_of(study: optuna.study.Study) -> Direction:

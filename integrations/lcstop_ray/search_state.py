@@ -225,7 +225,10 @@ class SearchState:
         for trial_id in self._changed:
             history = self.histories[trial_id]
             curve = history.known_curve if history.all_steps else None
-            self._table.set(self._indices[trial_id], _STATES[history.state], curve, history.audited)
+            state, spent = _STATES[history.state], 0.0
+            if state == "stopped" and history.judgements:
+                spent = history.judgements[-1].p_best or 0.0
+            self._table.set(self._indices[trial_id], state, curve, history.audited, spent=spent)
         self._changed &= {judged}  # the judged trial changes again when it is decided
         judged_history = self.histories.get(judged or "")
         return self._table.study_view(

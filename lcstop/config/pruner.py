@@ -77,6 +77,8 @@ class PrunerOptions(TypedDict, total=False):
     surrogate: SurrogateName
     audit: float
     shadow: bool
+    keep: float | None
+    n_trials: int | None
 
 
 class _AllOptions(PrunerOptions):
@@ -203,6 +205,21 @@ class PrunerConfig(BaseModel):
         False,
         description="Whether to decide, log and record everything but stop no trial.",
     )
+    keep: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Probability with which the best of all trials that are started is not stopped; null "
+        "(None) switches this off. `policy: study` then stops a trial when it will hardly become the best, "
+        "instead of by `preset` and `confidence`. Each stop spends its probability of becoming the best, "
+        "together at most 1 - `keep`. For a search with a fixed number of trials; name it in `n_trials`.",
+    )
+    n_trials: int | None = Field(
+        None,
+        ge=1,
+        description="Number of trials that the study will have, for `keep`; null (None) if unknown. Twice "
+        "the trials so far are then assumed.",
+    )
 
     def __init__(self, **options: Unpack[_AllOptions]) -> None:
         """Validate the options.
@@ -238,6 +255,14 @@ class PrunerConfig(BaseModel):
         horizon = math.inf if isinstance(self.horizon, str) else self.horizon
         if self.min_steps > max(horizon, 2):  # horizon=1 is allowed with the default min_steps of 2
             raise ValueError(f"min_steps must be at most the horizon {horizon:g}, got {self.min_steps:g}")
+        if self.keep is not None and self.policy != "study":
+            raise ValueError(
+                f"keep is an option of policy study, got keep={self.keep:g}, policy={self.policy}"
+            )
+        if self.keep is not None and self.preset != "balanced":
+            raise ValueError(f"keep replaces preset, got keep={self.keep:g}, preset={self.preset}")
+        if self.keep is None and self.n_trials is not None:
+            raise ValueError(f"n_trials is used with keep only, got n_trials={self.n_trials}, keep=None")
         if self.surrogate == "mcmc" and find_spec("emcee") is None:
             raise ValueError('surrogate mcmc needs emcee: pip install "lcstop[mcmc]"')
         return self

@@ -200,14 +200,15 @@ class PrunerCore:
             evidence = judge_as_published(
                 config, trial, prefixes, study, incumbent, confidence, self._surrogate()
             )
-        p_top = evidence.probability if config.policy == "study" else None
+        ranking = evidence.ranking
         evidence = replace(evidence, says_stop=[*question.said_stop, *evidence.says_stop])
         found = replace(
             known,
             stop=evidence.stops(config.patience),
             says_stop=evidence.says_stop[-1],
             p_beat=evidence.p_beat,
-            p_top=p_top,
+            p_top=None if ranking is None else ranking.p_top,
+            p_best=None if ranking is None or config.keep is None else evidence.probability,
             threshold=evidence.threshold,
         )
         return found, evidence

@@ -24,6 +24,7 @@ class Decision:
         cutoff: Last observed step of the judged curve.
         p_beat: Probability that the trial beats the incumbent; None where it was not computed.
         p_top: Probability that it ends in the best tenth of the study's configurations; policy ``study``.
+        p_best: Probability that it becomes the best of the study; policy ``study`` with ``keep``.
         incumbent: Best value so far; None if no trial has finished.
         median: Predicted median at the horizon, in the metric's units; policy ``study`` predicts it only for
             trials that it stops. None where no forecast could be made.
@@ -34,8 +35,8 @@ class Decision:
         suppressed_by: Why a trial that would be stopped goes on; None for every other trial.
         to_beat: See :meth:`lcstop.StudyView.to_beat`; of a stop, made or suppressed.
         audit: What has become of the audited trials so far; None where nothing was judged.
-        threshold: The probability at or below which the trial is stopped: of ``p_top`` for policy ``study``,
-            of ``p_beat`` for ``published``. None where nothing was judged.
+        threshold: The probability at or below which the trial is stopped: of ``p_top`` for policy ``study``
+            (of ``p_best`` with ``keep``), of ``p_beat`` for ``published``. None where nothing was judged.
         says_stop: Whether this judgement says stop. With ``patience`` above 1 the trial may go on.
         diverged: Whether the trial is stopped because it has diverged.
         is_new: Whether it was made now. Between two judgements the last one holds.
@@ -58,6 +59,7 @@ class Decision:
     says_stop: bool = False
     diverged: bool = False
     is_new: bool = True
+    p_best: float | None = None
 
     @property
     def would_stop(self) -> bool:
@@ -92,7 +94,8 @@ class Decision:
         return replace(
             known,
             stop=record.verdict == "stop",
-            p_top=None if self.p_top is None else record.probability,
+            p_top=self.p_top if self.p_top is None or record.p_best is not None else record.probability,
+            p_best=record.p_best,
             p_beat=record.p_beat,
             threshold=record.threshold,
             says_stop=record.says_stop,
@@ -112,7 +115,7 @@ class Decision:
             self.verdict,
             n_ended,
             self.says_stop,
-            self.p_beat if self.p_top is None else self.p_top,
+            next((p for p in (self.p_best, self.p_top) if p is not None), self.p_beat),
             self.threshold,
             self.p_beat,
             self.reason if self.diverged or self.verdict == "not judged" else "",
@@ -120,4 +123,5 @@ class Decision:
             self.median,
             low,
             high,
+            self.p_best,
         )

@@ -12,7 +12,7 @@ Verdict = Literal["go on", "stop", "audited", "shadow", "not judged"]
 SCHEMA_VERSION = 1
 """Version of the mappings that :meth:`JudgementRecord.to_json` makes."""
 
-_NUMBERS = ("step", "probability", "threshold", "p_beat", "to_beat", "median", "low", "high")
+_NUMBERS = ("step", "probability", "threshold", "p_beat", "to_beat", "median", "low", "high", "p_best")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class JudgementRecord:
         low: Predicted 5 % quantile, likewise.
         high: Predicted 95 % quantile, likewise.
 
+        p_best: Probability that the trial becomes the best of the study; with ``keep`` only.
+
     Example:
         >>> record = JudgementRecord(3.0, "go on", n_ended=7, probability=0.4, threshold=0.1, p_beat=0.2)
         >>> JudgementRecord.from_json(record.to_json()) == record
@@ -51,6 +53,7 @@ class JudgementRecord:
     median: float | None = None
     low: float | None = None
     high: float | None = None
+    p_best: float | None = None
 
     @property
     def is_judged(self) -> bool:

@@ -9,8 +9,8 @@ from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Direction, better
 from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.study_view import StudyView
-from lcstop.pruning.thresholds import THRESHOLDS
-from lcstop.ranking.ranker import Ranker
+from lcstop.pruning.thresholds import THRESHOLDS, best_threshold
+from lcstop.ranking.ranker import Ranker, Ranking
 
 
 def judge_in_study(
@@ -22,6 +22,8 @@ def judge_in_study(
     ranker: Ranker,
 ) -> Evidence | None:
     """How likely the trial is to end in the best tenth of the study; None without a trial to compare with.
+
+    With ``keep``, how likely it is to become the best of the study.
 
     Among few trials a tenth is less than one trial, so that even the best one is not likely to be in it. A
     trial that leads at its step therefore goes on. So does one that holds the incumbent, and one that nothing
@@ -38,8 +40,7 @@ def judge_in_study(
     Raises:
         ValueError: If a probability is not finite.
     """
-    preset = THRESHOLDS[config.preset]
-    rankings = []
+    rankings: list[Ranking] = []
     for prefix in prefixes:
         ranking = ranker.rank(
             prefix,
@@ -54,25 +55,38 @@ def judge_in_study(
         if not math.isfinite(ranking.p_top + ranking.p_beat):
             raise ValueError("the forecast is not finite")
         rankings.append(ranking)
-    thresholds = [
-        preset.at(prefix.share, confidence, ranking.remaining_gain, has_params=ranking.has_params)
+    found = [
+        _probability_and_threshold(config, prefix, ranking, study, confidence)
         for prefix, ranking in zip(prefixes, rankings, strict=True)
     ]
     holds = [_holds_incumbent(config, prefix, incumbent, study.direction) for prefix in prefixes]
     says_stop = [
-        ranking.p_top <= threshold and not (ranking.leads or ranking.is_undecided or holds_incumbent)
-        for ranking, threshold, holds_incumbent in zip(rankings, thresholds, holds, strict=True)
+        probability <= threshold and not (ranking.leads or ranking.is_undecided or holds_incumbent)
+        for ranking, (probability, threshold), holds_incumbent in zip(rankings, found, holds, strict=True)
     ]
     last = rankings[-1]
     return Evidence(
         says_stop,
-        last.p_top,
-        thresholds[-1],
+        *found[-1],
         last.p_beat,
         ranking=last,
         is_undecided=last.is_undecided,
         holds_incumbent=holds[-1],
     )
+
+
+def _probability_and_threshold(
+    config: PrunerConfig, trial: Curve, ranking: Ranking, study: StudyView, confidence: float
+) -> tuple[float, float]:
+    if config.keep is None:
+        threshold = THRESHOLDS[config.preset].at(
+            trial.share, confidence, ranking.remaining_gain, has_params=ranking.has_params
+        )
+        return ranking.p_top, threshold
+    n_known = len(study.finished) + len(study.unfinished) + 1
+    n_trials = config.n_trials or 2 * n_known
+    to_spend = 1 - config.keep - study.spent
+    return ranking.p_best(n_trials), best_threshold(trial.share, to_spend, n_trials - n_known + 1)
 
 
 def _holds_incumbent(

@@ -31,6 +31,7 @@ class StudyView:
             are not listed, and only divergence stops a trial until a feasible one has finished.
         judgements: What is on record of the judged trial, oldest first; None if that is unknown. Each of its
             reports then counts as asked and judged.
+        spent: Sum of the probabilities of becoming the best that the stopped trials had at their stops.
         n_ended: How many trials have ended. A question that could not be judged is asked again once there
             are more.
 
@@ -47,6 +48,7 @@ class StudyView:
     only_infeasible: bool = False
     judgements: Sequence[JudgementRecord] | None = None
     n_ended: int = 0
+    spent: float = 0.0
 
     def __post_init__(self) -> None:
         check_direction(self.direction)

@@ -53,6 +53,28 @@ class Thresholds:
         return odds / (1 + odds)
 
 
+def best_threshold(share: float, to_spend: float, n_left: float) -> float:
+    """The probability of becoming the best of the study at or below which a trial is stopped.
+
+    It follows the cost of waiting for the next judgement, which comes after a fixed multiple of the steps:
+    while little has been run, waiting is cheap. What may be spent is spread over the trials that are left.
+
+    Args:
+        share: Share of the horizon that the trial has reached.
+        to_spend: ``1 - keep`` less what the stops so far have spent.
+        n_left: Trials that have not ended, the judged one included.
+
+    Example:
+        >>> [round(best_threshold(share, 0.05, 50), 5) for share in (0.02, 0.1, 0.5)]
+        [0.0002, 0.0009, 0.0025]
+    """
+    paced = _SPEED * to_spend / max(n_left, 1.0) * 4 * share * (1 - share)
+    return max(0.0, min(paced, to_spend))
+
+
+_SPEED = 2.5
+"""Most that one stop spends, in even shares; most stops spend far less."""
+
 THRESHOLDS: dict[Preset, Thresholds] = {
     "safe": Thresholds(initial=0.035, slope=0.0, maximum=0.035),
     "balanced": Thresholds(initial=0.06, slope=0.4, maximum=0.2),

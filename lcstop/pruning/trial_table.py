@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -56,6 +57,7 @@ class TrialTable:
         self._n_stopped = self._n_ended = 0
         self._audited: dict[int, AuditedTrial] = {}
         self._infeasible: set[int] = set()
+        self._spent: dict[int, float] = {}
         self._results: dict[int, Curve] = {}
         self._result_list: CurveList | None = None  # until one of them changes
         self._lists: dict[bool, CurveList] = {}  # of finished and of unfinished trials, until one changes
@@ -66,7 +68,7 @@ class TrialTable:
         other._chunks = [*self._chunks]
         other._n_stopped, other._n_ended = self._n_stopped, self._n_ended
         other._audited, other._lists = {**self._audited}, {**self._lists}
-        other._infeasible = {*self._infeasible}
+        other._infeasible, other._spent = {*self._infeasible}, {**self._spent}
         other._results, other._result_list = {**self._results}, self._result_list
         self._unshared = set()
         return other
@@ -78,6 +80,7 @@ class TrialTable:
         curve: Curve | None = None,
         audited: AuditedTrial | None = None,
         result: Curve | None = None,
+        spent: float = 0.0,
     ) -> None:
         """Replace what is known of a trial; without a curve it is left out.
 
@@ -88,9 +91,13 @@ class TrialTable:
             audited: Its suppressed stop, if it has ended.
             result: The result of a trial that has not finished, as one point at the horizon: an objective
                 may return a value when it is told to stop.
+            spent: Probability of becoming the best that a stopped trial had at its stop.
         """
         self._audited.pop(index, None)
         self._infeasible.discard(index)
+        self._spent.pop(index, None)
+        if spent:
+            self._spent[index] = spent
         if self._results.pop(index, None) is not None or result is not None:
             self._result_list = None
         if result is not None:
@@ -151,6 +158,7 @@ class TrialTable:
             only_infeasible,
             judgements,
             self._n_ended - (judged_state in _ENDED),
+            math.fsum(spent for index, spent in self._spent.items() if index != without),
         )
 
     def _listed(self, is_finished: bool, without: int | None) -> CurveList:

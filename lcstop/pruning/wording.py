@@ -70,10 +70,11 @@ def reason(config: PrunerConfig, trial: Curve, evidence: Evidence, incumbent: fl
         preposition = "by" if config.target == "best" else "at"
         words = f"P(beat {incumbent:.5g} {preposition} step {trial.horizon:g}) = {comparison}"
     else:
-        words = f"P(best tenth of the study by step {trial.horizon:g}) = {comparison}"
+        what = "best tenth" if config.keep is None else "best"
+        words = f"P({what} of the study by step {trial.horizon:g}) = {comparison}"
         if incumbent is not None:
             words += f", P(beat {incumbent:.5g}) = {ranking.p_beat:.3g}"
-        if ranking.remaining_gain > LARGE_REMAINING_GAIN:
+        if config.keep is None and ranking.remaining_gain > LARGE_REMAINING_GAIN:
             words += (
                 f"; less is asked where trials may still gain {ranking.remaining_gain:.2g} times their spread"
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -58,6 +60,20 @@ class StudyNetworkConfig(BaseModel):
         return version
 
 
+class Probabilities(NamedTuple):
+    """What the network says of ``n`` trials.
+
+    Attributes:
+        top: Probability of ending in the best tenth of the study's configurations, ``[n]``.
+        beat: Probability of beating the incumbent, ``[n]``.
+        shares: Probabilities of the bins between :data:`QUANTILES`, ``[n, 19]``.
+    """
+
+    top: Array
+    beat: Array
+    shares: Array
+
+
 class NumpyStudyNetwork:
     """A :class:`lcstop.ranking.torch_network.StudyNetwork` in numpy.
 
@@ -67,8 +83,8 @@ class NumpyStudyNetwork:
 
     Example:
         >>> from lcstop.ranking.features import N_FEATURES
-        >>> NumpyStudyNetwork.load().probabilities(np.zeros((3, N_FEATURES))).shape
-        (3, 2)
+        >>> NumpyStudyNetwork.load().probabilities(np.zeros((3, N_FEATURES))).shares.shape
+        (3, 19)
     """
 
     def __init__(self, config: StudyNetworkConfig, tensors: Tensors) -> None:
@@ -91,8 +107,8 @@ class NumpyStudyNetwork:
         """
         return cls(*read_weights(path, StudyNetworkConfig))
 
-    def probabilities(self, features: Array) -> Array:
-        """Probabilities of the best tenth and of beating the incumbent, ``[n, 2]``.
+    def probabilities(self, features: Array) -> Probabilities:
+        """What is to be expected of trials.
 
         Args:
             features: ``[n, N_FEATURES]``. Each row is multiplied alone, so that no row changes the rounding
@@ -105,4 +121,21 @@ class NumpyStudyNetwork:
         quantiles = out[:, :-1]
         odds = np.exp(quantiles - quantiles.max(1, keepdims=True))
         p_top = odds[:, QUANTILES.index(TOP) + 1 :].sum(1) / odds.sum(1)
-        return np.stack([p_top, expit(out[:, -1])], 1)
+        return Probabilities(p_top, expit(out[:, -1]), odds / odds.sum(1, keepdims=True))
+
+
+def best_of(shares: Sequence[float] | Array, n_trials: float) -> float:
+    """Probability that a trial beats ``n_trials - 1`` others that are drawn independently.
+
+    Args:
+        shares: Probabilities of the bins between :data:`QUANTILES`, ``[19]``.
+        n_trials: Number of trials, the trial itself included.
+
+    Example:
+        >>> even = np.diff([0.0, *QUANTILES, 1.0])  # nothing is known of the trial
+        >>> round(best_of(even, 50), 6)
+        0.02
+    """
+    borders = np.array([0.0, *QUANTILES, 1.0])
+    mass = np.diff(borders**n_trials) / (n_trials * np.diff(borders))
+    return float(np.asarray(shares) @ mass)

@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit, logit
 
 from lcstop.curves.curve import Curve, Direction, Target
 from lcstop.curves.curve_list import CurveList
 from lcstop.ranking.comparison import MISSING, Array, Comparison
 from lcstop.ranking.features import TrialFeatures
 from lcstop.ranking.grid import align
-from lcstop.ranking.numpy_network import NumpyStudyNetwork
+from lcstop.ranking.numpy_network import NumpyStudyNetwork, best_of
 
 MAX_UNKNOWN_GAIN = 4.0
 """Highest estimate while no trial has finished, and the remaining gain at a first report."""
 
+
+_BEST_INTERCEPT, _BEST_SLOPE = 0.2, 1.15
+"""Correction of the log-odds in :meth:`Ranking.p_best`."""
 
 _LEAVE_RATE = 0.1
 """Share of the trials at a common first value that must have left it lately for the rest to go on."""
@@ -39,6 +43,9 @@ class Ranking(NamedTuple):
             trials at this step (from their 10 % to their 90 % quantile). Where it is large, ranks say little
             yet. While no trial has finished it is estimated: four times the gain that there would be if every
             doubling of the steps brought as much as the last one, at most :data:`MAX_UNKNOWN_GAIN`.
+        shares: Probabilities of the bins between :data:`lcstop.ranking.numpy_network.QUANTILES`, ``[19]``,
+            with hyperparameters where there are any.
+        p_beat_informed: Probability that it beats the incumbent, likewise.
     """
 
     p_top: float
@@ -47,6 +54,16 @@ class Ranking(NamedTuple):
     leads: bool
     is_undecided: bool
     remaining_gain: float
+    shares: tuple[float, ...]
+    p_beat_informed: float
+
+    def p_best(self, n_trials: float) -> float:
+        """Probability that the trial becomes the best of ``n_trials`` trials, itself included.
+
+        The network takes trials for independent. Two numbers, fitted to recorded studies, correct for that.
+        """
+        p = min(best_of(self.shares, n_trials), self.p_beat_informed)
+        return float(expit(_BEST_INTERCEPT + _BEST_SLOPE * logit(p)))
 
 
 class Ranker:
@@ -95,12 +112,19 @@ class Ranker:
         rows = [view.features(None)]
         if configurations is not None:
             rows.append(view.features(configurations))
-        p_top, p_beat = self._network.probabilities(np.concatenate(rows)).max(0).tolist()
+        found = self._network.probabilities(np.concatenate(rows))
         # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
         leads = _leads(view.study) or _surpasses(trial, finished, unfinished, direction, target)
         undecided = _is_undecided(view.study)
         return Ranking(
-            p_top, p_beat, configurations is not None, leads, undecided, _remaining_gain(view.study)
+            float(found.top.max()),
+            float(found.beat.max()),
+            configurations is not None,
+            leads,
+            undecided,
+            _remaining_gain(view.study),
+            tuple(found.shares[-1].tolist()),
+            float(found.beat[-1]),
         )
 
 

@@ -87,7 +87,10 @@ class CorePolicy(SequentialPolicy):
         self._ended[trial] = curve
         stop = self._suppressed_stops.get(trial)
         audited = AuditedTrial(curve, stop, state == "finished") if stop else None
-        self._table.set(trial, state, None if state in ("left out", "infeasible") else curve, audited)
+        judgements = self._judgements.get(trial)
+        spent = (judgements[-1].p_best or 0.0) if state == "stopped" and judgements else 0.0
+        known = None if state in ("left out", "infeasible") else curve
+        self._table.set(trial, state, known, audited, spent=spent)
 
     def _curve(self, trial: int) -> Curve:
         task, values, row = self._study.task, self._values[trial], self._study.order[trial]

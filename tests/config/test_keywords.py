@@ -31,6 +31,8 @@ EVERY = {
     "audit": 0.1,
     "shadow": True,
 }
+KEEP = {"keep": 0.9, "n_trials": 30}
+"""Options of policy ``study`` alone."""
 
 
 def test_the_typed_keywords_are_the_fields_of_the_configuration():
@@ -62,12 +64,13 @@ def test_help_names_every_option(adapter):
     assert all(f"{name}:" in shown for name in PrunerConfig.model_fields)
 
 
+@pytest.mark.parametrize("options", [EVERY, KEEP])
 @pytest.mark.parametrize("adapter", OWN)
-def test_every_keyword_reaches_the_configuration_and_survives_a_pickle(adapter):
-    made = adapter(horizon=50, **EVERY)
-    assert made.config == PrunerConfig(horizon=50, **EVERY)
-    assert all(getattr(made.config, name) != PrunerConfig.model_fields[name].default for name in EVERY)
-    assert {*EVERY, "horizon"} == set(PrunerConfig.model_fields)
+def test_every_keyword_reaches_the_configuration_and_survives_a_pickle(adapter, options):
+    made = adapter(horizon=50, **options)
+    assert made.config == PrunerConfig(horizon=50, **options)
+    assert all(getattr(made.config, name) != PrunerConfig.model_fields[name].default for name in options)
+    assert {*EVERY, *KEEP, "horizon"} == set(PrunerConfig.model_fields)
     assert pickle.loads(pickle.dumps(made)).config == made.config  # noqa: S301
 
 

@@ -93,7 +93,8 @@ def network_says_nan():
     probabilities = NumpyStudyNetwork.probabilities
 
     def fault(self, row):
-        return probabilities(self, row) * [math.nan, 1]
+        found = probabilities(self, row)
+        return found._replace(top=found.top * math.nan)
 
     return mock.patch.object(NumpyStudyNetwork, "probabilities", fault)
 

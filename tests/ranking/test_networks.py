@@ -109,15 +109,17 @@ def test_the_network_in_numpy_says_the_same(config):
     for seed in range(20):
         row = features(*random_study(seed)) * (1 + seed)  # to where probabilities are 0 and 1
         standing = network(torch.from_numpy(row).float())
-        found = [float(standing.p_top()), float(standing.beats.sigmoid())]
-        np.testing.assert_allclose(quick.probabilities(row), [found], atol=2e-6, rtol=1e-4)
+        found = standing.p_top(), standing.beats.sigmoid(), standing.quantile.exp()
+        for numpy, torched in zip(quick.probabilities(row), found, strict=True):
+            np.testing.assert_allclose(numpy, torched.numpy(), atol=2e-6, rtol=1e-4)
 
 
 def test_rows_in_numpy_do_not_change_the_rounding_of_each_other():
     network = NumpyStudyNetwork.load()
     rows = np.concatenate([features(*random_study(seed)) for seed in range(6)])
     alone = [network.probabilities(row[None]) for row in rows]
-    assert (network.probabilities(rows) == np.concatenate(alone)).all()
+    for together, parts in zip(network.probabilities(rows), zip(*alone, strict=True), strict=True):
+        assert (together == np.concatenate(parts)).all()
 
 
 # --- calibration ------------------------------------------------------------------------------------------

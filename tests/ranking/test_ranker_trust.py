@@ -97,7 +97,8 @@ class Raising(NumpyStudyNetwork):
 
 class NotANumber(NumpyStudyNetwork):
     def probabilities(self, row):
-        return super().probabilities(row) * [math.nan, 1]
+        found = super().probabilities(row)
+        return found._replace(top=found.top * math.nan)
 
 
 class Missing(NumpyStudyNetwork):
