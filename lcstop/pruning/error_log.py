@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 logger = logging.getLogger("lcstop")
@@ -37,8 +38,9 @@ class ErrorLog:
             The error in one line.
         """
         words = in_one_line(error)
-        if self._is_new((what, type(error), *_place(error))):
-            logger.warning(what + ": %s", *args, words)
+        with contextlib.suppress(MemoryError):  # a warning that finds no memory must not end a search
+            if self._is_new((what, type(error), *_place(error))):
+                logger.warning(what + ": %s", *args, words)
         return words
 
     def warn_if_slow(self, seconds: float) -> None:

@@ -247,6 +247,7 @@ logging.basicConfig()
 judged, limits = core(), resource.getrlimit(resource.RLIMIT_AS)
 assert judged.judge(poor(), view()).stop
 for left in (4096, 512, 64):
+    given = [(poor(), view()) for _ in range(10)]
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(), limits[1]))
     hog, size = [], 1 << 20
@@ -255,7 +256,7 @@ for left in (4096, 512, 64):
             hog.append(bytearray(size))
         except MemoryError:
             size //= 2
-    found = [judged.judge(poor(), view()) for _ in range(10)]
+    found = [judged.judge(*one) for one in given]
     del hog
     resource.setrlimit(resource.RLIMIT_AS, limits)
     assert "MemoryError" in found[-1].reason, found[-1]
