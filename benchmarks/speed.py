@@ -10,7 +10,7 @@ import logging
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from rich.table import Table
 
 from lcstop.priors.lcpfn import sample_curves
 from lcstop_optuna import LCPFNPruner
+from lcstop_optuna.recent_trials import RecentTrials
 from lcstop_optuna.trials import to_curve
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -130,14 +131,22 @@ def decision_table() -> Table:
             raise RuntimeError("a trial does not go on, or is not stopped, as its column says")
         running = [beside.study.ask(SPACE) for _ in range(3)]
 
-        def others_report(i: int, running: list[optuna.Trial] = running) -> None:
+        def prepare(
+            i: int,
+            running: list[optuna.Trial] = running,
+            ours: Sequence[optuna.Trial] = (goes_on, beside, stops),
+        ) -> None:
             for other in running:  # the steps repeat, which ``report`` would ignore
                 other.storage.set_trial_intermediate_value(other._trial_id, i % JUDGED_AT, 0.5)
+            for trial in ours:  # asked again at the same step, a trial would be given its last answer
+                trial.study.pruner._recent = RecentTrials()
+                known = trial.storage._get_trial(trial._trial_id)
+                known.system_attrs, known.user_attrs = {}, {}
 
         calls = [trial.should_prune for trial in (goes_on, beside, stops, theirs)]
         found = [
             1e3 * np.quantile(seconds, [0.5, 0.99])
-            for seconds in interleaved(calls, REPETITIONS, between=others_report)
+            for seconds in interleaved(calls, REPETITIONS, between=prepare)
         ]
         ratio = found[0][0] / found[-1][0]
         table.add_row(f"{n:,}", *(f"{a:.2f} ({b:.2f})" for a, b in found), f"{ratio:.1f}")
