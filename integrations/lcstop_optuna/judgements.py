@@ -50,7 +50,7 @@ def store(storage: BaseStorage, trial: FrozenTrial, record: JudgementRecord, fro
     if record.verdict == "stop":
         storage.set_trial_user_attr(trial._trial_id, STOP_ATTR, content)
     else:
-        name = f"{_PREFIX}{content['step']:g}" if record.is_judged else _NOT_JUDGED
+        name = f"{_PREFIX}{content['step']:.15g}" if record.is_judged else _NOT_JUDGED
         storage.set_trial_system_attr(trial._trial_id, name, content)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop.curves.first_step import study_counts_from_0
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
 from lcstop_optuna.judgements import is_stopped, records_of, suppressed_stop_of
+from lcstop_optuna.other_trials import direction_of
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
@@ -99,7 +99,7 @@ def read_study(study: optuna.Study, horizon: float | str | None = None) -> Recor
         "Optuna",
         (study.metric_names or ["value"])[0],
         "step",
-        "maximize" if study.direction == StudyDirection.MAXIMIZE else "minimize",
+        direction_of(study),
         [recorded for trial in trials if (recorded := _recorded(trial, horizon, from_0, now))],
         options,
     )

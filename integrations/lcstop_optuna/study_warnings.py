@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import optuna
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import PrunerConfig
 from lcstop.pruning.study_checks import N_FIRST, StudyChecks, WatchedTrial
 from lcstop_optuna.judgements import is_stopped
+from lcstop_optuna.other_trials import direction_of
 from lcstop_optuna.trials import CONFIG_ATTR, CONVERGED_ATTR, to_curve
 
 logger = logging.getLogger("lcstop_optuna")
@@ -72,9 +72,8 @@ class _Watched:
             self._first = 0  # other processes have run all of it with the same horizon
             if not self._checks.due(trial.number):
                 return
-        maximize = study.direction == StudyDirection.MAXIMIZE
         trials = study.get_trials(deepcopy=False)
-        for message in self._checks.find("maximize" if maximize else "minimize", self._reported(trials)):
+        for message in self._checks.find(direction_of(study), self._reported(trials)):
             logger.warning("study %s: %s", study.study_name, message)
 
     def _reported(self, trials: Sequence[FrozenTrial]) -> Iterator[WatchedTrial]:

@@ -6,10 +6,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.last_verdict import last_judgement
 from lcstop.review import Review
 from lcstop_optuna import AUDIT_ATTR, CONFIG_ATTR, REASON_ATTR, STOP_ATTR, LCPFNPruner, read_study
-from lcstop_optuna.judgements import is_stopped, records_of, stop_of, suppressed_stop_of
+from lcstop_optuna.judgements import is_stopped, records_of, stop_of, store, suppressed_stop_of
 from lcstop_optuna.other_trials import OtherTrials
 
 H = 40
@@ -272,3 +273,12 @@ def test_a_review_shows_the_numbers_on_record(policy):
     probability = decision.p_beat if policy == "published" else decision.p_top
     assert (probability, decision.threshold) == (stored["probability"], stored["threshold"])
     assert (decision.median, *decision.interval) == (stored["median"], stored["low"], stored["high"])
+
+
+def test_judgements_at_large_steps_do_not_replace_each_other():
+    study = study_of(0, horizon=10**8)
+    trial = study.ask()
+    for step in (10_000_001, 10_000_002):
+        store(study._storage, study.trials[0], JudgementRecord(step, "go on"), from_0=False)
+    records = records_of(study.trials[trial.number], from_0=False)
+    assert [record.step for record in records] == [10_000_001, 10_000_002]
