@@ -261,6 +261,10 @@ class PrunerConfig(BaseModel):
             )
         if self.keep is not None and self.preset != "balanced":
             raise ValueError(f"keep replaces preset, got keep={self.keep:g}, preset={self.preset}")
+        if self.keep is not None and self.min_gain is None and self.confidence != 0.95:
+            raise ValueError(
+                f"keep replaces confidence, got keep={self.keep:g}, confidence={self.confidence:g}"
+            )
         if self.keep is None and self.n_trials is not None:
             raise ValueError(f"n_trials is used with keep only, got n_trials={self.n_trials}, keep=None")
         if self.surrogate == "mcmc" and find_spec("emcee") is None:

@@ -106,3 +106,9 @@ def test_the_best_of_n_is_the_mean_of_the_power_of_the_share_beaten():
 def test_contradicting_options_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         PrunerConfig(horizon=N, **options)
+
+
+def test_confidence_is_refused_where_keep_leaves_it_nothing_to_do():
+    with pytest.raises(ValueError, match=r"keep replaces confidence, got keep=0\.8, confidence=0\.9"):
+        PrunerConfig(horizon=50, keep=0.8, confidence=0.9)
+    assert PrunerConfig(horizon=50, keep=0.8, confidence=0.9, min_gain=0.01).confidence == 0.9
