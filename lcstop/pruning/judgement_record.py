@@ -32,7 +32,6 @@ class JudgementRecord:
         median: Predicted median at the horizon, in the metric's units; of a stop only.
         low: Predicted 5 % quantile, likewise.
         high: Predicted 95 % quantile, likewise.
-
         p_best: Probability that the trial becomes the best of the study; with ``keep`` only.
 
     Example:
@@ -59,6 +58,11 @@ class JudgementRecord:
     def is_judged(self) -> bool:
         """Whether the trial was judged, so that this moment of the schedule is used up."""
         return self.verdict != "not judged"
+
+    @property
+    def is_divergence(self) -> bool:
+        """Whether the trial is stopped because it has diverged."""
+        return self.verdict == "stop" and bool(self.why)
 
     def to_json(self) -> dict[str, Any]:
         """For :meth:`from_json`. What is None is left out."""

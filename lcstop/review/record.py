@@ -12,9 +12,11 @@ from typing import Any, Literal
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Direction, Target, better
 from lcstop.pruning.audit import Audit
+from lcstop.pruning.certificate import Certificate, StartedTrial, certificate
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.judgement_record import JudgementRecord
+from lcstop.pruning.last_verdict import last_judgement
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
@@ -70,6 +72,15 @@ class RecordedTrial:
         if self.suppressed_stop is None or self.state not in ("finished", "stopped") or self.is_infeasible:
             return None
         return AuditedTrial(self.curve, self.suppressed_stop, self.state == "finished")
+
+    @property
+    def stop(self) -> JudgementRecord | None:
+        """The judgement by which ``lcstop`` has stopped it; None if ``lcstop`` has not."""
+        last = last_judgement(self.judgements)
+        if self.state == "stopped" and last is not None and last.verdict == "stop":
+            return last
+        # The first release recorded only the reason.
+        return None if self.reason is None else JudgementRecord(self.curve.cutoff, "stop")
 
     @property
     def result_alone(self) -> Curve:
@@ -218,6 +229,12 @@ class RecordedStudy:
         """The audit of the study: how many audited trials turned out to be wrong stops."""
         trials = [trial.audited for trial in self.trials if trial.audited]
         return PrunerCore(config).audit(StudyView(self.direction, audited=trials))
+
+    def certificate(self) -> Certificate:
+        """What the stops on record may have lost, and what they have saved; see :func:`certificate`."""
+        return certificate(
+            StartedTrial(trial.epochs, trial.curve.horizon, trial.stop) for trial in self.trials
+        )
 
     @cached_property
     def _by_number(self) -> dict[int, RecordedTrial]:
