@@ -232,7 +232,10 @@ class PrunerCore:
             forecast, scale = evidence.forecast, evidence.scale
             decision = self._with_end(decision, lambda: predicted_end(forecast, scale, config))
         elif decision.would_stop:
-            decision = self._with_end(decision, lambda: forecast_end(trial, study, config, self._surrogate()))
+            incumbent, p_beat = decision.incumbent, evidence.p_beat
+            decision = self._with_end(
+                decision, lambda: forecast_end(trial, study, config, self._surrogate(), incumbent, p_beat)
+            )
         return decision if by is None else replace(decision, reason=decision.reason + _SUPPRESSED[by])
 
     def _with_end(self, decision: Decision, predict: Callable[[], PredictedEnd]) -> Decision:

@@ -15,6 +15,7 @@ from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.thresholds import LARGE_REMAINING_GAIN
 from lcstop.surrogates import Surrogate
 from lcstop.surrogates.forecast import Forecast
+from lcstop.surrogates.tilt import Tilt
 
 
 @dataclass(frozen=True)
@@ -37,29 +38,63 @@ class PredictedEnd:
         return f"predicted {self.median:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
-def predicted_end(forecast: Forecast, scale: MetricScale, config: PrunerConfig) -> PredictedEnd:
+def predicted_end(
+    forecast: Forecast, scale: MetricScale, config: PrunerConfig, tilt: Tilt | None = None
+) -> PredictedEnd:
     """Median and 90 % interval of a forecast ``[1, 1]``, within the bounds of the metric.
+
+    Args:
+        forecast: The forecast at the horizon.
+        scale: Its scale.
+        config: The options.
+        tilt: What the study says of the end; None leaves the forecast as it is.
 
     Raises:
         ValueError: If one of them is not finite.
     """
     lower = -math.inf if config.lower is None else config.lower
     upper = math.inf if config.upper is None else config.upper
-    quantiles = forecast.quantile([[[0.5]], [[0.05]], [[0.95]]])[:, 0, 0]
+    levels = [[[0.5]], [[0.05]], [[0.95]]]
+    quantiles = (forecast.quantile(levels) if tilt is None else tilt.quantile(forecast, levels))[:, 0, 0]
     if not np.isfinite(quantiles).all():
         raise ValueError("the forecast is not finite")
     median, low, high = np.clip(quantiles, lower, upper).tolist()
     return PredictedEnd(median, low, high, scale)
 
 
-def forecast_end(trial: Curve, study: StudyView, config: PrunerConfig, surrogate: Surrogate) -> PredictedEnd:
-    """Where ``trial`` is predicted to end by the forecast of its own curve.
+def forecast_end(
+    trial: Curve,
+    study: StudyView,
+    config: PrunerConfig,
+    surrogate: Surrogate,
+    incumbent: float | None,
+    p_beat: float,
+) -> PredictedEnd:
+    """The predicted value of ``trial`` by the forecast of its own curve, tilted to what the study says.
+
+    With the target ``best`` it is at least as good as the trial's best value so far.
+
+    Args:
+        trial: What it has reported.
+        study: The other trials.
+        config: The options.
+        surrogate: What forecasts the curve.
+        incumbent: Best value so far; without one nothing is tilted.
+        p_beat: Probability that the trial beats it, as the study says.
 
     Raises:
         ValueError: If the forecast is not finite.
     """
     scale = MetricScale.from_study(study.direction, study.finished or study.unfinished, judged=trial)
-    return predicted_end(surrogate.forecast([trial.finite()], [trial.horizon], scale), scale, config)
+    forecast = surrogate.forecast([trial.finite()], [trial.horizon], scale)
+    tilt = None if incumbent is None else Tilt.of(forecast, incumbent, p_beat)
+    end = predicted_end(forecast, scale, config, tilt)
+    own = trial.best(study.direction)
+    if config.target == "final" or own is None:
+        return end
+    worst = np.fmax if study.direction == "maximize" else np.fmin
+    median, low, high = worst([end.median, end.low, end.high], own).tolist()
+    return PredictedEnd(median, low, high, scale)
 
 
 def reason(config: PrunerConfig, trial: Curve, evidence: Evidence, incumbent: float | None) -> str:

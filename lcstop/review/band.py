@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.surrogates import Surrogate
+from lcstop.surrogates.tilt import Tilt
 
 Array = NDArray[np.float64]
 
@@ -47,6 +48,7 @@ def forecast_band(
     study: Sequence[Curve] = (),
     final: float | None = None,
     max_steps: int = MAX_STEPS,
+    to_beat: tuple[float, float] | None = None,
 ) -> Band:
     """The forecast for ``curve`` from its cutoff to its horizon, clipped to the metric's bounds.
 
@@ -58,6 +60,8 @@ def forecast_band(
         study: Curves of the other trials.
         final: Actual final value of the trial; None if it has not ended.
         max_steps: Maximum number of steps of the band. If fewer steps remain, the band has all of them.
+        to_beat: The best value so far, and the probability that the study gives the trial to beat it. The
+            forecast is tilted to it, see :class:`lcstop.surrogates.tilt.Tilt`.
 
     Raises:
         ValueError: If the curve has reached its horizon.
@@ -74,6 +78,13 @@ def forecast_band(
     forecast = surrogate.forecast([curve], steps.tolist(), scale, study)
     lower, upper = bounds
     ends = (-math.inf if lower is None else lower, math.inf if upper is None else upper)
-    low, median, high = (np.clip(forecast.quantile(q)[0], *ends) for q in (0.05, 0.5, 0.95))
-    level = None if final is None else float(forecast[-1:, -1:].cdf(final)[0, 0])
+    end = forecast[-1:, -1:]
+    tilt = None if to_beat is None else Tilt.of(end, *to_beat)
+    levels = np.array([0.05, 0.5, 0.95])
+    if tilt is not None:
+        levels = tilt.levels(levels)
+    low, median, high = (np.clip(forecast.quantile(q)[0], *ends) for q in levels)
+    level = None
+    if final is not None:
+        level = float(end.cdf(final)[0, 0]) if tilt is None else tilt.cdf(end, final)
     return Band(steps, low, median, high, level)

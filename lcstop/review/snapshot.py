@@ -67,7 +67,11 @@ def snapshot(
         with np.errstate(all="ignore"):
             others = [*view.finished, *view.unfinished]
             final = end if over and math.isfinite(end) else None
-            band = forecast_band(surrogate, known, scale, (config.lower, config.upper), others, final)
+            to_beat = None
+            if decision.p_top is not None and decision.incumbent is not None and decision.p_beat is not None:
+                to_beat = decision.incumbent, decision.p_beat
+            bounds = config.lower, config.upper
+            band = forecast_band(surrogate, known, scale, bounds, others, final, to_beat=to_beat)
     except Exception:
         # A judgement also survives a surrogate that raises. The snapshot then has no band.
         return Snapshot(n, decision, None)
