@@ -120,7 +120,7 @@ def check(
     if not decision.stop:
         return
     assert decision.cutoff == trial.cutoff
-    if decision.reason.startswith("diverged"):
+    if decision.diverged:
         assert not any(map(math.isfinite, trial.values[-config.diverged_after :]))
         return
     assert trial.cutoff < config.horizon

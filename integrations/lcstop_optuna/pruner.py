@@ -196,7 +196,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             decision = self._core.converged(self._curve(frozen), view)
             known.convergence_asked_at = last_step
             if decision.stop:
-                logger.info("trial %d ends at step %d: %s", trial.number, frozen.last_step, decision.reason)
+                logger.info("Trial %d %s", trial.number, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, CONVERGED_ATTR, decision.reason)
         except Exception as error:
             return self._core.fail_open(error, 0).stop
@@ -263,16 +263,16 @@ class LCPFNPruner(optuna.pruners.BasePruner):
 
         After a stop, made or suppressed, also stores the audit with the study if it has changed.
         """
-        number, step, storage = trial.number, trial.last_step, study._storage
+        number, storage = trial.number, study._storage
         try:
             store(storage, trial, record, self._from_0(trial))
             if decision.stop:
-                logger.info("trial %d pruned at step %d: %s", number, step, decision.reason)
+                logger.info("Trial %d %s", number, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
             elif suppressed := decision.suppressed_stop:
                 if any(one.verdict in ("audited", "shadow") for one in earlier):
                     return  # only the first suppressed stop counts
-                logger.info("trial %d not pruned at step %d: %s", number, step, decision.reason)
+                logger.info("Trial %d %s", number, decision.reason)
                 content = {"trial": number, **suppressed.to_json()}
                 storage.set_trial_user_attr(trial._trial_id, AUDIT_ATTR, content)
             if decision.would_stop and decision.audit is not None and decision.audit.n:

@@ -146,12 +146,12 @@ class SearchState:
             return False
         if stop := decision.suppressed_stop:
             if history.suppressed_stop is None:
-                logger.info("trial %s not stopped at step %g: %s", trial.trial_id, step, decision.reason)
+                logger.info("Trial %s %s", trial.trial_id, decision.reason)
                 history.suppressed_stop = stop
             return False
         history.state = "converged" if decision.converged else "stopped"
         self.stops[trial.trial_id] = decision
-        logger.info("trial %s %s at step %g: %s", trial.trial_id, history.state, step, decision.reason)
+        logger.info("Trial %s %s", trial.trial_id, decision.reason)
         if decision.converged:
             self._log.end(trial, history, decision.reason)
         return True

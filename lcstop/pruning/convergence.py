@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from lcstop._utils.number_words import percents
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
@@ -40,12 +41,12 @@ class GainEvidence:
         """Whether the gain is too unlikely to wait for."""
         return self.p_gain <= self.threshold and not self.is_undecided
 
-    def reason(self, horizon: float, min_gain: float) -> str:
+    def reason(self, trial: Curve, min_gain: float) -> str:
         """The evidence in one line without the forecast."""
+        has, needs = percents(self.p_gain, self.threshold)
         return (
-            f"{'converged: ' if self.converged else ''}"
-            f"P(gain more than {min_gain:.4g} on {self.value:.5g} by step {horizon:g}) "
-            f"= {self.p_gain:.3g} {'<=' if self.p_gain <= self.threshold else '>'} {self.threshold:.2g}"
+            f"{'converged' if self.converged else 'goes on'} at step {trial.cutoff:g} of {trial.horizon:g}: "
+            f"{has} chance to gain more than {min_gain:.4g} on {self.value:.5g} (needs {needs})"
             f"{'; nothing tells it from the other trials yet' if self.is_undecided else ''}"
         )
 

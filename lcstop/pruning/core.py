@@ -27,7 +27,16 @@ from lcstop.pruning.study_rule import judge_in_study
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import SuppressedBy
 from lcstop.pruning.suppression import suppressed_by
-from lcstop.pruning.wording import PredictedEnd, forecast_end, predicted_end, reason
+from lcstop.pruning.wording import (
+    PredictedEnd,
+    chance,
+    forecast_end,
+    outcome,
+    predicted_end,
+    qualifications,
+    values_in_words,
+    with_end,
+)
 from lcstop.ranking.ranker import Ranker
 from lcstop.surrogates import Surrogate, load_surrogate
 
@@ -118,7 +127,7 @@ class PrunerCore:
                     decision = self._suppress(decision, question.trial, study, diverged=evidence is None)
         except Exception as error:
             return self.fail_open(error, question.trial.cutoff)
-        if evidence is None:
+        if evidence is None and not decision.diverged:
             return decision
         return self._in_words(decision, evidence, question.trial, study)
 
@@ -154,10 +163,9 @@ class PrunerCore:
                 found = judge_convergence(trial, study, self.config, min_gain, self._surrogate())
         except Exception as error:
             return self.fail_open(error, trial.cutoff)
-        decision = Decision(
-            found.converged, found.reason(trial.horizon, min_gain), trial.cutoff, converged=found.converged
-        )
-        return self._with_end(decision, lambda: predicted_end(found.forecast, found.scale, self.config))
+        end, failure = self._end(lambda: predicted_end(found.forecast, found.scale, self.config))
+        words = found.reason(trial, min_gain) + values_in_words(end, None) + failure
+        return with_end(Decision(found.converged, words, trial.cutoff, converged=found.converged), end)
 
     def warm_up(self) -> None:
         """Load the networks now rather than inside the first judgement, where a failure is logged."""
@@ -179,7 +187,7 @@ class PrunerCore:
         if question.is_silent:
             words = f"the last {config.diverged_after} reports are not finite"
             if has_diverged(config, trial, study):
-                return replace(known, stop=True, reason=f"diverged: {words}", diverged=True), None
+                return replace(known, stop=True, reason=f"diverged, {words}", diverged=True), None
             if not question.is_due:
                 words += ", maybe between two evaluations"
                 return replace(known, reason=words, is_new=False), None
@@ -219,38 +227,43 @@ class PrunerCore:
         by = suppressed_by(self.config, study, diverged=diverged)
         if by is None:
             return decision
-        words = decision.reason + _SUPPRESSED[by] if decision.reason else ""
-        return replace(decision, stop=False, reason=words, suppressed_by=by)
+        return replace(decision, stop=False, suppressed_by=by)
 
-    def _in_words(self, decision: Decision, evidence: Evidence, trial: Curve, study: StudyView) -> Decision:
+    def _in_words(
+        self, decision: Decision, evidence: Evidence | None, trial: Curve, study: StudyView
+    ) -> Decision:
+        """The decision with its reason, and with the forecast that the reason names."""
         config, audit, by = self.config, decision.audit, decision.suppressed_by
-        words = reason(config, trial, evidence, decision.incumbent)
-        if audit is not None and audit.adjusted_confidence != config.confidence:
-            words += f"; at confidence {audit.adjusted_confidence:.6g}, since {audit}"
-        decision = replace(decision, reason=words)
-        if evidence.forecast is not None and evidence.scale is not None:
+        words = decision.reason
+        if evidence is not None:
             forecast, scale = evidence.forecast, evidence.scale
-            decision = self._with_end(decision, lambda: predicted_end(forecast, scale, config))
-        elif decision.would_stop:
-            incumbent, p_beat = decision.incumbent, evidence.p_beat
-            decision = self._with_end(
-                decision, lambda: forecast_end(trial, study, config, self._surrogate(), incumbent, p_beat)
-            )
-        return decision if by is None else replace(decision, reason=decision.reason + _SUPPRESSED[by])
+            end, failure = None, ""
+            if forecast is not None and scale is not None:
+                end, failure = self._end(lambda: predicted_end(forecast, scale, config))
+            elif decision.would_stop:
+                to_beat = decision.incumbent, evidence.p_beat
+                end, failure = self._end(
+                    lambda: forecast_end(trial, study, config, self._surrogate(), *to_beat)
+                )
+            decision = with_end(decision, end)
+            words = chance(config, evidence) + values_in_words(end, decision.incumbent)
+            words += qualifications(config, evidence) + failure
+            if audit is not None and audit.adjusted_confidence != config.confidence:
+                words += f"; at confidence {audit.adjusted_confidence:.6g}, since {audit}"
+        if by is not None:
+            words += _SUPPRESSED[by]
+        return replace(decision, reason=f"{outcome(decision, trial.horizon)}: {words}")
 
-    def _with_end(self, decision: Decision, predict: Callable[[], PredictedEnd]) -> Decision:
-        """The decision with the forecast of the trial's end; it stands if there is none."""
+    def _end(self, predict: Callable[[], PredictedEnd]) -> tuple[PredictedEnd | None, str]:
+        """The forecast of a trial's end; if it fails, None and why. The decision stands in any case."""
         try:
             with np.errstate(all="ignore"):
-                end = predict()
+                return predict(), ""
         except Exception as error:
             cause = self.error_log.warn_once(
                 "a decision is made without a forecast of the trial's end", error
             )
-            return replace(decision, reason=f"{decision.reason}; no forecast: {cause}")
-        interval = end.low, end.high
-        words = f"{decision.reason}; {end}"
-        return replace(decision, reason=words, median=end.median, interval=interval, scale=end.scale)
+            return None, f"; no forecast: {cause}"
 
     def _log_confidence(self, audit: Audit) -> None:
         confidence = audit.adjusted_confidence

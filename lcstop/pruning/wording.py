@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lcstop._utils.number_words import distinct, percents
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
+from lcstop.pruning.decision import Decision
 from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.thresholds import LARGE_REMAINING_GAIN
@@ -33,9 +35,6 @@ class PredictedEnd:
     low: float
     high: float
     scale: MetricScale
-
-    def __str__(self) -> str:
-        return f"predicted {self.median:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
 def predicted_end(
@@ -97,40 +96,71 @@ def forecast_end(
     return PredictedEnd(median, low, high, scale)
 
 
-def reason(config: PrunerConfig, trial: Curve, evidence: Evidence, incumbent: float | None) -> str:
-    """What a rule has found, in one line without the forecast."""
-    comparison = f"{evidence.probability:.3g} {_sign(evidence)} {evidence.threshold:.2g}"
-    ranking = evidence.ranking
-    if ranking is None:
-        preposition = "by" if config.target == "best" else "at"
-        words = f"P(beat {incumbent:.5g} {preposition} step {trial.horizon:g}) = {comparison}"
+def with_end(decision: Decision, end: PredictedEnd | None) -> Decision:
+    """The decision with the forecast of the trial's end."""
+    if end is None:
+        return decision
+    return replace(decision, median=end.median, interval=(end.low, end.high), scale=end.scale)
+
+
+def outcome(decision: Decision, horizon: float) -> str:
+    """What a decision does with a trial, and when: the first words of its reason."""
+    verb = "goes on"
+    if decision.would_stop:
+        verb = "stopped" if decision.stop else "would be stopped"
+    return f"{verb} at step {decision.cutoff:g} of {horizon:g}"
+
+
+def chance(config: PrunerConfig, evidence: Evidence) -> str:
+    """The probability that decides, and the threshold that it needs to exceed.
+
+    Example:
+        >>> found = Evidence([True], probability=0.021, threshold=0.05, p_beat=0.021)
+        >>> chance(PrunerConfig(horizon=30, policy="published"), found)
+        '2.1 % chance to beat the best so far (needs 5 %)'
+    """
+    if evidence.ranking is None:
+        goal = "beat the best so far"
     else:
-        what = "best tenth" if config.keep is None else "best"
-        words = f"P({what} of the study by step {trial.horizon:g}) = {comparison}"
-        if incumbent is not None:
-            words += f", P(beat {incumbent:.5g}) = {ranking.p_beat:.3g}"
-        if config.keep is None and ranking.remaining_gain > LARGE_REMAINING_GAIN:
-            words += (
-                f"; less is asked where trials may still gain {ranking.remaining_gain:.2g} times their spread"
-            )
-        if evidence.holds_incumbent and _is_low(evidence):
-            words += "; holds the incumbent itself"
-        elif ranking.leads and _is_low(evidence):
-            words += "; leads at its step"
-    leads = ranking is not None and ranking.leads
-    if evidence.is_undecided and _is_low(evidence) and not leads:
-        words += "; nothing tells it from the other trials yet"
+        goal = "end in the best tenth" if config.keep is None else "become the best"
+    has, needs = percents(evidence.probability, evidence.threshold)
+    return f"{has} chance to {goal} (needs {'more than ' if has == needs else ''}{needs})"
+
+
+def qualifications(config: PrunerConfig, evidence: Evidence) -> str:
+    """Why a trial with a low probability goes on, and what has changed its threshold; "" if nothing."""
+    words, ranking = "", evidence.ranking
+    if ranking is not None and config.keep is None and ranking.remaining_gain > LARGE_REMAINING_GAIN:
+        gain = f"{ranking.remaining_gain:.2g} times their spread"
+        words += f"; threshold lowered, since trials may still gain {gain}"
+    if _is_low(evidence):
+        if evidence.holds_incumbent:
+            words += "; it holds the best so far"
+        elif ranking is not None and ranking.leads:
+            words += "; it leads at this step"
+        elif evidence.is_undecided:
+            words += "; nothing tells it from the other trials yet"
     if evidence.says_stop[-1] and not evidence.stops(config.patience):
-        words += f"; {_n_in_a_row(evidence)} of {config.patience} votes"
+        words += f"; {_n_in_a_row(evidence)} of {config.patience} judgements in a row say stop"
     return words
+
+
+def values_in_words(end: PredictedEnd | None, incumbent: float | None) -> str:
+    """Where a trial is predicted to end, and the best so far; "" for what is not known.
+
+    Example:
+        >>> scale = MetricScale("maximize", lower=0.0, upper=1.0)
+        >>> values_in_words(PredictedEnd(0.8959, 0.8704, 0.95, scale), 0.9711)
+        ', predicted 0.896 [0.87, 0.95], best so far 0.971'
+    """
+    known = [] if end is None else [end.median, end.low, end.high]
+    shown = distinct([*known, *([] if incumbent is None else [incumbent])])
+    words = "" if end is None else ", predicted {} [{}, {}]".format(*shown)
+    return words if incumbent is None else f"{words}, best so far {shown[-1]}"
 
 
 def _is_low(evidence: Evidence) -> bool:
     return evidence.probability <= evidence.threshold
-
-
-def _sign(evidence: Evidence) -> str:
-    return "<=" if _is_low(evidence) else ">"
 
 
 def _n_in_a_row(evidence: Evidence) -> int:

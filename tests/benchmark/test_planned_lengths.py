@@ -63,7 +63,7 @@ def test_a_user_attribute_and_a_nested_key():
         poor.report(0.01 * k, k)
     decision = pruner.explain(study, poor)
     assert decision.stop
-    assert "by step 15)" in decision.reason
+    assert " at step 6 of 15: " in decision.reason
     assert poor.should_prune()
     study.tell(poor, state=TrialState.PRUNED)
     recorded = read_study(study)  # the study records the name

@@ -68,7 +68,7 @@ def test_audited_trials_run_to_their_end_and_are_counted(make, caplog):
     with caplog.at_level(logging.INFO, "lcstop_optuna"):
         assert run(study, POOR, LATE, FALLEN, POOR) == [TrialState.COMPLETE] * 4
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
-        f"trial {number} not pruned at step 1" for number in (11, 12, 13, 14)
+        f"Trial {number} would be stopped at step 2 of {H}" for number in (11, 12, 13, 14)
     ]
     suppressed_stops = [suppressed_stop_of(trial, from_0=True) for trial in study.trials]
     assert [suppressed_stop is not None for suppressed_stop in suppressed_stops] == [False] * 11 + [True] * 4
@@ -132,7 +132,7 @@ def test_all_workers_become_more_careful_with_the_record(make):
         study.add_trial(winner(number))
     decisions = [make().explain(study, trial) for _ in range(2)]
     assert decisions[0] == decisions[1]
-    assert "= " in before.reason
+    assert " % chance to " in before.reason
     assert "; at confidence 0.99" in decisions[0].reason
     assert "since 4 of 4 audited trials would have been wrongly stopped" in decisions[0].reason
     assert "at confidence" not in before.reason
@@ -186,7 +186,10 @@ def test_shadow_mode_prunes_no_diverged_trial(make):
         trial.report(value, step)
         assert not trial.should_prune()
     reason = study.trials[0].user_attrs[AUDIT_ATTR]["reason"]
-    assert reason == "diverged: the last 3 reports are not finite; in shadow mode, so it goes on"
+    assert reason == (
+        "would be stopped at step 5 of 6: diverged, the last 3 reports are not finite; "
+        "in shadow mode, so it goes on"
+    )
 
 
 def test_the_review_shows_what_shadow_mode_would_have_stopped(shadow, surrogate):

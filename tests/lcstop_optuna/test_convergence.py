@@ -33,7 +33,7 @@ def test_a_converged_trial_of_optuna_is_complete_and_holds_the_incumbent():
     (trial,) = study.trials
     assert trial.state == TrialState.COMPLETE
     assert trial.last_step + 1 == first_converged(SATURATING)
-    assert trial.user_attrs[CONVERGED_ATTR].startswith("converged: P(gain more than 0.02 on 0.")
+    assert trial.user_attrs[CONVERGED_ATTR].startswith(f"converged at step {trial.last_step + 1} of {H}: ")
     assert REASON_ATTR not in trial.user_attrs
     later = study.ask()
     for epoch in range(5):

@@ -73,7 +73,8 @@ def ours(caplog) -> list[logging.LogRecord]:
 
 
 @pytest.mark.parametrize(
-    ("policy", "reason"), [("study", "P(best tenth of the study by step 12) = "), ("published", "P(beat ")]
+    ("policy", "reason"),
+    [("study", "chance to end in the best tenth"), ("published", "chance to beat the best so far")],
 )
 def test_the_reason_is_stored_logged_and_in_the_dataframe(caplog, policy, reason):
     with caplog.at_level(logging.INFO, "lcstop_optuna"):
@@ -82,10 +83,12 @@ def test_the_reason_is_stored_logged_and_in_the_dataframe(caplog, policy, reason
     assert pruned
     for trial in study.trials:
         assert (REASON_ATTR in trial.user_attrs) == (trial.state == TrialState.PRUNED)
-    assert pruned[0].user_attrs[REASON_ATTR].startswith(reason)
+    first = pruned[0].user_attrs[REASON_ATTR]
+    assert first.startswith(f"stopped at step {pruned[0].last_step + 1} of 12: ")
+    assert f" % {reason} (needs " in first
     column = study.trials_dataframe()[f"user_attrs_{REASON_ATTR}"]
     assert column.notna().sum() == len(pruned)
-    assert f"trial {pruned[0].number} pruned at step" in caplog.text
+    assert f"Trial {pruned[0].number} {first}" in caplog.text
 
 
 @pytest.mark.parametrize("every", [1, 3])

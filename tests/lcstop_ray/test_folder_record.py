@@ -78,7 +78,7 @@ def test_states_are_what_the_scheduler_saw(make, storage):
     study = read_folder(folder.finish())
     states = ["finished", "stopped", "running", "failed", "finished"]
     assert [trial.state for trial in study.trials] == states
-    assert study.trials[1].reason.startswith("P(beat 0.89978 by step 12)")
+    assert study.trials[1].reason.startswith("stopped at step 2 of 12: ")
     (note,) = study.notes
     assert note.startswith("1 of 5 trials were cut off before their end")
     assert study.options == folder.scheduler.config.model_dump()

@@ -125,7 +125,7 @@ def test_a_stop_is_put_on_record(make, storage):
     assert feed(scheduler, trial, results(POOR)) == [GO, STOP]
     record = record_of(trial)
     assert (record.state_at(2), record.end_step) == ("stopped", 2)
-    assert record.reason.startswith("P(beat 0.89978 by step 12) = ")
+    assert record.reason.startswith("stopped at step ")
 
 
 def test_a_stop_that_cannot_be_put_on_record_is_a_stop(make, storage, caplog):

@@ -41,7 +41,7 @@ def test_curves_carry_their_numbers_and_the_moments_of_stops(review):
     assert {n for n in trace(figure, "best").customdata if n is not None} == {2}
     assert set(trace(figure, "stopped").customdata) == {1, 3, 4}
     assert trace(figure, "stop").customdata == (1, 3)
-    assert "P(beat 0.8" in trace(figure, "stop").text[0]
+    assert "chance to beat the best so far" in trace(figure, "stop").text[0]
     wrong = trace(figure, "wrong stop")
     assert (wrong.customdata, wrong.x, wrong.y) == ((4,), (2.0,), (0.3,))
 

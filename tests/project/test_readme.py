@@ -30,7 +30,7 @@ def test_snippets_run_as_pasted(snippet, tmp_path):
         env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "HOME": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr
-    assert "P(beat " in done.stdout
+    assert " % chance to " in done.stdout
 
 
 def test_there_is_a_snippet_for_each_engine():

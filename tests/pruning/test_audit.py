@@ -68,7 +68,7 @@ def test_an_audited_trial_goes_on_at_every_judgement_and_says_so(surrogate):
         decision, stop = audited.judge(trial, view()), alone.judge(trial, view())
         assert stop.stop
         assert (decision.stop, decision.would_stop, decision.suppressed_by) == (False, True, "audit")
-        assert decision.reason == f"{stop.reason}; audited, so it goes on"
+        assert decision.reason == f"would be {stop.reason}; audited, so it goes on"
         assert decision.suppressed_stop == SuppressedStop(n, 0.9, "audit", decision.reason)
         assert replace(decision, stop=True, suppressed_by=None, reason=stop.reason) == stop
 

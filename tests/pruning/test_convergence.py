@@ -35,7 +35,8 @@ def test_a_gain_beyond_min_gain_must_be_unlikely(sign, gain, stop):
     study = StudyView("maximize" if sign == 1 else "minimize")
     decision = core(min_gain=gain).converged(curve([sign * v for v in SATURATING[:10]]), study)
     assert (decision.stop, decision.converged) == (stop, stop)
-    assert decision.reason.startswith("converged: P(gain more than" if stop else "P(gain more than")
+    assert decision.reason.startswith(f"{'converged' if stop else 'goes on'} at step 10 of ")
+    assert f"% chance to gain more than {gain:g} on " in decision.reason
     assert decision.interval[0] < decision.median < decision.interval[1]
 
 

@@ -1,6 +1,7 @@
 """PrunerCore: the published stopping rule, and the options; test_study_policy.py has the default one."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -33,15 +34,19 @@ def test_stops_what_will_not_beat_the_incumbent_and_says_why():
     low, high = decision.interval
     assert low < decision.median < high
     assert decision.cutoff == 3
-    assert decision.reason.startswith("P(beat 0.9 by step 10) = ")
-    assert " <= 0.05; predicted 0.5 [0." in decision.reason
+    assert re.fullmatch(
+        r"stopped at step 3 of 10: 0\S* % chance to beat the best so far \(needs 5 %\), "
+        r"predicted 0\.5 \[0\.4\d*, 0\.5\d*\], best so far 0\.9",
+        decision.reason,
+    ), decision.reason
 
 
 def test_goes_on_while_it_may_beat_the_incumbent():
     decision = core(NormalSurrogate(sigma=0.1)).decide(curve(0.7, 0.8, 0.85), STUDY)
     assert not decision.stop
     assert 0.05 < decision.p_beat < 0.5
-    assert " > 0.05; predicted" in decision.reason
+    assert decision.reason.startswith("goes on at step 3 of 10: ")
+    assert " (needs 5 %), predicted 0.85 [" in decision.reason
 
 
 def test_threshold_is_one_minus_confidence():
@@ -91,12 +96,12 @@ def test_startup_trials_are_finished_trials():
     assert not core().decide(poor, StudyView("maximize", finished=[curve(math.nan)])).stop
 
 
-def test_patience_wants_votes_in_a_row():
+def test_patience_wants_judgements_in_a_row():
     falling = curve(0.95, 0.95, 0.2, 0.2, 0.2)  # its own best holds the incumbent under "best"
     c = core(patience=3, target="final")
     stops = [c.decide(falling.prefix(n), STUDY).stop for n in range(1, 6)]
     assert stops == [False, False, False, False, True]
-    assert c.decide(falling.prefix(4), STUDY).reason.split("; ")[1] == "2 of 3 votes"
+    assert c.decide(falling.prefix(4), STUDY).reason.split("; ")[1] == "2 of 3 judgements in a row say stop"
 
 
 def test_patience_counts_judgements_not_reports():
@@ -164,7 +169,7 @@ def test_diverged_trials_are_stopped_without_a_forecast():
     trial = curve(0.5, 0.6, math.nan, math.inf, -math.inf)
     decision = core().decide(trial, StudyView("maximize"))
     assert decision.stop
-    assert decision.reason == "diverged: the last 3 reports are not finite"
+    assert decision.reason == "stopped at step 5 of 10: diverged, the last 3 reports are not finite"
     assert not core(diverged_after=5).decide(trial, StudyView("maximize")).stop
     assert not core().decide(curve(math.nan, math.nan, 0.1, math.nan), StudyView("maximize")).stop
     # Divergence needs no patience: it is seen between judgements, too.

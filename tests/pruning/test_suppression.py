@@ -53,7 +53,8 @@ def test_shadow_mode_stops_nothing_and_tells_everything(surrogate):
             decision, would = shadow.judge(trial, study), real.judge(trial, study)
             assert not decision.stop
             assert decision.would_stop == would.stop
-            assert decision.reason == would.reason + "; in shadow mode, so it goes on" * would.stop
+            suppressed = f"would be {would.reason}; in shadow mode, so it goes on"
+            assert decision.reason == (suppressed if would.stop else would.reason)
     assert shadow.judge(POOR, view()).suppressed_stop == SuppressedStop(
         3, 0.9, "shadow", shadow.judge(POOR, view()).reason
     )

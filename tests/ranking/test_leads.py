@@ -16,7 +16,7 @@ def test_the_holder_of_the_incumbent_goes_on(preset):
     values = np.array([0.95, *[0.01] * 12])
     decision = core(preset=preset).judge(Curve(range(1, 14), values, H), StudyView("maximize", finished))
     assert not decision.stop
-    assert decision.p_top > decision.threshold or decision.reason.endswith("; holds the incumbent itself")
+    assert decision.p_top > decision.threshold or decision.reason.endswith("; it holds the best so far")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -29,7 +29,7 @@ def test_who_leads_at_its_step_goes_on(preset, n):
     certain = core(preset=preset, confidence=1e-9)  # no trial reaches the threshold
     decision = certain.judge(leader.prefix(3), view(n))
     assert not decision.stop
-    assert decision.reason.endswith("; leads at its step")
+    assert decision.reason.endswith("; it leads at this step")
     assert certain.judge(curves([0.3], H)[0].prefix(9), view()).stop
 
 

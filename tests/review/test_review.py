@@ -266,7 +266,7 @@ def test_what_cannot_be_forecast_is_shown_without_a_forecast(surrogate):
     for made in (Broken(), surrogate):
         review = Review.of(study, config_of(), made)
         assert [shot.band for shot in review.trials[1].snapshots] == [None] * 3
-        assert review.trials[1].stop.reason.startswith("diverged")
+        assert review.trials[1].stop.reason.startswith("stopped at step 4 of 12: diverged")
 
 
 def test_options_on_record_are_used_and_unknown_ones_passed_over():
