@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,7 +18,7 @@ from optuna.trial import Trial, TrialState
 from lcstop.benchmark import lcstop_rule
 from lcstop.benchmark.search_record import SearchRecord
 from lcstop.benchmark.search_space import Column, SearchSpace
-from lcstop.benchmark.search_work import Searcher, SearchUnit
+from lcstop.benchmark.search_work import SearchedTrial, Searcher, SearchUnit, run_in_turn
 from lcstop.benchmark.settings import LIMITS, OURS, Setting
 from lcstop.curves.curve import Target
 from lcstop.simulation.task import Task
@@ -27,11 +27,6 @@ from lcstop_optuna.replay import pruner_of
 
 _PLANNED = "planned_length"
 """User attribute of a trial: its planned length, in tasks whose trials have one."""
-
-_Run = tuple[int, int, bool]
-"""Row of a trial, the epochs that it has run, and whether it was stopped."""
-
-_Trial = Generator[None, None, _Run]
 
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
@@ -61,9 +56,8 @@ def search(unit: SearchUnit, seed: int) -> SearchRecord:
         for row in order or ():
             study.enqueue_trial({column.name: column.value(row) for column in space.columns})
         trials = (_trial(study, task, space, free, order) for _ in range(n_trials))
-        runs = _run(trials, unit.workers)
-    rows, epochs, stopped = zip(*runs, strict=True)
-    return SearchRecord(seed, rows, epochs, stopped, unit.workers, time.perf_counter() - start)
+        runs = run_in_turn(trials, unit.workers)
+    return SearchRecord.of_runs(seed, runs, unit.workers, time.perf_counter() - start)
 
 
 def check(setting: Setting, task: Task, target: Target) -> None:
@@ -84,33 +78,13 @@ def fingerprint(setting: Setting) -> str:
 SEARCHER = Searcher(search, check, fingerprint)
 
 
-def _run(trials: Iterator[_Trial], workers: int) -> list[_Run]:
-    """Run the trials, as many at once as there are workers, which train one epoch each in turn."""
-    runs, running = dict[int, _Run](), list[tuple[int, _Trial] | None]([None] * workers)
-    waiting, busy = enumerate(trials), True
-    while busy:
-        busy = False
-        for worker in range(workers):
-            current = running[worker] or next(waiting, None)
-            running[worker] = current
-            if current is None:
-                continue
-            busy = True
-            number, trial = current
-            try:
-                next(trial)
-            except StopIteration as ended:
-                runs[number], running[worker] = ended.value, None
-    return [run for _, run in sorted(runs.items())]
-
-
 def _trial(
     study: optuna.Study,
     task: Task,
     space: SearchSpace,
     free: NDArray[np.bool_],
     order: Sequence[int] | None,
-) -> _Trial:
+) -> SearchedTrial:
     """Run one trial, the nearest free one or the next of an order. Yields after each epoch but the last."""
     trial = study.ask()
     proposal = {column.name: _suggest(trial, column) for column in space.columns}

@@ -5,5 +5,6 @@ PARTS = {
     "search_runner": "lcstop_ray.run_search:run_search",
     "demo_runner": "lcstop_ray.demo:run_demo",  # needs torch and scikit-learn
     "rule_source": "lcstop_ray.replay:RULES",
+    "searcher": "lcstop_ray.recorded_search:SEARCHER",
     "executor": "lcstop_ray.cluster:run_all",
 }

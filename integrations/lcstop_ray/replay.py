@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import ray
@@ -26,13 +27,13 @@ from ray.tune.schedulers import (
 
 from lcstop.benchmark.settings import RuleSource, Setting, to_steps
 from lcstop.simulation.loop import Action, Policy
-from lcstop.simulation.task import ReplayStudy
+from lcstop.simulation.task import ReplayStudy, Task
 
 _STEPS = ("grace_period", "max_t", "min_time_slice")
 """Options that count steps."""
 
 _MAX_PENDING = 16
-"""Pending trials that Tune adds before they can run, at least, for a cluster of any size."""
+"""Pending trials that Tune adds in a random search before they can run, at least, for any cluster."""
 
 _ACTIONS = {
     TrialScheduler.CONTINUE: Action.GO,
@@ -57,12 +58,22 @@ SETTINGS = (
 
 
 def build(setting: Setting, study: ReplayStudy) -> Policy:
-    """The policy of one replay. ``max_t`` is the horizon.
+    """The policy of one replay.
 
     Raises:
         ValueError: If the rule or one of its options is unknown.
     """
-    horizon, mode = study.task.horizon, "max" if study.task.direction == "maximize" else "min"
+    trials = (LightTrial(number) for number in range(study.task.n_trials))
+    return RayPolicy(scheduler_of(setting, study.task), trials)
+
+
+def scheduler_of(setting: Setting, task: Task) -> TrialScheduler:
+    """A scheduler of Ray Tune for a task. ``max_t`` is the horizon.
+
+    Raises:
+        ValueError: If the rule or one of its options is unknown.
+    """
+    horizon, mode = task.horizon, "max" if task.direction == "maximize" else "min"
     options = {
         name: to_steps(value, horizon) if name in _STEPS else value for name, value in setting.options.items()
     }
@@ -76,10 +87,12 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
     # HyperBand logs a line for every bracket that does not fit the task.
     logging.getLogger("ray.tune.schedulers.hyperband").setLevel(logging.WARNING)
     try:
-        scheduler = kinds[setting.rule](time_attr="training_iteration", metric="metric", mode=mode, **options)
+        scheduler: TrialScheduler = kinds[setting.rule](
+            time_attr="training_iteration", metric="metric", mode=mode, **options
+        )
     except (TypeError, KeyError, AssertionError) as error:
         raise ValueError(f"{setting.name!r} is not a setting of a Ray scheduler: {error}") from error
-    return RayPolicy(scheduler, study.task.n_trials)
+    return scheduler
 
 
 def fingerprint(setting: Setting) -> str:
@@ -91,19 +104,27 @@ RULES = RuleSource("ray", SETTINGS, build, fingerprint)
 
 
 class RayPolicy:
-    """A scheduler with a controller and trials that stand in for Ray's."""
+    """A scheduler with a controller and trials that stand in for Ray's.
 
-    def __init__(self, scheduler: TrialScheduler, n_trials: int) -> None:
+    Args:
+        scheduler: The scheduler.
+        new_trials: The trials, in the order in which they are added.
+        max_pending: Number of pending trials up to which trials are added before they can run.
+    """
+
+    def __init__(
+        self, scheduler: TrialScheduler, new_trials: Iterator[Any], max_pending: int = _MAX_PENDING
+    ) -> None:
         self.dropped: list[int] = []
         self._scheduler = scheduler
-        self._new_trials = iter([LightTrial(number) for number in range(n_trials)])
-        self._trials: dict[int, LightTrial] = {}
+        self._new_trials, self._max_pending = new_trials, max_pending
+        self._trials: dict[int, Any] = {}
         self._results: dict[int, dict[str, Any]] = {}
 
     def next(self) -> int | None:
         """See :class:`lcstop.simulation.loop.Policy`."""
         n_pending = sum(trial.status == Trial.PENDING for trial in self._trials.values())
-        for trial in itertools.islice(self._new_trials, _MAX_PENDING - n_pending):
+        for trial in itertools.islice(self._new_trials, self._max_pending - n_pending):
             self._trials[trial.number] = trial
             self._scheduler.on_trial_add(self, trial)  # type: ignore[arg-type]
         chosen: Any = self._scheduler.choose_trial_to_run(self)  # type: ignore[arg-type]
@@ -133,22 +154,28 @@ class RayPolicy:
         if trial in self._trials:
             self._complete(self._trials[trial])
 
+    def fail(self, trial: int) -> None:
+        """End a trial that has raised an error."""
+        failed = self._trials[trial]
+        self._scheduler.on_trial_error(self, failed)  # type: ignore[arg-type]
+        self._forget(failed)
+
     def _complete(self, trial: Any) -> None:
         self._scheduler.on_trial_complete(self, trial, self._results[trial.number])  # type: ignore[arg-type]
         self._forget(trial)
 
-    def _forget(self, trial: LightTrial) -> None:
+    def _forget(self, trial: Any) -> None:
         trial.status = Trial.TERMINATED
         del self._trials[trial.number]
         self._results.pop(trial.number, None)
 
     # The methods of Ray's controller that schedulers call.
 
-    def get_trials(self) -> list[LightTrial]:
+    def get_trials(self) -> list[Any]:
         """The trials that have not ended, in the order in which they were added."""
         return list(self._trials.values())
 
-    def get_live_trials(self) -> list[LightTrial]:
+    def get_live_trials(self) -> list[Any]:
         """The same trials: schedulers only look for those that can run."""
         return self.get_trials()
 

@@ -42,6 +42,7 @@ class SearchOptions:
         target: ``best`` or ``final``: the value that counts.
         grid: Whether a rule without options stands for all settings of its grid.
         seed: The first seed.
+        engine: Framework that searches.
     """
 
     curves: Path
@@ -56,6 +57,7 @@ class SearchOptions:
     target: Target = "best"
     grid: bool = True
     seed: int = 0
+    engine: str = "optuna"
 
 
 def run(
@@ -121,15 +123,18 @@ def show(summary: dict[str, Any], console: Console) -> None:
 
 
 def name_of(options: SearchOptions) -> str:
-    """Name of the files of a benchmark, without suffix. It differs by sampler, trials, target and workers.
+    """Name of the files of a benchmark, without suffix. It differs by all options but policies and seeds.
 
     Example:
         >>> name_of(SearchOptions(Path("."), []))
         'searches-tpe-100'
         >>> name_of(SearchOptions(Path("."), [], sampler="random", trials=30, target="final"))
         'searches-random-30-final'
+        >>> name_of(SearchOptions(Path("."), [], engine="ray", workers=4))
+        'searches-ray-tpe-100-4-workers'
     """
-    parts = ["searches", options.sampler, str(options.trials)]
+    parts = ["searches", *([] if options.engine == "optuna" else [options.engine])]
+    parts += [options.sampler, str(options.trials)]
     if options.target != "best":
         parts.append(options.target)
     if options.workers != 1:

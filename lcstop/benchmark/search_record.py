@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from lcstop.curves.curve import Target
 from lcstop.simulation.task import Array, Task
 
+Run = tuple[int, int, bool]
+"""Row of a trial in its task, the epochs that it has run, and whether it was stopped."""
+
 
 @dataclass(frozen=True)
 class SearchRecord:
@@ -33,6 +36,12 @@ class SearchRecord:
     stopped: Sequence[bool]
     workers: int = 1
     seconds: float = 0.0
+
+    @classmethod
+    def of_runs(cls, seed: int, runs: Sequence[Run], workers: int, seconds: float) -> SearchRecord:
+        """The record of the trials that ran, in the order of their starts."""
+        rows, epochs, stopped = zip(*runs, strict=True)
+        return cls(seed, rows, epochs, stopped, workers, seconds)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for JSON."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from lcstop._utils.result_store import ResultStore
 from lcstop.benchmark.replay_work import hash_of
-from lcstop.benchmark.search_record import SearchRecord
+from lcstop.benchmark.search_record import Run, SearchRecord
 from lcstop.benchmark.settings import Setting
 from lcstop.curves.curve import Target
 from lcstop.simulation.task import Task
@@ -46,6 +46,35 @@ class SearchUnit:
     workers: int
     seeds: tuple[int, ...]
     key: str
+
+
+SearchedTrial = Generator[None, None, Run]
+"""A trial that runs: it yields after each epoch but the last, and returns how it has run."""
+
+
+def run_in_turn(trials: Iterator[SearchedTrial], workers: int) -> list[Run]:
+    """Run trials, as many at once as there are workers, which train one epoch each in turn.
+
+    Args:
+        trials: The trials. Each is created when a worker is free.
+        workers: Number of trials that run in parallel.
+    """
+    runs, running = dict[int, Run](), list[tuple[int, SearchedTrial] | None]([None] * workers)
+    waiting, busy = enumerate(trials), True
+    while busy:
+        busy = False
+        for worker in range(workers):
+            current = running[worker] or next(waiting, None)
+            running[worker] = current
+            if current is None:
+                continue
+            busy = True
+            number, trial = current
+            try:
+                next(trial)
+            except StopIteration as ended:
+                runs[number], running[worker] = ended.value, None
+    return [run for _, run in sorted(runs.items())]
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from lcstop.benchmark.settings import RuleSources
 
 
-_DEFAULT_POLICIES = {True: "lcstop,optuna,ray,limits", False: "lcstop,optuna"}
-"""Policies by whether the trials run in random orders."""
-
-
 def bench(
     curves: Annotated[
         Path, typer.Option(envvar="LCSTOP_CURVES", help="Recorded curves: a file or a folder of files.")
@@ -30,7 +26,7 @@ def bench(
         str | None,
         typer.Option(
             help="Policies, separated by commas: optuna, ray.asha, lcstop:confidence=0.99, ...",
-            show_default="lcstop,optuna, with --sampler order also ray,limits",
+            show_default="lcstop,optuna,ray,limits; of a search lcstop and the rules of the engine",
         ),
     ] = None,
     sampler: Annotated[
@@ -40,6 +36,12 @@ def bench(
             "budget. shuffle: the same orders, for a fixed number of trials. tpe, random: Optuna's samplers."
         ),
     ] = "order",
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="Framework of the search: optuna, or ray for OptunaSearch. Not with --sampler order."
+        ),
+    ] = "optuna",
     orders: Annotated[
         int, typer.Option(min=1, help="Number of random orders of each task, with --sampler order.")
     ] = 20,
@@ -76,11 +78,14 @@ def bench(
 
     With --sampler tpe or random, Optuna searches each recorded study: its sampler proposes hyperparameters,
     the nearest recorded trial that has not run yet runs, and the real pruner stops it. With shuffle, Optuna
-    runs the recorded trials in a random order.
+    runs the recorded trials in a random order. With --engine ray, Ray Tune's OptunaSearch proposes, and the
+    schedulers of Ray Tune stop the trials.
 
     Example: lcstop bench --curves PATH --sampler tpe --jobs 2 --out runs/bench
     """
-    names = split_words(policies or _DEFAULT_POLICIES[sampler == "order"])
+    names = split_words(
+        policies or ("lcstop,optuna,ray,limits" if sampler == "order" else f"lcstop,{engine}")
+    )
     sources: RuleSources = {
         name: partial(adapters.provided_by, name, "rule_source", needed_by=name) for name in adapters.names()
     }
@@ -97,9 +102,21 @@ def bench(
     else:
         from lcstop.benchmark import run_searches
 
-        searcher = adapters.provided_by("optuna", "searcher", needed_by="--sampler")
+        searcher = adapters.provided_by(engine, "searcher", needed_by="--sampler")
         search_options = run_searches.SearchOptions(
-            curves, names, sampler, trials, seeds, workers, min_configs, jobs, tasks, target, grid, seed
+            curves,
+            names,
+            sampler,
+            trials,
+            seeds,
+            workers,
+            min_configs,
+            jobs,
+            tasks,
+            target,
+            grid,
+            seed,
+            engine,
         )
         summary = run_searches.run(search_options, out, errors, sources, searcher, run_all)
         show = run_searches.show
