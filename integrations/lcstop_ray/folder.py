@@ -55,6 +55,7 @@ def read_folder(
         ValueError: If the mode or the metric is unknown, no trial has reported a finite value of it, or
             ``time_attr`` is not the recorded one: options and judgements are in steps of that.
     """
+    _check_search(folder)
     experiment = read_experiment(folder)
     records = {path: read_record(path) for path in trial_folders(folder)}
     search = _Search.of(
@@ -96,6 +97,21 @@ def read_folder(
         options,
         notes=_notes(all_files, has_records, search),
     )
+
+
+def _check_search(folder: Path) -> None:
+    """Check that a folder holds the trials of one search.
+
+    Raises:
+        ValueError: If it does not. The message names the searches in it.
+    """
+    if any(trial_folders(folder)):
+        return
+    searches = [path.name for path in sorted(folder.iterdir()) if path.is_dir() and any(trial_folders(path))]
+    if searches:
+        shown = ", ".join(searches[:10]) + (", ..." if len(searches) > 10 else "")
+        raise ValueError(f"{folder} holds searches, not trials: name one of them ({shown})")
+    raise ValueError(f"{folder} holds no trial with results: name the results folder of a search")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,17 @@ def percents(probability: float, other: float) -> tuple[str, str]:
     return words
 
 
+def probability_of_keeping(p: float) -> str:
+    """A probability near 1, with as many decimals as show its distance to 1, and at least two.
+
+    Example:
+        >>> [probability_of_keeping(p) for p in (0.5, 0.968, 0.9968, 1.0)]
+        ['0.50', '0.97', '0.997', '1.00']
+    """
+    decimals = 2 if p >= 1 else max(2, -math.floor(math.log10(1 - p)))
+    return f"{p:.{decimals}f}"
+
+
 def distinct(values: Sequence[float], digits: int = 3) -> list[str]:
     """Values with as many significant digits, at least ``digits``, as tell different ones apart.
 

@@ -22,7 +22,8 @@ from lcstop.commands import (
     train,
     train_study,
 )
-from lcstop.commands.common import errors
+from lcstop.commands.common import errors, message_of
+from lcstop.config.error_messages import plain_message
 from lcstop.config.search_config import ObjectiveError
 
 app = typer.Typer(
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         usage_error = _usage_error(error)
         if debug or not (usage_error or isinstance(error, (ValueError, OSError, ObjectiveError))):
             raise
-        for line in (usage_error or str(error)).splitlines():
+        for line in (usage_error or message_of(error)).splitlines():
             errors.print(f"lcstop: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise SystemExit(1 if isinstance(error, ObjectiveError) else 2) from None
     raise SystemExit(code if isinstance(code, int) else 0)
@@ -77,7 +78,11 @@ def _usage_error(error: Any) -> str | None:
     if not hasattr(error, "format_message"):
         return None
     context = getattr(error, "ctx", None)
-    return f"{error.format_message()}" + (f" Try '{context.command_path} --help'." if context else "")
+    message = str(error.format_message()).replace("Value error, ", "")
+    start = message.find("Input should be ")
+    if start >= 0:
+        message = message[:start] + plain_message(message[start:]) + "."
+    return message + (f" Try '{context.command_path} --help'." if context else "")
 
 
 def _version(wanted: bool) -> None:

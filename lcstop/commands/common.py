@@ -36,6 +36,15 @@ def needs(extra: str, command: str) -> Iterator[None]:
         raise ValueError(f"{command} needs {error.name}: pip install 'lcstop[{extra}]'") from error
 
 
+def message_of(error: Exception) -> str:
+    """The message of an error. That of a file names the file, without the number of the system."""
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return f"there is no file {error.filename}"
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    return str(error)
+
+
 def print_json(content: Any) -> None:
     """Print as JSON, with null for NaN and infinities."""
     typer.echo(json.dumps(json_safe(content), default=str))

@@ -12,6 +12,7 @@ import typer
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from lcstop.commands.common import message_of
 from lcstop.config.pruner import PrunerConfig
 from lcstop.config.search_config import SearchConfig
 from lcstop.config.yaml_file import read_plain, read_yaml
@@ -53,7 +54,7 @@ def check(
             file_kind = kind or _guess(path)
             read_yaml(path, _MODELS[file_kind])
         except (ValueError, OSError) as error:
-            mistakes.append(str(error))
+            mistakes.append(message_of(error))
         else:
             typer.echo(f"{path}: fine ({file_kind.value})")
     if mistakes:

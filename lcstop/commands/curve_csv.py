@@ -13,7 +13,15 @@ STEP_NAMES = ("step", "epoch", "iteration", "training_iteration", "round")
 """Names of columns that are used as steps by default."""
 
 
-def read_curve(text: str, name: str, horizon: float, metric: str | None, step: str | None = None) -> Curve:
+def read_curve(
+    text: str,
+    name: str,
+    horizon: float,
+    metric: str | None,
+    step: str | None = None,
+    *,
+    is_whole: bool = False,
+) -> Curve:
     """The curve in a CSV text with a header. Columns are separated by commas, semicolons or tabs.
 
     An empty field is a step without a report. ``nan`` and ``inf`` are diverged reports.
@@ -24,6 +32,7 @@ def read_curve(text: str, name: str, horizon: float, metric: str | None, step: s
         horizon: Horizon of the trial, a step.
         metric: Column of the values; may be None if there is only one beside the steps.
         step: Column of the steps; by default the first one of :data:`STEP_NAMES`, or the row number from 1.
+        is_whole: Whether the curve may have reached the horizon.
 
     Raises:
         ValueError: If a column is missing, a field is not a number, there is no finite value, or the curve
@@ -60,7 +69,7 @@ def read_curve(text: str, name: str, horizon: float, metric: str | None, step: s
     curve = Curve.from_reports(reports, horizon)
     if not len(curve.finite()):
         raise ValueError(f"{name}: the column {metric!r} has no finite value")
-    if curve.cutoff >= horizon:
+    if curve.cutoff >= horizon and not is_whole:
         raise ValueError(f"{name}: no step is left to predict: the curve has reached the horizon {horizon:g}")
     return curve
 

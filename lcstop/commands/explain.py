@@ -1,4 +1,4 @@
-"""``lcstop explain``: the decisions on a trial of a recorded study, or a what-if replay of the study."""
+"""``lcstop explain``: what is on record of a study or a trial, and what would be decided otherwise."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from lcstop.commands.common import Json, print_json, table_console
 from lcstop.commands.study_options import (
     Confidence,
     Horizon,
+    Lower,
     Metric,
     Mode,
     PrunerFile,
     ResultsFolder,
     Storage,
     StudyName,
+    StudyToReview,
+    Target,
+    Upper,
     read_study,
     trial_progress,
 )
@@ -28,43 +32,80 @@ if TYPE_CHECKING:
 def explain(
     storage: Storage = None,
     study: StudyName = None,
-    trial: Annotated[
-        int | None, typer.Option(help="Number of a trial; without it, a what-if replay of the study.")
-    ] = None,
+    trial: Annotated[int | None, typer.Option(help="Number of a trial, to explain it alone.")] = None,
     results: ResultsFolder = None,
     metric: Metric = None,
     mode: Mode = None,
     config: PrunerFile = None,
     horizon: Horizon = None,
     confidence: Confidence = None,
+    target: Target = None,
+    lower: Lower = None,
+    upper: Upper = None,
     as_json: Json = False,
 ) -> None:
-    """Show why a trial was stopped or not. Without --trial, show what lcstop would have done with the study.
+    """Show what lcstop did in a study: what it saved, and why it stopped each trial.
 
-    The study may have run with any pruner or scheduler. Its trials must have reported intermediate values.
+    With options of the pruner, such as --confidence, also show what it would have done with them. For a study
+    that ran with another pruner or scheduler, show what lcstop would have done. With --trial, show each
+    judgement of one trial.
 
     Examples:
+
+    lcstop explain --storage sqlite:///study.db --study tuning
 
     lcstop explain --storage sqlite:///study.db --study tuning --trial 17
 
     lcstop explain --results ~/ray_results/search --mode max
     """
-    from lcstop.review import table, what_if
+    from lcstop.review import table
 
-    recorded, options = read_study(storage, study, results, metric, mode, config, horizon, confidence)
+    options = {
+        "horizon": horizon,
+        "confidence": confidence,
+        "target": target,
+        "lower": lower,
+        "upper": upper,
+    }
+    found = read_study(storage, study, results, metric, mode, config, options)
     if trial is not None:
-        content, show = _explain_trial(recorded, options, trial), table.show_trial
+        content, show = _explain_trial(found.study, found.config, trial), table.show_trial
+    elif found.study.ran_with_lcstop:
+        content, show = _explain_record(found), table.show_record
     else:
-        with trial_progress(len(recorded.trials)) as advance:
-            content, show = what_if(recorded, options, report=advance).as_dict(), table.show_what_if
+        content, show = _explain_what_if(found), table.show_what_if
     if as_json:
         print_json(content)
     else:
-        show(content, table_console(120))
+        show(content, table_console(80))
+
+
+def _explain_record(found: StudyToReview) -> dict[str, Any]:
+    """What is on record of a study, as a dictionary for JSON, and a replay if there are other options."""
+    from lcstop.review.options import options_of
+    from lcstop.review.summary import StudySummary, stop_as_dict
+
+    summary = StudySummary.of(found.study)
+    return {
+        **summary.as_dict(),
+        "summary": str(summary),
+        "stops": [stop_as_dict(stop) for stop in summary.stops],
+        "spared": [stop_as_dict(stop) for stop in summary.audited],
+        "config": options_of(found.study, {}).model_dump(),
+        "what_if": _explain_what_if(found) if found.has_own_options else None,
+    }
+
+
+def _explain_what_if(found: StudyToReview) -> dict[str, Any]:
+    """A replay of a study, as a dictionary for JSON."""
+    from lcstop.review import what_if
+
+    with trial_progress(len(found.study.trials)) as advance:
+        return what_if(found.study, found.config, report=advance).as_dict()
 
 
 def _explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> dict[str, Any]:
-    """The decisions on one trial, also at other confidences, as a dictionary for JSON.
+    """The record of one trial, and what would be decided otherwise, as a dictionary for JSON.
 
     Raises:
         ValueError: If the study has no such trial, or it has made no report.
@@ -81,6 +122,7 @@ def _explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> d
         "infeasible": trial.is_infeasible,
         "has_curve": trial.has_curve,
         "reason": trial.reason,
+        "judgements": [record.to_json() for record in trial.judgements],
         "params": dict(trial.curve.params or {}),
         "attrs": dict(trial.attrs),
         "spared": suppressed_stop_as_dict(study, trial, config.target),

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lcstop.commands.common import Json, errors, print_json
 from lcstop.commands.curve_csv import read_curve
-from lcstop.curves.curve import Direction
+from lcstop.curves.curve import Curve, Direction
 
 
 def predict(
@@ -31,6 +31,10 @@ def predict(
     incumbent: Annotated[
         float | None, typer.Option(help="Value to beat; adds the probability of beating it.")
     ] = None,
+    other: Annotated[
+        list[Path] | None,
+        typer.Option(help="CSV of another trial, for the range of good values; may be repeated."),
+    ] = None,
     surrogate: Annotated[str, typer.Option(help="Surrogate that makes the forecast.")] = "lcpfn",
     out: Annotated[
         Path | None,
@@ -44,27 +48,22 @@ def predict(
 
     With --json it prints the figures alone, and writes a plot only to --out.
 
-    An empty field is a step without a report. nan and inf are diverged reports. Known bounds of the metric
-    improve the forecast.
+    An empty field is a step without a report. nan and inf are diverged reports. A forecast needs the range of
+    good values: a bound of the metric, the value to beat, or the curve of another trial.
 
     Examples:
 
     lcstop predict curve.csv --horizon 50 --metric val_acc --direction maximize --upper 1
 
-    cat curve.csv | lcstop predict - --horizon 50 --direction minimize --json
+    cat curve.csv | lcstop predict - --horizon 50 --direction minimize --lower 0 --json
     """
     from lcstop.commands.prediction import predict_curve
 
-    if str(file) == "-":
-        name, content = "stdin", sys.stdin.buffer.read()
-    else:
-        name, content = str(file), file.read_bytes()
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name} is not UTF-8 text") from error
-    curve = read_curve(text, name, horizon, metric, step)
-    prediction = predict_curve(curve, direction, metric or "value", lower, upper, incumbent, surrogate)
+    curve = _read(file, horizon, metric, step)
+    others = [_read(path, horizon, metric, step, is_whole=True) for path in other or ()]
+    prediction = predict_curve(
+        curve, direction, metric or "value", lower, upper, incumbent, surrogate, others
+    )
     if as_json:
         print_json(prediction.as_dict())
     else:
@@ -81,3 +80,18 @@ def predict(
         errors.print("no plot written: it needs matplotlib; pip install 'lcstop[plot]'", markup=False)
     else:
         errors.print(f"plot: {out}", highlight=False, markup=False)
+
+
+def _read(
+    file: Path, horizon: float, metric: str | None, step: str | None, *, is_whole: bool = False
+) -> Curve:
+    """The curve in a CSV file, or on stdin."""
+    if str(file) == "-":
+        name, content = "stdin", sys.stdin.buffer.read()
+    else:
+        name, content = str(file), file.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not UTF-8 text") from error
+    return read_curve(text, name, horizon, metric, step, is_whole=is_whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,8 +145,9 @@ def predict_curve(
     upper: float | None = None,
     incumbent: float | None = None,
     surrogate: str = "lcpfn",
+    others: Sequence[Curve] = (),
 ) -> PredictedCurve:
-    """Forecast the rest of one curve, without other trials.
+    """Forecast the rest of one curve.
 
     Args:
         curve: The observed curve, with a finite value and a cutoff before its horizon.
@@ -155,10 +157,11 @@ def predict_curve(
         upper: Highest possible value of the metric; None for no bound.
         incumbent: Value to beat; None for none.
         surrogate: Name of the surrogate.
+        others: Curves of other trials. They show the range of good values.
 
     Raises:
-        ValueError: If a value of the curve is outside the bounds, ``incumbent`` or a bound is no number, or
-            there is no such surrogate.
+        ValueError: If there is no bound, no incumbent and no other curve, a value of the curve is outside the
+            bounds, ``incumbent`` or a bound is no number, or there is no such surrogate.
 
     Example:
         >>> curve = Curve([1, 2, 3], [0.41, 0.55, 0.61], horizon=50)
@@ -170,7 +173,14 @@ def predict_curve(
         if value is not None and math.isnan(value):
             raise ValueError(f"{name} must be a number, got nan")
     model, finite = load_surrogate(surrogate), curve.finite()
-    scale = _scale(finite, direction, lower, upper)
+    if lower is None and upper is None and incumbent is None and not others:
+        raise ValueError(
+            "the range of good values is unknown, so no forecast can be made: give a bound of the metric "
+            "(--lower 0, --upper 1), the value to beat (--incumbent), or the curve of another trial "
+            "(--other FILE)"
+        )
+    known = [*others] if incumbent is None else [*others, Curve([curve.horizon], [incumbent], curve.horizon)]
+    scale = _scale(finite, direction, lower, upper, known)
     band = forecast_band(model, finite, scale, (lower, upper), max_steps=math.ceil(curve.horizon))
     at = np.unique(np.linspace(0, len(band.steps) - 1, _ROWS).round().astype(np.intp))
     p_beat = None
@@ -179,8 +189,10 @@ def predict_curve(
     return PredictedCurve(curve, metric, band, at, incumbent, p_beat)
 
 
-def _scale(curve: Curve, direction: Direction, lower: float | None, upper: float | None) -> MetricScale:
-    """A scale whose soft range ends at the bounds, or at the start and the best value of the curve."""
+def _scale(
+    curve: Curve, direction: Direction, lower: float | None, upper: float | None, others: Sequence[Curve]
+) -> MetricScale:
+    """A scale whose soft range ends at the bounds, or at the initial level and the best value."""
     extent = curve.finite_range
     assert extent is not None  # read_curve refuses curves without a finite value
     if (lower is not None and lower > extent.low) or (upper is not None and upper < extent.high):
@@ -188,7 +200,7 @@ def _scale(curve: Curve, direction: Direction, lower: float | None, upper: float
             f"the curve must be within its bounds, got values from {extent.low:g} to {extent.high:g}, "
             f"{lower=}, {upper=}"
         )
-    own = MetricScale.from_study(direction, [curve])
+    own = MetricScale.from_study(direction, others, judged=curve)
     return MetricScale(
         direction,
         lower=-math.inf if lower is None else lower,

@@ -12,12 +12,15 @@ from lcstop.commands.common import Json, print_json
 from lcstop.commands.study_options import (
     Confidence,
     Horizon,
+    Lower,
     Metric,
     Mode,
     PrunerFile,
     ResultsFolder,
     Storage,
     StudyName,
+    Target,
+    Upper,
     read_study,
     trial_progress,
 )
@@ -33,6 +36,9 @@ def report(
     config: PrunerFile = None,
     horizon: Horizon = None,
     confidence: Confidence = None,
+    target: Target = None,
+    lower: Lower = None,
+    upper: Upper = None,
     as_json: Json = False,
 ) -> None:
     """Write an HTML page about a study: savings, curves, and the reason of each stop.
@@ -54,18 +60,21 @@ def report(
         importlib.import_module("plotly")  # fails before the work if it is missing
     except ModuleNotFoundError as error:
         raise ValueError(f"this command needs {error.name}: pip install 'lcstop[plot]'") from error
-    recorded, options = read_study(storage, study, results, metric, mode, config, horizon, confidence)
+    options = {
+        "horizon": horizon,
+        "confidence": confidence,
+        "target": target,
+        "lower": lower,
+        "upper": upper,
+    }
+    found = read_study(storage, study, results, metric, mode, config, options)
     out.parent.mkdir(parents=True, exist_ok=True)  # fails before the work
-    with trial_progress(len(recorded.trials)) as advance:
-        review = Review.of(recorded, options, report=advance)
+    with trial_progress(len(found.study.trials)) as advance:
+        review = Review.of(found.study, found.config, report=advance)
     write_page(review, out)
     figures = summary(review)
     if as_json:
         print_json({**figures, "page": str(out)})
     else:
-        would = "" if figures["live"] else "would have "
-        typer.echo(
-            f"{figures['study']}: {would}stopped {figures['stopped']} of {figures['trials']} trials, "
-            f"{would}saved {figures['share_saved']:.1%} of the epochs"
-        )
+        typer.echo(f"{figures['study']}: {figures['summary']}")
         typer.echo(f"report: {out}")

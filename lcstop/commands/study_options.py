@@ -1,11 +1,12 @@
-"""Options shared by ``lcstop explain`` and ``lcstop report``: the study, and the options for judging it."""
+"""Options of the commands that look back on a study."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lcstop.commands import adapters
 from lcstop.commands.common import errors
 from lcstop.config.pruner import load_config
+from lcstop.curves.curve import Target as TargetName
 
 if TYPE_CHECKING:
     from lcstop.config.pruner import PrunerConfig
@@ -38,10 +40,31 @@ PrunerFile = Annotated[Path | None, typer.Option("--config", help="YAML file wit
 Horizon = Annotated[
     float | None,
     typer.Option(
-        help="Last step of a full trial; by default the recorded one, or that of the longest trial."
+        min=1, help="Last step of a full trial; by default the recorded one, or that of the longest trial."
     ),
 ]
 Confidence = Annotated[float | None, typer.Option(help="Confidence of the decisions.")]
+Target = Annotated[
+    TargetName | None, typer.Option(help="Value of a trial: the best of its reports, or the last one.")
+]
+Lower = Annotated[float | None, typer.Option(help="Lowest possible value of the metric.")]
+Upper = Annotated[float | None, typer.Option(help="Highest possible value of the metric.")]
+
+
+@dataclass(frozen=True)
+class StudyToReview:
+    """The study that a command looks back on.
+
+    Attributes:
+        study: The recorded study.
+        config: The options for judging it. Options of the command come first, then those of its file, then
+            the recorded ones, then the defaults.
+        has_own_options: Whether the command was given options that may decide otherwise.
+    """
+
+    study: RecordedStudy
+    config: PrunerConfig
+    has_own_options: bool
 
 
 def read_study(
@@ -51,24 +74,23 @@ def read_study(
     metric: str | None,
     mode: str | None,
     config: Path | None,
-    horizon: float | None,
-    confidence: float | None,
-) -> tuple[RecordedStudy, PrunerConfig]:
-    """The study named by the options, and the options of the pruner for judging it.
+    options: Mapping[str, Any],
+) -> StudyToReview:
+    """The study that a command names, and the options for judging it.
 
-    Options of the command come first, then those of the file ``config``, then the recorded ones, then the
-    defaults.
+    Args:
+        storage, study, results, metric, mode: Name the study.
+        config: YAML file with options of the pruner.
+        options: Options of the pruner by name; None where the command was not given one.
 
     Raises:
-        ValueError: If the options do not name exactly one study, or it cannot be read.
+        ValueError: If the arguments do not name exactly one study, or it cannot be read.
         OSError: If a file cannot be read.
     """
-    from lcstop.review.review import options_of
+    from lcstop.review.options import options_of
 
-    given = {} if config is None else load_config(config).model_dump(exclude_unset=True)
-    given |= {
-        name: value for name, value in (("horizon", horizon), ("confidence", confidence)) if value is not None
-    }
+    given: dict[str, Any] = {} if config is None else load_config(config).model_dump(exclude_unset=True)
+    given |= {name: value for name, value in options.items() if value is not None}
     if (storage is None) == (results is None):
         raise ValueError("the study is missing: give --storage URL or --results FOLDER, not both")
     recorded: RecordedStudy
@@ -80,7 +102,7 @@ def read_study(
         recorded = read_storage(storage, study, given.get("horizon"))
     for note in recorded.notes:
         errors.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-    return recorded, options_of(recorded, given)
+    return StudyToReview(recorded, options_of(recorded, given), bool(given))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable, Sequence
 from types import UnionType
@@ -37,7 +38,7 @@ def describe_error(error: ErrorDetails, model: type[BaseModel]) -> str:
         ...     describe_error(error.errors()[0], Options)
         "confidance: no such key, got 0.9; did you mean 'confidence'? allowed: confidence"
     """
-    message, path = error["msg"].removeprefix("Value error, "), error["loc"]
+    message, path = plain_message(error["msg"].removeprefix("Value error, ")), error["loc"]
     if not path:
         return message  # an error on several keys: its message contains them and their values
     where = join_keys(path)
@@ -50,6 +51,38 @@ def describe_error(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
         return f"{where}: {message}"
     return f"{where}: {message}, got {short_repr(error['input'])}{_number_hint(error)}"
+
+
+_PLAIN = (
+    (r"Input should be (?:a valid |an? )?", "must be "),
+    (r"must be (number|integer|boolean|string|dictionary|list)\b(?:, [^']*)?$", r"must be a \1"),
+    (r"must be a integer", "must be a whole number"),
+    (r"must be a boolean", "must be true or false"),
+    (r"must be a string", "must be text"),
+    (r"must be a dictionary", "must be a mapping"),
+    (r"must be finite number", "must be a finite number"),
+    (r"greater than or equal to", "at least"),
+    (r"less than or equal to", "at most"),
+    (r"greater than", "above"),
+    (r"less than", "below"),
+)
+"""Wording of pydantic as patterns, and plain words for them."""
+
+
+def plain_message(message: str) -> str:
+    """A message of pydantic in plain words; others stay as they are.
+
+    Example:
+        >>> plain_message("Input should be greater than or equal to 1")
+        'must be at least 1'
+        >>> plain_message("Input should be a valid number, unable to parse string as a number")
+        'must be a number'
+    """
+    if "Input should be " not in message:
+        return message
+    for pattern, words in _PLAIN:
+        message = re.sub(pattern, words, message)
+    return message
 
 
 def join_keys(path: Sequence[str | int]) -> str:

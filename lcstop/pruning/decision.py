@@ -67,6 +67,13 @@ class Decision:
         return self.stop or self.suppressed_by is not None
 
     @property
+    def probability(self) -> float | None:
+        """The probability that decides; None where nothing was judged."""
+        if self.threshold is None:
+            return None
+        return next((p for p in (self.p_best, self.p_top) if p is not None), self.p_beat)
+
+    @property
     def suppressed_stop(self) -> SuppressedStop | None:
         """What to record of a trial whose stop is suppressed; None for every other trial."""
         if self.suppressed_by is None:
@@ -115,7 +122,7 @@ class Decision:
             self.verdict,
             n_ended,
             self.says_stop,
-            next((p for p in (self.p_best, self.p_top) if p is not None), self.p_beat),
+            self.probability,
             self.threshold,
             self.p_beat,
             self.reason if self.diverged or self.verdict == "not judged" else "",

@@ -137,6 +137,8 @@ def decision_as_dict(decision: Decision) -> dict[str, Any]:
     """A decision as a dictionary, for JSON and tables."""
     return {
         "step": decision.cutoff,
+        "probability": decision.probability,
+        "threshold": decision.threshold,
         "p_top": decision.p_top,
         "p_beat": decision.p_beat,
         "incumbent": decision.incumbent,

@@ -23,6 +23,9 @@ from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 State = Literal["finished", "stopped", "running", "failed"]
 """``stopped``: by a pruner or scheduler. ``finished``: ran to its own end. ``failed``: raised an error."""
 
+NO_REASON = "stopped, but the reason is not on record"
+"""Words in place of a reason that is not on record."""
+
 STATES: tuple[State, ...] = ("finished", "stopped", "running", "failed")
 
 
@@ -81,6 +84,11 @@ class RecordedTrial:
             return last
         # The first release recorded only the reason.
         return None if self.reason is None else JudgementRecord(self.curve.cutoff, "stop")
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether ``lcstop`` has stopped it."""
+        return self.stop is not None
 
     @property
     def result_alone(self) -> Curve:
@@ -151,6 +159,19 @@ class RecordedStudy:
             raise ValueError(f"no trial of study {self.name!r} has reported a finite value before its end")
 
     @property
+    def ran_with_lcstop(self) -> bool:
+        """Whether ``lcstop`` decided on its trials, also in shadow mode: options or a stop are on record."""
+        return self.options is not None or any(
+            trial.is_stopped or trial.suppressed_stop or trial.full_curve for trial in self.trials
+        )
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether it ran in shadow mode, so that all its stops were suppressed."""
+        kinds = {trial.suppressed_stop.kind for trial in self.trials if trial.suppressed_stop}
+        return "shadow" in kinds and not any(trial.is_stopped for trial in self.trials)
+
+    @property
     def horizon(self) -> float:
         """Greatest horizon of the trials, a step."""
         return max(trial.curve.horizon for trial in self.trials)
@@ -186,6 +207,15 @@ class RecordedStudy:
         finished = [trial.curve for trial in self.trials if trial.is_result]
         finished += [trial.result_alone for trial in self.trials if trial.result is not None]
         return StudyView(self.direction, finished).incumbent(target)
+
+    def winner(self, target: Target, trials: Sequence[RecordedTrial] | None = None) -> RecordedTrial | None:
+        """The best of the finished feasible trials, or of those among ``trials``; None if there is none."""
+        best, top = None, None
+        for trial in self.trials if trials is None else trials:
+            value = self.value_of(trial.curve, target) if trial.is_result else None
+            if value is not None and (top is None or self.better(value, top)):
+                best, top = trial, value
+        return best
 
     def label(self, trial: RecordedTrial) -> str:
         """Name of a trial in decisions, which the audit is drawn by; as the adapters name it."""
@@ -232,9 +262,11 @@ class RecordedStudy:
 
     def certificate(self) -> Certificate:
         """What the stops on record may have lost, and what they have saved; see :func:`certificate`."""
-        return certificate(
-            StartedTrial(trial.epochs, trial.curve.horizon, trial.stop) for trial in self.trials
-        )
+        return certificate(self.started())
+
+    def started(self) -> list[StartedTrial]:
+        """Its trials as the certificate counts them."""
+        return [StartedTrial(trial.epochs, trial.curve.horizon, trial.stop) for trial in self.trials]
 
     @cached_property
     def _by_number(self) -> dict[int, RecordedTrial]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.due import assumed_records
 from lcstop.review.history import was_wrong
-from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.record import NO_REASON, RecordedStudy, RecordedTrial
 from lcstop.review.snapshot import Snapshot, snapshot, snapshot_times
 from lcstop.review.whatif import what_if
 from lcstop.surrogates import Surrogate, load_surrogate
@@ -72,8 +72,8 @@ class Review:
     Attributes:
         study: The recorded study.
         config: The options for judging its trials.
-        live: Whether ``lcstop`` stopped trials of it. If not, the stops are those of a what-if replay, or the
-            suppressed stops of the shadow mode.
+        live: Whether ``lcstop`` decided on its trials and stopped them. If not, the stops are those of a
+            what-if replay, or the suppressed stops of the shadow mode.
         shadow: Whether the study ran in shadow mode. All its stops were suppressed.
         trials: Its trials, by number.
 
@@ -113,15 +113,12 @@ class Review:
             report: Called after each trial.
         """
         loaded = surrogate or load_surrogate(config.surrogate)
-        live = any(trial.reason is not None or trial.full_curve is not None for trial in study.trials)
-        shadow = not live and any(
-            trial.suppressed_stop and trial.suppressed_stop.kind == "shadow" for trial in study.trials
-        )
-        if live or shadow:
+        shadow = study.is_shadow
+        if study.ran_with_lcstop:
             trials = _recorded_stops(study, config, loaded, report, shadow)
         else:
             trials = _replayed_stops(study, config, loaded, report)
-        return cls(study, config, live, shadow, list(trials))
+        return cls(study, config, study.ran_with_lcstop and not shadow, shadow, list(trials))
 
     @property
     def stopped(self) -> list[ReviewedTrial]:
@@ -151,14 +148,9 @@ class Review:
     @cached_property
     def winner(self) -> ReviewedTrial | None:
         """The best feasible trial that finished and was not stopped; None if there is none."""
-        finished = [t for t in self.trials if t.record.is_result and not t.stop]
-        best, target = None, self.config.target
-        for trial in finished:
-            value = self.study.value_of(trial.curve, target)
-            top = None if best is None else self.study.value_of(best.curve, target)
-            if value is not None and (top is None or self.study.better(value, top)):
-                best = trial
-        return best
+        kept = [t for t in self.trials if not t.stop]
+        best = self.study.winner(self.config.target, [t.record for t in kept])
+        return next((t for t in kept if t.record is best), None)
 
     def trial(self, number: int) -> ReviewedTrial:
         """The trial with this number.
@@ -189,7 +181,7 @@ def _recorded_stops(
             report()
             continue
         n, reason, suppressed_stop = len(trial.curve), trial.reason, trial.suppressed_stop if shadow else None
-        was_stopped = suppressed_stop is not None or (trial.state == "stopped" and not shadow)
+        was_stopped = suppressed_stop is not None or (trial.is_stopped and not shadow)
         if suppressed_stop:
             n, reason = int((trial.curve.steps <= suppressed_stop.step).sum()), suppressed_stop.reason
         last = trial.curve.steps[n - 1]
@@ -208,7 +200,7 @@ def _recorded_stops(
                 if record := records.get(decision.cutoff):
                     decision = decision.as_recorded(record)
                 if i == n and was_stopped:
-                    decision = replace(decision, stop=True, reason=reason or "stopped, not by lcstop")
+                    decision = replace(decision, stop=True, reason=reason or NO_REASON)
             snapshots.append(snapshot(trial, i, decision, view, config, surrogate))
         stop = snapshots[-1].decision if was_stopped else None
         if suppressed_stop:
@@ -229,20 +221,3 @@ def _replayed_stops(
             for n in snapshot_times(list(run.decisions), bool(run.stop))
         ]
         yield ReviewedTrial(run.trial, run.n, run.stop, run.wrong, snapshots)
-
-
-def options_of(study: RecordedStudy, given: Mapping[str, object]) -> PrunerConfig:
-    """The options for judging a study: ``given`` first, then the recorded ones, then the defaults.
-
-    Raises:
-        ValueError: If an option is not allowed.
-
-    Example:
-        >>> done = RecordedTrial(0, Curve([1, 2], [0.5, 0.9], 2), "finished", start=0, end=2)
-        >>> study = RecordedStudy("tuning", "Optuna", "accuracy", "epoch", "maximize", [done])
-        >>> options_of(study, {"preset": "bold"})
-        PrunerConfig(horizon=2.0, policy='study', preset='bold', ...)
-    """
-    # Another version may have recorded options that this version does not have.
-    recorded = {name: x for name, x in (study.options or {}).items() if name in PrunerConfig.model_fields}
-    return PrunerConfig(**{**recorded, **given, "horizon": study.horizon})

@@ -68,7 +68,7 @@ def test_without_matplotlib_there_is_no_picture_but_a_table(run, monkeypatch, tm
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    code, out, err = run("curve.csv", *OPTIONS)
+    code, out, err = run("curve.csv", *OPTIONS, "--upper", "1")
     assert code == 0
     assert "val_acc after step 6" in out
     assert "pip install 'lcstop[plot]'" in err
@@ -86,9 +86,19 @@ def test_the_incumbent_is_beaten_the_less_the_higher_it_is():
 
 
 def test_the_line_of_bars_fits_the_terminal_and_its_letters():
-    found = predict_curve(Curve([1, 2], [0.1, 0.2], horizon=500), "maximize", "acc")
+    found = predict_curve(Curve([1, 2], [0.1, 0.2], horizon=500), "maximize", "acc", upper=1)
     assert all(len(found.sparkline(width)) <= max(width, 34) for width in (20, 40, 80, 200))
     assert found.sparkline(80, ascii_only=True).plain.isascii()
+
+
+def test_another_trial_or_a_value_to_beat_gives_the_range_of_good_values(run, tmp_path):
+    (tmp_path / "other.csv").write_text(
+        "epoch,val_acc\n" + "".join(f"{i},{0.9 - 0.8 / i}\n" for i in range(1, 51))
+    )
+    for option in (("--other", "other.csv"), ("--incumbent", "0.88")):
+        code, out, _ = run("curve.csv", *OPTIONS, *option, "--json")
+        assert code == 0
+        assert 0.6 < json.loads(out)["forecast"][-1]["median"] < 0.95
 
 
 @pytest.mark.parametrize(
@@ -125,7 +135,8 @@ def test_kinds_of_csv(text, steps, values):
         ),
         ("epoch,acc\n1,0.5\n", ("--upper", "0.1"), "the curve must be within its bounds"),
         ("epoch,acc\n1,0.5\n", ("--surrogate", "gp"), "surrogate must be one of lcpfn, "),
-        ("epoch,acc\n1,0.5\n", ("--out", "a.xyz"), "xyz"),
+        ("epoch,acc\n1,0.5\n", ("--upper", "1", "--out", "a.xyz"), "xyz"),
+        ("epoch,acc\n1,0.5\n", (), "give a bound of the metric (--lower 0, --upper 1), the value to beat"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(text, options, line, run, tmp_path):

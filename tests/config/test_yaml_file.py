@@ -23,7 +23,7 @@ pruner:
 """
 
 BROKEN = {
-    "wrong type": (b"horizon: 50\nconfidence: many\n", r":2: confidence: .*valid number, got 'many'"),
+    "wrong type": (b"horizon: 50\nconfidence: many\n", r":2: confidence: must be a number, got 'many'"),
     "a number in quotes": (b'horizon: "50"\n', r":1: horizon: .*got '50', which is text; write 50 without"),
     "a small number in quotes": (
         b"horizon: 50\nlower: '1e-5'\n",
@@ -34,11 +34,11 @@ BROKEN = {
         r":2: confidance: no such key, got 0.9; did you mean 'confidence'\? allowed: horizon, policy, ",
     ),
     "missing key": (b"confidence: 0.9\n", r":1: horizon: is missing"),
-    "out of range": (b"horizon: 50\n\nconfidence: 95\n", r":3: confidence: .*less than 1, got 95"),
+    "out of range": (b"horizon: 50\n\nconfidence: 95\n", r":3: confidence: must be below 1, got 95"),
     "not one of the words": (b"horizon: 50\ntarget: last\n", r":2: target: .*'best' or 'final', got 'last'"),
     "no such surrogate": (b"horizon: 50\nsurrogate: gp\n", r":2: surrogate: .*'lcpfn', .*got 'gp'"),
     "two keys at odds": (b"horizon: 50\nupper: 0\nlower: 1\n", r":3: lower must be below upper, got lower=1"),
-    "nothing after the colon": (b"horizon:\n", r":1: horizon: .*valid number, got None"),
+    "nothing after the colon": (b"horizon:\n", r":1: horizon: must be a number, got None"),
     "empty": (b"", r" is empty"),
     "only comments": (b"# horizon: 50\n", r" is empty"),
     "a list": (b"- horizon: 50\n", r":1: .*keys and values.*, got a list"),
@@ -69,7 +69,10 @@ BROKEN = {
         b"horizon: 50\nlower: off\n",
         r":2: lower: 'off' means false in YAML 1.1; write false, or 'off' i",
     ),
-    "a boolean for a number": (b"horizon: 50\npatience: true\n", r":2: patience: .*integer, got True"),
+    "a boolean for a number": (
+        b"horizon: 50\npatience: true\n",
+        r":2: patience: must be a whole number, got True",
+    ),
     "octal": (b"horizon: 050\n", r":1: horizon: '050' is another number in YAML 1.1"),
     "base sixty": (b"horizon: 1:30\n", r":1: horizon: '1:30' is another number in YAML 1.1"),
     "a date": (b"horizon: 2024-01-31\n", r":1: horizon: '2024-01-31' is a date"),
@@ -207,7 +210,7 @@ def test_check_goes_through_all_files(tmp_path, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == "good.yaml: fine (pruner)\n"
     assert [line.split(":")[1].strip() for line in err.splitlines()] == [
-        "[Errno 2] No such file or directory",
+        "there is no file missing.yaml",
         "bad.yaml",
         "search.yaml",
         "search.yaml",

@@ -66,6 +66,16 @@ def search(tmp_path) -> Search:
     return Search(tmp_path / "search")
 
 
+def test_a_folder_of_searches_is_told_with_their_names(search, tmp_path):
+    search.add([0.1, 0.2])
+    search.finish()
+    with pytest.raises(ValueError, match=r"holds searches, not trials: name one of them \(search\)"):
+        read_folder(tmp_path, mode="max")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty holds no trial with results"):
+        read_folder(tmp_path / "empty", mode="max")
+
+
 def test_states_curves_and_hyperparameters(search):
     search.add([0.1 * i for i in range(1, H + 1)], lr=0.1, opt="sgd")
     options = PrunerConfig(horizon=H).model_dump()
@@ -138,5 +148,5 @@ def test_a_report_of_a_results_folder(search, tmp_path):
     out = tmp_path / "report.html"
     arguments = ["report", "--results", str(search.finish()), "--mode", "max", "-o", str(out)]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert "search: stopped 1 of 2 trials, saved 33.3% of the epochs" in result.stdout
+    assert "search: stopped 1 of 2 trials, 33 % of the epochs saved" in result.stdout
     assert "far too poor" in out.read_text(encoding="utf-8")

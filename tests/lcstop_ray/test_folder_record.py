@@ -89,7 +89,7 @@ def test_explain_needs_no_mode_and_names_what_is_cut_off(make, storage):
     folder.run([1 - value for value in GOOD])
     folder.run([1 - value for value in BEST[:3]], end="")
     content, notes = call("--results", folder.finish(metric=None))
-    assert content["best_recorded"] == pytest.approx(1 - GOOD[-1])
+    assert content["best"] == pytest.approx(1 - GOOD[-1])
     assert notes.startswith("note: 1 of 2 trials were cut off before their end, as by a time budget")
     study = read_folder(folder.path)
     assert (study.step, study.metric, study.direction) == ("epoch", "accuracy", "minimize")

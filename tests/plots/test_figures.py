@@ -12,7 +12,7 @@ from lcstop import Curve, PrunerConfig, plots
 from lcstop.plots import matplotlib as still
 from lcstop.plots.series import calibration, incumbents, savings, value_axis
 from lcstop.review import Review
-from tests.review.test_review import H, config_of, flat, study_of, trial_of
+from tests.review.recorded_trials import H, config_of, flat, study_of, trial_of
 
 NAMES = ["plot_incumbent", "plot_curves", "plot_savings", "plot_calibration"]
 

@@ -17,7 +17,7 @@ from lcstop.commands.app import app
 from lcstop.plots import write_page
 from lcstop.review import RecordedStudy, RecordedTrial, Review
 from lcstop_optuna import REASON_ATTR
-from tests.review.test_review import H, config_of, flat, study_of, trial_of
+from tests.review.recorded_trials import H, config_of, flat, study_of, trial_of
 
 EVIL = "</script><img src=x onerror=alert(1)>&\"'`{{data}}<!--\u2028"
 
@@ -190,7 +190,7 @@ def test_the_command_writes_the_page_and_says_where(url, tmp_path):
     result = CliRunner().invoke(app, ["report", "--storage", url, "-o", str(out)], catch_exceptions=False)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "only: stopped 1 of 3 trials, saved 16.7% of the epochs",
+        "only: stopped 1 of 3 trials, 17 % of the epochs saved",
         f"report: {out}",
     ]
     assert "P(beat 0.9) is small" in out.read_text(encoding="utf-8")

@@ -110,8 +110,50 @@ def test_the_replay_is_printed_for_people(url):
     text = run("--storage", url, "--study", "whole")
     found = figures("--storage", url, "--study", "whole")
     assert f"{found['stopped']} of {N}" in text
-    assert f"{found['epochs_saved']:g} ({found['share_saved']:.1%})" in text
+    assert f"{found['epochs_saved']:g} ({found['share_saved']:.0%})" in text
     assert found["stops"][0]["reason"][:30] in text
+
+
+# --- the record of a study that ran with lcstop -------------------------------------------------------------
+
+
+def test_the_record_is_shown_and_no_replay(url):
+    found, live = figures("--storage", url, "--study", "live"), read_storage(url, "live")
+    assert {row["trial"]: (row["step"], row["reason"]) for row in found["stops"]} == {
+        trial.number: (trial.curve.cutoff, trial.reason) for trial in live.trials if trial.reason
+    }
+    stopped = [trial for trial in live.trials if trial.reason]
+    saved = sum(H - trial.curve.cutoff for trial in stopped)
+    assert (found["stopped"], found["epochs"], found["epochs_saved"]) == (len(stopped), live.epochs, saved)
+    assert saved > 0
+    assert found["what_if"] is None
+    text = run("--storage", url, "--study", "live")
+    assert f"stopped {len(stopped)} of {N} trials, {saved / (saved + live.epochs):.0%}"[:-1] in text
+    assert "would have" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_other_options_add_a_replay_under_a_heading_of_its_own(url):
+    options = ("--storage", url, "--study", "live", "--target", "final", "--lower", "0", "--upper", "1")
+    found = figures(*options)
+    assert found["what_if"]["config"]["target"] == "final"
+    assert found["config"]["target"] == "best"
+    text = run(*options)
+    assert text.index("Study live, as recorded") < text.index("What lcstop would have done with live")
+
+
+@pytest.mark.parametrize("study", ["whole", "live", "median"])
+def test_the_report_gives_the_same_numbers(url, study, tmp_path):
+    names = ("trials", "stopped", "epochs", "epochs_saved", "share_saved", "best")
+    found = figures("--storage", url, "--study", study)
+    result = CliRunner().invoke(
+        app, ["report", "--storage", url, "--study", study, "-o", str(tmp_path / "a.html"), "--json"]
+    )
+    report = json.loads(result.stdout)
+    assert [report[name] for name in names] == pytest.approx([found[name] for name in names])
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert f"<b>{found['share_saved']:.0%}</b>" in page
+    assert f"<b>{found['stopped']} of {found['trials']}</b>" in page
 
 
 # --- one trial --------------------------------------------------------------------------------------------
@@ -144,10 +186,12 @@ def test_a_trial_is_printed_for_people(url):
     assert "Trial 0 of live: finished" in text
     assert "note=a [bold]note[/bold]" in text
     assert "0 of 1 startup trials finished" in text
-    assert "P(top)" not in text  # no judgement compared ranks
+    assert "chance" not in text  # no judgement compared ranks
     stopped = next(trial for trial in read_storage(url, "live").trials if trial.reason)
-    assert "P(top)" in run("--storage", url, "--study", "live", "--trial", str(stopped.number))
-    assert "At other confidences" in text
+    text = run("--storage", url, "--study", "live", "--trial", str(stopped.number))
+    assert " ".join(f"on record: {stopped.reason}".split()) in " ".join(text.split())
+    assert text.index("Judgements on record") < text.index("What would be decided") < text.index("At other")
+    assert max(map(len, text.splitlines())) <= 80
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------

@@ -1,225 +1,16 @@
-"""Reviews: the view at each report, other confidences, the what-if replay, the review of a whole study."""
+"""The review of a whole study."""
 
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from lcstop import Curve, Decision, PrunerConfig, PrunerCore
+from lcstop import Curve
 from lcstop.plots.series import incumbents, savings
-from lcstop.review import RecordedStudy, RecordedTrial, Review, history, what_if
-from lcstop.review.history import at_confidences, was_wrong
-from lcstop.review.record import longest
-from lcstop.review.review import options_of
-from lcstop.simulation.core_policy import CorePolicy
-from lcstop.simulation.loop import replay
-from lcstop.simulation.task import ReplayStudy
-from tests.simulation.replay_tasks import random_task
-
-H = 12
-
-
-def trial_of(number, values, state="finished", start=None, end=None, **options) -> RecordedTrial:
-    start = float(number) if start is None else start
-    curve = Curve(np.arange(1.0, len(values) + 1), values, options.pop("horizon", H))
-    return RecordedTrial(number, curve, state, start, start + 1 if end is None else end, **options)
-
-
-def study_of(trials, direction="maximize", **options) -> RecordedStudy:
-    return RecordedStudy("a study", "Optuna", "accuracy", "step", direction, trials, **options)
-
-
-def flat(number, value, n=H, state="finished", **options) -> RecordedTrial:
-    return trial_of(number, [value] * n, state, **options)
-
-
-def config_of(**options) -> PrunerConfig:
-    """Options under which the exact forecasts of the tests' surrogate decide."""
-    given = {"horizon": H, "policy": "published", "lower": 0, "upper": 1, "audit": 0}
-    return PrunerConfig(**{**given, **options})
-
-
-# --- what was known when ----------------------------------------------------------------------------------
-
-
-def test_a_view_holds_what_was_known_at_that_report():
-    judged = flat(2, 0.5, start=10, end=10 + H)  # report n at 10 + n
-    study = study_of(
-        [
-            flat(0, 0.9, start=0, end=13),  # ended as the judged one made its third report
-            flat(1, 0.8, 4, "stopped", start=0, end=12),
-            judged,
-            flat(3, 0.7, 4, start=12, end=20),  # reports at 14, 16, 18 and 20
-            flat(4, 0.6, 2, "failed", start=0, end=1),
-            flat(5, 0.3, 2, "running", start=11, end=13),
-        ]
-    )
-
-    def known(n):
-        view = study.view(judged, n)
-        return [[curve.values[0] for curve in part] for part in (view.finished, view.unfinished)]
-
-    assert known(1) == [[], [0.9, 0.8]]
-    assert known(2) == [[], [0.9, 0.8, 0.3]]
-    assert known(3) == [[0.9], [0.8, 0.3]]
-    assert known(6) == [[0.9], [0.8, 0.7, 0.3]]
-    assert [len(curve) for curve in study.view(judged, 6).unfinished] == [4, 2, 2]
-    assert known(11) == [[0.9, 0.7], [0.8, 0.3]]
-
-
-def test_trials_added_at_one_moment_go_by_their_numbers():
-    trials = [flat(i, 0.1 * i, start=5, end=5) for i in range(4)]
-    assert len(study_of(trials).view(trials[2], 1).finished) == 2
-
-
-def test_the_longest_trial_gives_the_horizon():
-    assert longest([{0: 1.0, 9: 2.0}, {}, {0: 1.0}], from_0=True) == 10
-    assert longest([{5: 1.0, 10: 2.0}], from_0=False) == 10
-    assert longest([], from_0=False) == 1
-
-
-def test_a_study_without_a_value_is_refused():
-    with pytest.raises(ValueError, match="no trial of study 'a study' has reported a finite value"):
-        study_of([flat(0, math.nan)])
-    with pytest.raises(ValueError, match="has no trial 7"):
-        study_of([flat(0, 0.1)]).trial(7)
-
-
-# --- one trial --------------------------------------------------------------------------------------------
-
-
-def test_the_history_is_what_the_core_says_at_each_report(surrogate):
-    poor = flat(1, 0.3)
-    study = study_of([flat(0, 0.9), poor])
-    rows = history(config_of(min_steps=3, interval_steps=4), study, poor, surrogate)
-    assert [row.decision.cutoff for row in rows] == [3, 7, 11]
-    core = PrunerCore(config_of(min_steps=3, interval_steps=4), surrogate)
-    assert [row.decision for row in rows] == [
-        core.judge(poor.curve.prefix(n), study.view(poor, n)) for n in (3, 7, 11)
-    ]
-    assert all(row.says_stop and row.decision.stop for row in rows)
-
-
-def test_says_stop_ignores_patience(surrogate):
-    poor = flat(1, 0.3)
-    rows = history(config_of(patience=3), study_of([flat(0, 0.9), poor]), poor, surrogate)
-    assert [row.says_stop for row in rows[:3]] == [True] * 3
-    assert [row.decision.stop for row in rows[:4]] == [False, False, True, True]
-
-
-def test_other_confidences_stop_later_or_never(surrogate):
-    surrogate.sigma = 0.1
-    values = [0.85 - 0.02 * i for i in range(H)]
-    trial = trial_of(3, values)
-    study = study_of([*(trial_of(i, np.linspace(0.1, 0.9, H)) for i in range(3)), trial])
-    rows = at_confidences(config_of(confidence=0.93), study, trial, surrogate)
-    assert [row.confidence for row in rows] == [0.5, 0.8, 0.9, 0.93, 0.95, 0.98, 0.99, 0.999]
-    steps = [math.inf if row.decision is None else row.decision.cutoff for row in rows]
-    assert steps == sorted(steps)
-    assert steps[0] == 2
-    assert steps[-1] > 8
-    assert all(row.wrong is False for row in rows if row.decision)
-    assert rows[0].as_dict() == {"confidence": 0.5, "stopped_at": 2.0, "wrong": False}
-
-
-@pytest.mark.parametrize(
-    ("values", "state", "target", "wrong"),
-    [
-        ([0.1, 0.2, 0.95, 0.3], "finished", "best", True),
-        ([0.1, 0.2, 0.95, 0.3], "finished", "final", False),
-        ([0.1, 0.2, 0.3, 0.95], "finished", "final", True),
-        ([0.95, 0.2, 0.3, 0.4], "finished", "best", False),  # values before the stop do not count
-        ([0.1, 0.2, 0.3], "stopped", "best", None),
-        ([0.1, 0.2, 0.95], "stopped", "best", True),
-        ([0.1, 0.2, 0.95], "stopped", "final", None),
-    ],
-)
-def test_a_stop_is_wrong_as_far_as_is_known(values, state, target, wrong):
-    stop = Decision(True, "", cutoff=2.0, incumbent=0.9)
-    trial = trial_of(1, values, state, horizon=4)
-    assert was_wrong(study_of([flat(0, 0.9), trial]), trial, stop, target) is wrong
-    assert was_wrong(study_of([trial]), trial, replace(stop, incumbent=None), target) is None
-
-
-def test_a_whole_curve_tells_what_the_record_does_not():
-    stop = Decision(True, "", cutoff=2.0, incumbent=0.9)
-    for end, wrong in ((0.95, True), (0.5, False)):
-        whole = Curve([1, 2, 3], [0.1, 0.2, end], 3)
-        trial = trial_of(1, [0.1, 0.2], "stopped", horizon=3, full_curve=whole)
-        assert was_wrong(study_of([trial]), trial, stop, "best") is wrong
-
-
-# --- the what-if replay -----------------------------------------------------------------------------------
-
-
-def as_recorded(task) -> RecordedStudy:
-    """The first order of a task as a recorded study without stops."""
-    trials = [
-        RecordedTrial(
-            number,
-            Curve(np.arange(1.0, n + 1), task.values[row, :n], task.horizon),
-            "finished",
-            start=float(number),
-            end=number + 1.0,
-        )
-        for number, row in enumerate(task.order(0))
-        for n in [int(task.lengths[row])]
-    ]
-    return study_of(trials, task.direction)
-
-
-@pytest.mark.parametrize("target", ["best", "final"])
-@pytest.mark.parametrize("direction", ["maximize", "minimize"])
-def test_the_what_if_replay_agrees_with_the_benchmark(surrogate, direction, target):
-    surrogate.sigma = 0.05
-    task = random_task(n_trials=60, n_steps=H, direction=direction)
-    config = config_of(confidence=0.8, target=target, lower=None, upper=None)
-    policy = CorePolicy(
-        PrunerCore(config, surrogate), ReplayStudy(task, task.order(0).tolist(), target, "benchmark")
-    )
-    outcome = replay(task, 0, 0, policy, workers=1, budget=60 * H)
-    found = what_if(as_recorded(task), config, surrogate)
-    assert replace(found.outcome, seconds=0) == replace(outcome, seconds=0)
-    assert found.epochs == outcome.epochs
-    assert len(found.stopped) == outcome.killed > 20
-    wrong = outcome.wrong_best if target == "best" else outcome.wrong_final
-    assert sum(run.wrong is True for run in found.stopped) == wrong > 0
-    figures = found.as_dict()
-    assert figures["epochs_saved"] == 60 * H - outcome.epochs
-    assert (figures["stopped"], figures["wrong"], figures["unknown"]) == (outcome.killed, wrong, 0)
-
-
-def test_trials_that_another_rule_stopped_never_hold_the_incumbent(surrogate):
-    study = study_of(
-        [
-            flat(0, 0.5),
-            flat(1, 0.9, 6, "stopped"),
-            flat(2, 0.7),
-            flat(3, 0.3, 6, "stopped"),
-            flat(4, 0.2, 6, "failed"),
-        ]
-    )
-    found = what_if(study, config_of(), surrogate)
-    # With 0.9 as the incumbent the third trial would be stopped, too.
-    assert [run.trial.number for run in found.stopped] == [3, 4]
-    assert [run.wrong for run in found.stopped] == [None, False]
-    assert found.runs[3].stop.incumbent == 0.7
-    assert found.as_dict()["unknown"] == 1
-    assert found.as_dict()["stopped_on_record"] == 2
-    assert found.as_dict()["best"] == 0.7
-
-
-def test_sparse_reports_save_steps_not_reports(surrogate):
-    def sparse(number, value):
-        return RecordedTrial(number, Curve([5, 10, 20, 40], [value] * 4, 40), "finished", number, number + 1)
-
-    study = study_of([sparse(0, 0.9), sparse(1, 0.2)])
-    found = what_if(study, config_of(horizon=40), surrogate)
-    assert (study.epochs, found.epochs) == (80, 50)
-    assert found.stopped[0].stop.cutoff == 10
-    assert found.stopped[0].seconds_saved == pytest.approx(0.75)
-
+from lcstop.review import RecordedTrial, Review, what_if
+from lcstop.review.history import was_wrong
+from lcstop.review.options import options_of
+from tests.review.recorded_trials import H, config_of, flat, study_of, trial_of
 
 # --- the review -------------------------------------------------------------------------------------------
 
@@ -239,13 +30,13 @@ def test_a_review_of_a_study_without_lcstop_holds_the_stops_of_the_replay(surrog
 
 
 def test_a_review_of_a_study_with_lcstop_keeps_its_stops_and_reasons(surrogate):
-    stopped = flat(1, 0.2, 4, "stopped", reason="P(beat 0.8) = 0.01")
+    stopped = flat(1, 0.2, 4, "stopped", reason="too poor")
     other = flat(2, 0.3, 5, "stopped")
     review = Review.of(study_of([flat(0, 0.8), stopped, other]), config_of(), surrogate)
     assert review.live
-    assert [trial.stop.reason for trial in review.stopped] == ["P(beat 0.8) = 0.01", "stopped, not by lcstop"]
-    assert all(trial.stop.incumbent == 0.8 and trial.wrong is None for trial in review.stopped)
-    assert review.epochs_without_stops - review.epochs == 8 + 7
+    (shown,) = review.stopped  # the other one was not stopped by lcstop
+    assert (shown.stop.reason, shown.stop.incumbent, shown.wrong) == ("too poor", 0.8, None)
+    assert review.epochs_without_stops - review.epochs == 8
 
 
 def test_a_snapshot_shows_the_forecast_of_its_moment(surrogate):
