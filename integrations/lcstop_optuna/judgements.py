@@ -57,12 +57,14 @@ def store(storage: BaseStorage, trial: FrozenTrial, record: JudgementRecord, fro
 def stop_of(trial: FrozenTrial) -> JudgementRecord | None:
     """The judgement that has ended a trial; None if ``lcstop`` has not stopped it.
 
-    A trial was stopped if its last report is at the step of the stop, however the objective ended it.
+    A trial was stopped if its last report is at the step of the stop, however the objective ended it. A
+    report past the horizon is judged as one at the horizon: the step of its stop lies between two reports.
     """
     last = last_judgement(records_of(trial, from_0=False))
-    if last is None or last.verdict != "stop" or not trial.intermediate_values:
+    if last is None or last.verdict != "stop":
         return None
-    return last if last.step == max(trial.intermediate_values) else None
+    from_stop_on = [step for step in trial.intermediate_values if step >= last.step]
+    return last if len(from_stop_on) == 1 else None
 
 
 def is_stopped(trial: FrozenTrial) -> bool:

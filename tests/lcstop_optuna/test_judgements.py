@@ -192,6 +192,22 @@ def test_a_stopped_trial_is_one_however_its_objective_ends_it(state):
     assert view.incumbent("best") == best
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("horizon", [40.5, 43])
+def test_a_trial_that_diverges_past_its_horizon_is_stopped(horizon, first):
+    study = study_of(12, horizon=horizon, diverged_after=2, interval_steps=100)
+    trial = study.ask()
+    for step in (first, 8, 16, 24):
+        trial.report(0.9, step)
+        assert not trial.should_prune()
+    trial.report(math.nan, 32)
+    trial.report(math.nan, 48)
+    assert trial.should_prune()
+    study.tell(trial, state=TrialState.PRUNED)
+    assert is_stopped(study.trials[trial.number])
+    assert OtherTrials(horizon).view(study, 0).n_stopped == 1
+
+
 def test_a_trial_that_its_objective_prunes_is_no_stop_of_ours():
     study = study_of(12)
     trial = study.ask()
