@@ -99,8 +99,8 @@ class SearchState:
         restart = restart_step(trial, self.time_attr)
         if history.all_steps:
             self._log.start_again(trial)
-        if restart > -math.inf or history.state == "failed":
-            history.keep_until(restart)  # what led to an error is left out
+        if restart > -math.inf:
+            history.keep_until(restart)
         else:
             history.start_again()
         history.state = "running"

@@ -132,6 +132,21 @@ def test_a_trial_that_starts_again_keeps_its_old_curve_for_the_others(make, stor
     assert known(scheduler) == again[:7]
 
 
+def test_a_trial_that_is_tried_again_after_an_error_keeps_its_old_curve_for_the_others(make):
+    scheduler = make()
+    trial = new_trial(scheduler)
+    run(scheduler, trial, results(FAIR[:6]))
+    scheduler.on_trial_error(None, trial)
+    assert not scheduler._search.view().unfinished  # it may have failed for good
+    scheduler.on_trial_add(None, trial)
+    again = [0.8 * value for value in FAIR]
+    for n, known in ((0, FAIR[:6]), (2, FAIR[:6]), (7, again[:7])):
+        run(scheduler, trial, results(again[:n]))
+        (curve,) = scheduler._search.view().unfinished
+        assert curve.values.tolist() == known
+    assert scheduler._search.histories[trial.trial_id].curve.values.tolist() == again[:7]
+
+
 def test_its_own_judgements_use_what_it_has_reported_since(make, storage):
     scheduler = make(patience=99)
     finish(scheduler)
