@@ -1,9 +1,13 @@
 """lcstop as an Optuna pruner."""
 
+from lcstop._utils.log_handler import show_warnings_of
 from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
 from lcstop_optuna.records import read_storage, read_study
+from lcstop_optuna.summary import Summary, summary
 from lcstop_optuna.trials import AUDIT_ATTR, CONFIG_ATTR, CONVERGED_ATTR, REASON_ATTR, STOP_ATTR
+
+show_warnings_of("lcstop_optuna")
 
 __all__ = [
     "AUDIT_ATTR",
@@ -12,7 +16,9 @@ __all__ = [
     "REASON_ATTR",
     "STOP_ATTR",
     "LCPFNPruner",
+    "Summary",
     "converged",
     "read_storage",
     "read_study",
+    "summary",
 ]

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from typing_extensions import Unpack
 
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore
-from lcstop.config.keywords import takes_options
+from lcstop.config.keywords import options_as_text, takes_options
 from lcstop.config.pruner import PrunerOptions
 from lcstop.curves.curve import better
 from lcstop.pruning.judgement_record import JudgementRecord
@@ -22,6 +22,7 @@ from lcstop_optuna.judgements import store
 from lcstop_optuna.other_trials import OtherTrials, direction_of
 from lcstop_optuna.recent_trials import RecentTrial, RecentTrials
 from lcstop_optuna.study_warnings import StudyWarnings
+from lcstop_optuna.summary import LastLine, stops_log
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
     CONFIG_ATTR,
@@ -71,6 +72,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     Args:
         horizon: Number of steps of a full trial, whether steps are counted from 0 or from 1. If trials have
             different lengths: the name of the hyperparameter or user attribute that holds the length.
+        verbose: Whether each stop is logged in Optuna's log, and a summary of the study when the process
+            ends. See :class:`lcstop_optuna.Summary` and :func:`lcstop_optuna.summary` for other ways.
 
     Raises:
         TypeError: If a keyword is not an option.
@@ -78,23 +81,31 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     """
 
     @takes_options
-    def __init__(self, horizon: float | str, **options: Unpack[PrunerOptions]) -> None:
+    def __init__(
+        self, horizon: float | str, *, verbose: bool = False, **options: Unpack[PrunerOptions]
+    ) -> None:
         config = PrunerConfig(horizon=horizon, **options)
+        self._verbose = verbose
+        self._last_line = LastLine(self) if verbose else None
+        self._stops_log = stops_log if verbose else logger
         self._core = PrunerCore(config)
         self._others = OtherTrials(config.horizon)
         self._recent = RecentTrials()
-        self._warned = False
         self._study_warnings = StudyWarnings(config)
 
     @classmethod
-    def from_yaml(cls, path: str | Path) -> LCPFNPruner:
+    def from_yaml(cls, path: str | Path, *, verbose: bool = False) -> LCPFNPruner:
         """Create a pruner with the options of a YAML file.
 
         Raises:
             OSError: If the file cannot be read.
             ValueError: If a key or value in the file is not allowed.
         """
-        return cls(**PrunerConfig.from_yaml(path).model_dump())
+        return cls(verbose=verbose, **PrunerConfig.from_yaml(path).model_dump())
+
+    def __repr__(self) -> str:
+        verbose = ", verbose=True" if self._verbose else ""
+        return f"LCPFNPruner({options_as_text(self.config)}{verbose})"
 
     @property
     def config(self) -> PrunerConfig:
@@ -147,9 +158,9 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         if not reports:
             return False
         last = next(reversed(reports))
-        if known.next is None or (last > known.horizon and not self._warned):
+        if known.next is None or (last > known.horizon and not self._study_warnings.warned_past_horizon):
             curve = to_curve(trial, self.config.horizon, from_0=True)  # at most one step too far
-            self._warn_past_horizon(trial, to_curve(trial, self.config.horizon))
+            self._study_warnings.past_horizon(trial, to_curve(trial, self.config.horizon))
             if known.next is None:
                 # At its horizon there is no question, but another process may have told it to stop.
                 at_horizon = curve.cutoff >= curve.horizon and not known.is_read
@@ -196,7 +207,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             decision = self._core.converged(self._curve(frozen), view)
             known.convergence_asked_at = last_step
             if decision.stop:
-                logger.info("Trial %d %s", trial.number, decision.reason)
+                self._stops_log.info("Trial %d %s", trial.number, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, CONVERGED_ATTR, decision.reason)
         except Exception as error:
             return self._core.fail_open(error, 0).stop
@@ -231,25 +242,13 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         """Whether steps are counted from 0, as far as is known."""
         return self._others.from_0 or 0 in trial.intermediate_values
 
-    def _warn_past_horizon(self, trial: FrozenTrial, curve: Curve) -> None:
-        """Warn once if a trial has reported more than one step past its horizon.
-
-        Trials are never stopped there, so the horizon is probably in other units than the steps. A single
-        report past the horizon is normal: a loop may overshoot, or report its last step twice.
-        """
-        if not self._warned and len(trial.intermediate_values) > len(curve) + 1:
-            self._warned = True
-            logger.warning(
-                "trial %d reports step %d past horizon=%g, where no trial is stopped: "
-                "does horizon count the steps that are reported?",
-                trial.number,
-                trial.last_step,
-                curve.horizon,
-            )
-
     def __getstate__(self) -> dict[str, Any]:
         # Without the cached trials, which can be read from the storage again.
-        return {**self.__dict__, "_others": OtherTrials(self.config.horizon)}
+        return {**self.__dict__, "_others": OtherTrials(self.config.horizon), "_last_line": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._last_line = LastLine(self) if self._verbose else None
 
     def _record(
         self,
@@ -267,12 +266,12 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         try:
             store(storage, trial, record, self._from_0(trial))
             if decision.stop:
-                logger.info("Trial %d %s", number, decision.reason)
+                self._stops_log.info("Trial %d %s", number, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
             elif suppressed := decision.suppressed_stop:
                 if any(one.verdict in ("audited", "shadow") for one in earlier):
                     return  # only the first suppressed stop counts
-                logger.info("Trial %d %s", number, decision.reason)
+                self._stops_log.info("Trial %d %s", number, decision.reason)
                 content = {"trial": number, **suppressed.to_json()}
                 storage.set_trial_user_attr(trial._trial_id, AUDIT_ATTR, content)
             if decision.would_stop and decision.audit is not None and decision.audit.n:
@@ -284,6 +283,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         """Store the options with the study before its first question in this process."""
         if self._recent.has_options(study):
             return
+        if self._last_line is not None:
+            self._last_line.of(study)
         try:
             self._store_in_study(study, CONFIG_ATTR, self.config.model_dump())
         except Exception as error:

@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from lcstop import PrunerConfig
+from lcstop import Curve, PrunerConfig
 from lcstop.pruning.study_checks import N_FIRST, StudyChecks, WatchedTrial
 from lcstop_optuna.judgements import is_stopped
 from lcstop_optuna.other_trials import direction_of
@@ -28,6 +28,7 @@ class StudyWarnings:
     def __init__(self, config: PrunerConfig) -> None:
         self._config = config
         self._studies: dict[str, _Watched] = {}
+        self.warned_past_horizon = False
 
     def look(self, study: optuna.study.Study, trial: FrozenTrial) -> None:
         """Look at a trial that has reported, and now and then at its study.
@@ -42,6 +43,22 @@ class StudyWarnings:
             watched.look(study, trial)
         except Exception as error:
             logger.debug("the study was not looked at: %r", error)
+
+    def past_horizon(self, trial: FrozenTrial, curve: Curve) -> None:
+        """Warn once if a trial has reported more than one step past its horizon.
+
+        Trials are never stopped there, so the horizon is probably in other units than the steps. A single
+        report past the horizon is normal: a loop may overshoot, or report its last step twice.
+        """
+        if not self.warned_past_horizon and len(trial.intermediate_values) > len(curve) + 1:
+            self.warned_past_horizon = True
+            logger.warning(
+                "trial %d reports step %d past horizon=%g, where no trial is stopped: "
+                "does horizon count the steps that are reported?",
+                trial.number,
+                trial.last_step,
+                curve.horizon,
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_studies": {}}

@@ -111,6 +111,18 @@ def append_record(trial: Trial, text: str, before: str, error_log: ErrorLog) -> 
     return True
 
 
+def read_local_record(trial: Trial, error_log: ErrorLog) -> str:
+    """The text of the record of a trial on this machine, as it is now; "" if there is none."""
+    if trial.storage is None or not trial.relative_logdir:
+        return ""
+    path = Path(trial.storage.trial_driver_staging_path, TRIAL_FILE)
+    try:
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except OSError as error:
+        error_log.warn_once("the record of trial %s was not read", error, trial.trial_id)
+        return ""
+
+
 def read_record(trial: Trial, error_log: ErrorLog) -> str:
     """The text of the record of a trial in the storage; "" if there is none."""
     text = _read(trial, TRIAL_FILE, error_log) if trial.relative_logdir else ""

@@ -18,7 +18,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from typing_extensions import Unpack
 
 from lcstop import Decision, PrunerConfig, PrunerCore
-from lcstop.config.keywords import takes_options
+from lcstop.config.keywords import options_as_text, takes_options
 from lcstop.config.pruner import PrunerOptions
 from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
@@ -116,6 +116,11 @@ class LCPFNScheduler(FIFOScheduler):
             ValueError: If a key or value in the file, or ``mode``, is not allowed.
         """
         return cls(time_attr, metric, mode, **PrunerConfig.from_yaml(path).model_dump())
+
+    def __repr__(self) -> str:
+        options = "horizon=None" if self.config is None else options_as_text(self.config)
+        names = f"time_attr={self._time_attr!r}, metric={self._metric!r}, mode={self._mode!r}"
+        return f"LCPFNScheduler({names}, {options})"
 
     @property
     def config(self) -> PrunerConfig | None:

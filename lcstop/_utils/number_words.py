@@ -59,7 +59,7 @@ def distinct(values: Sequence[float], digits: int = 3) -> list[str]:
     """
     n = len(set(values))
     for some in range(digits, _MOST_DIGITS + 1):
-        words = [_rounded(value, some) for value in values]
+        words = [_rounded(value + 0.0, some) for value in values]  # no "-0"
         if len(set(words)) == n:
             break
     return words

@@ -104,7 +104,7 @@ def root(
 
     Exit codes: 0 success, 1 your objective failed, 2 a mistake in the command or a file, 130 interrupted.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
 if __name__ == "__main__":

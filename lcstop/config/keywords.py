@@ -11,6 +11,23 @@ from lcstop.config.pruner import PrunerConfig
 Init = TypeVar("Init", bound=Callable[..., None])
 
 
+def options_as_text(config: PrunerConfig) -> str:
+    """The horizon and the options that differ from their defaults, as keywords.
+
+    Example:
+        >>> options_as_text(PrunerConfig(horizon=50, min_steps=3, upper=1))
+        'horizon=50, min_steps=3, upper=1'
+    """
+    fields = PrunerConfig.model_fields
+    given = {
+        name: value
+        for name, value in config.model_dump().items()
+        if name == "horizon" or value != fields[name].default
+    }
+    texts = (f"{value:g}" if isinstance(value, float) else repr(value) for value in given.values())
+    return ", ".join(f"{name}={text}" for name, text in zip(given, texts, strict=True))
+
+
 def takes_options(init: Init) -> Init:
     """Replace ``**options`` in the signature of ``init`` by every option with its type and default.
 

@@ -119,6 +119,11 @@ class StudySummary:
 
     __repr__ = __str__
 
+    def text(self) -> str:
+        """A line for each stop, and the summary as the last line."""
+        lines = [f"Trial {stop.name or stop.trial} {stop.reason}" for stop in [*self.stops, *self.audited]]
+        return "\n".join([*lines, str(self)])
+
     def as_dict(self) -> dict[str, Any]:
         """A dictionary for JSON."""
         found = self.certificate

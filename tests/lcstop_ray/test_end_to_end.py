@@ -17,7 +17,7 @@ from ray.tune.result import DEFAULT_METRIC
 from ray.tune.schedulers import ResourceChangingScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from lcstop_ray import LCPFNScheduler, read_folder
+from lcstop_ray import LCPFNScheduler, Summary, read_folder, summary
 from lcstop_ray.trial_files import read_record
 from tests.lcstop_ray import ray_worker
 from tests.lcstop_ray.ray_worker import TOPS, H
@@ -242,3 +242,39 @@ def test_killed_and_restored(kind, tmp_path):
     assert outcome["states"].count("stopped") == len(stopped)
     assert f"{len(stopped)} of {len(TOPS)} trials stopped" in outcome["line"]
     assert [outcome["steps"][str(top)] for top in (0.9, 0.92, 0.94)] == [H] * 3
+
+
+def test_the_callback_shows_stops_and_savings_and_the_summary_says_the_same(
+    cluster, tmp_path, monkeypatch, capsys
+):
+    scheduler = LCPFNScheduler(lower=0, upper=1)
+    tuner = tune.Tuner(
+        ray_worker.function,
+        param_space={"top": tune.grid_search(TOPS)},
+        tune_config=tune.TuneConfig(
+            metric="accuracy", mode="max", scheduler=scheduler, max_concurrent_trials=1
+        ),
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=str(tmp_path),
+            stop={"training_iteration": H},
+            callbacks=[Summary()],
+            verbose=0,
+        ),
+    )
+    results = tuner.fit()
+    stops = [f"Trial {name} {decision.reason}" for name, decision in scheduler.stops.items()]
+    assert stops
+    shown = [line for line in capsys.readouterr().out.splitlines() if "stopped" in line]
+    assert shown[:-1] == stops
+    found = summary(results)
+    said = capsys.readouterr().out.splitlines()
+    assert (shown[-1], sorted(said[:-1])) == (said[-1], sorted(stops))
+    assert found.certificate.n_stopped == len(stops)
+    table = results.get_dataframe()
+    reasons = dict(zip(table["trial_id"], table["lcstop_reason"], strict=True))
+    assert {name: reason for name, reason in reasons.items() if reason} == {
+        name: decision.reason for name, decision in scheduler.stops.items()
+    }
+    assert table["lcstop_stopped"].sum() == len(stops)
+    assert "metric='accuracy', mode='max', horizon=" in repr(scheduler)
