@@ -22,8 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from lcstop.priors.lcpfn import sample_curves
+from lcstop.pruning.due import NextQuestion
 from lcstop_optuna import LCPFNPruner
-from lcstop_optuna.recent_trials import RecentTrials
+from lcstop_optuna.recent_trials import RecentTrial
 from lcstop_optuna.trials import to_curve
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -108,6 +109,14 @@ def trial_of(
     return trial
 
 
+def as_before_the_question(trial: optuna.Trial) -> None:
+    """Forget the judgement at the last report. Asked again, the trial would be given its last answer."""
+    stored = trial.storage._get_trial(trial._trial_id)
+    stored.system_attrs, stored.user_attrs = {}, {}
+    known = trial.study.pruner._recent.of(trial.study, stored)
+    vars(known).update(vars(RecentTrial(next=NextQuestion(JUDGED_AT), horizon=H)))
+
+
 def decision_table() -> Table:
     """Milliseconds of ``trial.should_prune()`` at a step at which a judgement is due, on one thread.
 
@@ -138,10 +147,8 @@ def decision_table() -> Table:
         ) -> None:
             for other in running:  # the steps repeat, which ``report`` would ignore
                 other.storage.set_trial_intermediate_value(other._trial_id, i % JUDGED_AT, 0.5)
-            for trial in ours:  # asked again at the same step, a trial would be given its last answer
-                trial.study.pruner._recent = RecentTrials()
-                known = trial.storage._get_trial(trial._trial_id)
-                known.system_attrs, known.user_attrs = {}, {}
+            for trial in ours:
+                as_before_the_question(trial)
 
         calls = [trial.should_prune for trial in (goes_on, beside, stops, theirs)]
         found = [

@@ -148,6 +148,14 @@ class Curve:
         return bool((self.steps == np.arange(1, len(self) + 1)).all())
 
     @cached_property
+    def extent(self) -> tuple[float, float, float, int, bool]:
+        """First and last step, horizon, number of points, :attr:`has_unit_steps`; of a curve with points.
+
+        In one tuple, since a decision reads them of 64 curves.
+        """
+        return float(self.steps[0]), self.cutoff, self.horizon, len(self), self.has_unit_steps
+
+    @cached_property
     def share(self) -> float:
         """Share of the horizon that the trial has reached."""
         return self.cutoff / self.horizon

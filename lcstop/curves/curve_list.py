@@ -139,6 +139,13 @@ class CurveList(Sequence[Curve]):
             return sum(part.n_started for part in self._parts)
         return int(np.count_nonzero(self.share))
 
+    @cached_property
+    def n_with_curve(self) -> int:
+        """Number of curves with a finite value before the horizon: not of results alone."""
+        if self._parts:
+            return sum(part.n_with_curve for part in self._parts)
+        return int(np.count_nonzero((self.start < 1) & ~np.isnan(self.high)))
+
     @overload
     def __getitem__(self, index: int) -> Curve: ...
     @overload

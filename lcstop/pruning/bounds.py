@@ -47,12 +47,15 @@ class Bounds:
 
     def filter(self, study: StudyView) -> StudyView:
         """The study without the trials that have reported an impossible value."""
-        return replace(
-            study,
-            finished=self._within(study.finished),
-            unfinished=self._within(study.unfinished),
-            audited=[trial for trial in study.audited if self.contain(trial.curve)],
-        )
+        finished, unfinished = self._within(study.finished), self._within(study.unfinished)
+        audited = [trial for trial in study.audited if self.contain(trial.curve)]
+        if (
+            finished is study.finished
+            and unfinished is study.unfinished
+            and len(audited) == len(study.audited)
+        ):
+            return study
+        return replace(study, finished=finished, unfinished=unfinished, audited=audited)
 
     def _within(self, curves: Sequence[Curve]) -> CurveList:
         known, low, high = CurveList.wrap(curves), self._low, self._high

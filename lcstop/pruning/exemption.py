@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import better
 from lcstop.curves.curve_list import CurveList
@@ -33,7 +31,7 @@ def exemption(
     if study.only_infeasible:
         return "no finished trial meets the constraints yet"
     finished, unfinished = CurveList.wrap(study.finished), CurveList.wrap(study.unfinished)
-    n_started = int(((finished.start < 1) & ~np.isnan(finished.high)).sum())
+    n_started = finished.n_with_curve
     if config.policy == "study" and n_started < config.n_startup_trials:
         n_started += int(((unfinished.share >= trial.share) & (unfinished.start <= trial.share)).sum())
     if n_started < config.n_startup_trials:

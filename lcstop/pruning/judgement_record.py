@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 Verdict = Literal["go on", "stop", "audited", "shadow", "not judged"]
@@ -66,7 +66,7 @@ class JudgementRecord:
 
     def to_json(self) -> dict[str, Any]:
         """For :meth:`from_json`. What is None is left out."""
-        known = {name: value for name, value in asdict(self).items() if value not in (None, "")}
+        known = {name: value for name, value in vars(self).items() if value not in (None, "")}
         return {"version": SCHEMA_VERSION, **known}
 
     @classmethod

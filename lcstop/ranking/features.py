@@ -7,6 +7,7 @@ transformation of it matters much: losses of 0.6929 and 0.6931 differ as clearly
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -54,7 +55,8 @@ def features(
         >>> features(others, others.gains[:1] - 0.05, 2).shape
         (1, 55)
     """
-    return TrialFeatures(context, gains, cutoff, start, target).features(configurations)
+    found: Array = TrialFeatures(context, gains, cutoff, start, target).features([configurations])[0]
+    return found
 
 
 class TrialFeatures:
@@ -86,10 +88,11 @@ class TrialFeatures:
         for column, part in zip(self._of_curves.T, parts, strict=True):
             column[:] = part
 
-    def features(self, configurations: Configurations | None) -> Array:
-        """Features as of :func:`features`."""
+    def features(self, configurations: Sequence[Configurations | None]) -> Array:
+        """Features as of :func:`features`, with each of these, ``[n, T, N_FEATURES]``."""
         told = of_configurations(self.study, self._processes, configurations)
-        return np.concatenate([self._of_curves, told], 1)
+        of_curves = np.broadcast_to(self._of_curves, (len(told), *self._of_curves.shape))
+        return np.concatenate([of_curves, told], 2)
 
 
 def _standing(study: Comparison) -> list[Array]:

@@ -8,6 +8,7 @@ fitted to, one left out at a time.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,8 +75,10 @@ def squared_distances(params: Array, others: Array, numeric: NDArray[np.bool_]) 
     """
     rows, columns = (np.ascontiguousarray(each.T) for each in (params, others))
     difference = rows[:, :, None] - columns[:, None]
-    distances: Array = 6 * difference * difference
-    distances[~numeric] = np.abs(difference[~numeric]) >= 1e-9
+    distances: Array = 6 * difference
+    distances *= difference
+    if not numeric.all():
+        distances[~numeric] = np.abs(difference[~numeric]) >= 1e-9
     return distances
 
 
@@ -98,7 +101,7 @@ def relevance(distances: Array, scores: Array) -> Array:
 
 
 class Regression:
-    """Forecasts of the ranks of ``T`` trials; the processes of ranks alone are computed once.
+    """Forecasts of the ranks of ``T`` trials.
 
     Rasmussen and Williams 2006, equations 2.25, 2.26 and 5.12.
 
@@ -112,34 +115,40 @@ class Regression:
         ranks, self._scores = others.ranks[self._on], others.scores[self._on]
         self._between, self._to_trial = (_by_rank(one, ranks) for one in (ranks, rank))
         self._n_trials = len(rank)
-        self._by_rank: Array | None = None
 
-    def forecasts(self, near: Distances | None) -> Array:
-        """The features of each process, ``[T, N_REGRESSION]``.
+    def forecasts(self, nears: Sequence[Distances | None]) -> Array:
+        """The features of each process with each of these distances, ``[len(nears), T, N_REGRESSION]``.
 
         Args:
-            near: Distances of the configurations; None if all are :data:`UNRELATED_DISTANCE`.
+            nears: Distances of the configurations; None if all are :data:`UNRELATED_DISTANCE`.
         """
-        n_trials, on = self._n_trials, self._on
+        # All processes of the same trials in one batch, which takes less time than several.
+        between, to_trial = ([likeness[b] for b in _RANK] for likeness in (self._between, self._to_trial))
+        for near in nears:
+            for kernels, likeness, x in zip(
+                (between, to_trial), (self._between, self._to_trial), self._apart(near), strict=True
+            ):
+                kernels += [np.exp(-a * x) * likeness[b] for a, b in _BOTH]
+        found = _posterior(np.array(between), np.array(to_trial), self._scores)
+        by_rank, by_both = found[:, : len(_RANK)], found[:, len(_RANK) :]
+        forecasts = np.empty((len(nears), self._n_trials, N_REGRESSION // 3, 3))
+        for i, (near, out) in enumerate(zip(nears, forecasts, strict=True)):
+            both = by_both[:, i * len(_BOTH) : (i + 1) * len(_BOTH)]
+            np.concatenate([self._by_configuration(near), by_rank, both], 1, out=out)
+        return forecasts.reshape(len(nears), self._n_trials, N_REGRESSION)
+
+    def _apart(self, near: Distances | None) -> tuple[Array | float, Array | float]:
+        """Distances between the trials beyond the cutoff, and of the trials to them."""
+        if near is None:
+            return UNRELATED_DISTANCE, UNRELATED_DISTANCE
+        return near.between[self._on][:, self._on], near.to_trial[:, self._on]
+
+    def _by_configuration(self, near: Distances | None) -> Array:
         if near is None:
             of_one = [_posterior_of_unrelated(a * UNRELATED_DISTANCE, self._all) for a in _CONFIGURATION]
-            by_configuration = np.broadcast_to(of_one, (n_trials, len(of_one), 3))
-            apart: tuple[Array | float, ...] = UNRELATED_DISTANCE, UNRELATED_DISTANCE
-        else:
-            between, to_trial = (np.array([np.exp(-a * x) for a in _CONFIGURATION]) for x in near)
-            by_configuration = _posterior(between, to_trial, self._all)
-            apart = near.between[on][:, on], near.to_trial[:, on]
-        # The first time those of ranks alone are in the same batch, which takes less time than another one.
-        of_ranks = _RANK if self._by_rank is None else ()
-        between, to_trial = (
-            np.array([*(likeness[b] for b in of_ranks), *(np.exp(-a * x) * likeness[b] for a, b in _BOTH)])
-            for x, likeness in zip(apart, (self._between, self._to_trial), strict=True)
-        )
-        found = _posterior(between, to_trial, self._scores)
-        if self._by_rank is None:
-            self._by_rank = found[:, : len(of_ranks)]
-        by_both = found[:, len(of_ranks) :]
-        return np.concatenate([by_configuration, self._by_rank, by_both], 1).reshape(n_trials, N_REGRESSION)
+            return np.broadcast_to(of_one, (self._n_trials, len(of_one), 3))
+        between, to_trial = (np.array([np.exp(-a * x) for a in _CONFIGURATION]) for x in near)
+        return _posterior(between, to_trial, self._all)
 
 
 def _by_rank(ranks: Array, others: Array) -> dict[float, Array]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import compress
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,6 @@ from lcstop.ranking.param_features import Configurations
 from lcstop.ranking.selection import select
 
 _MOST_STEPS = 128
-_WHOLE = range(2, _MOST_STEPS + 1)
-"""Horizons at which every step is a step of the grid."""
 
 _MAX_COLUMNS = 256
 """Columns of hyperparameters; of more, those that come first by their content."""
@@ -89,19 +89,17 @@ def align(
         return None
     grid = _grid(trial)
     curves = [*(curve.without_gaps for curve in others), trial]
-    longer = np.array([curve.horizon for curve in curves]) / trial.horizon
+    first, last, horizons, n_points, unit_steps = np.array([curve.extent for curve in curves]).T
+    longer = horizons / trial.horizon
     gains = np.empty((len(curves), len(grid)))
-    counts = bool((grid == np.arange(1, len(grid) + 1)).all())
-    by_count = (longer == 1) & [counts and curve.has_unit_steps for curve in curves]
-    for on, values in ((by_count, _by_count), (~by_count, _on_grid)):
-        if on.any():
-            some = [curve for curve, is_on in zip(curves, on.tolist(), strict=True) if is_on]
-            gains[on] = values(some, longer[on, None] * grid)
+    by_count = (longer == 1) & (unit_steps == 1) & (grid == np.arange(1, len(grid) + 1)).all()
+    if by_count.any():
+        gains[by_count] = _by_count([*compress(curves, by_count)], n_points[by_count], len(grid))
+    if not by_count.all():
+        gains[~by_count] = _on_grid([*compress(curves, ~by_count)], longer[~by_count, None] * grid)
     gains *= sign
-    ends = np.array([curve.cutoff for curve in curves]) * (1 + _ROUNDING)
-    lengths = np.maximum(np.searchsorted(grid, ends / longer, side="right"), 1)
-    first = np.array([curve.steps[0] for curve in curves]) * (1 - _ROUNDING)
-    starts = np.minimum(np.searchsorted(grid, first / longer) + 1, lengths)
+    lengths = np.maximum(np.searchsorted(grid, last * (1 + _ROUNDING) / longer, side="right"), 1)
+    starts = np.minimum(np.searchsorted(grid, first * (1 - _ROUNDING) / longer) + 1, lengths)
     finite = np.isfinite(gains)
     seen = gains[finite & (np.arange(len(grid)) < lengths[:, None])]
     if not len(seen):
@@ -119,7 +117,7 @@ def _grid(trial: Curve) -> Array:
 
     A grid without the cutoff would judge the trial by the report before its last one.
     """
-    if trial.has_unit_steps and trial.horizon in _WHOLE:
+    if trial.has_unit_steps and 2 <= trial.horizon <= _MOST_STEPS and trial.horizon.is_integer():
         return np.arange(1.0, trial.horizon + 1)
     between = 1.0 if trial.has_unit_steps else float(np.median(np.diff(trial.steps, prepend=0.0)))
     n = round(min(_MOST_STEPS, max(2.0, trial.horizon / between)))
@@ -129,12 +127,11 @@ def _grid(trial: Curve) -> Array:
     return np.concatenate([before, after])
 
 
-def _by_count(curves: Sequence[Curve], grids: Array) -> Array:
+def _by_count(curves: Sequence[Curve], n_points: Array, n_steps: int) -> Array:
     """As :func:`_on_grid` for steps 1, 2, 3 and so on, which are the usual ones; much faster."""
-    lengths = np.array([len(curve) for curve in curves])
+    n = n_points.astype(np.int64)
     values = np.concatenate([curve.values for curve in curves])
-    first = lengths.cumsum() - lengths
-    found: Array = values[first[:, None] + np.minimum(np.arange(grids.shape[1]), lengths[:, None] - 1)]
+    found: Array = values[(n.cumsum() - n)[:, None] + np.minimum(np.arange(n_steps), n[:, None] - 1)]
     return found
 
 
@@ -183,8 +180,9 @@ def _columns(configurations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Arra
     n = len(configurations)
     for name in set().union(*configurations):
         values = [configuration.get(name) for configuration in configurations]
-        known = [value for value in values if value is not None]
-        numbers = _numbers(known)
+        kinds = {*map(type, values)}
+        known = [value for value in values if value is not None] if NoneType in kinds else values
+        numbers = _numbers(known, kinds - {NoneType})
         if numbers is not None:
             ordered = numbers.copy()
             ordered.sort()
@@ -205,9 +203,9 @@ def _columns(configurations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Arra
             yield np.array([float(codes[word]) for word in words]), False
 
 
-def _numbers(values: Sequence[Any]) -> Array | None:
-    """The values as finite floats, or None if one of them is none."""
-    if not all(issubclass(kind, _NUMBER) and kind is not bool for kind in set(map(type, values))):
+def _numbers(values: Sequence[Any], kinds: Set[type]) -> Array | None:
+    """The values, of these types, as finite floats, or None if one of them is none."""
+    if not all(issubclass(kind, _NUMBER) and kind is not bool for kind in kinds):
         return None
     try:
         found = np.array(values, np.float64)

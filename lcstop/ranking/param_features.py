@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,26 +39,29 @@ class Configurations(NamedTuple):
 
 
 def of_configurations(
-    study: Comparison, processes: Regression, configurations: Configurations | None
+    study: Comparison, processes: Regression, configurations: Sequence[Configurations | None]
 ) -> Array:
-    """Features of the configurations, alone and with the rank at the cutoff, ``[T, N_CONFIGURATIONS]``.
+    """Features of the configurations, alone and with the rank at the cutoff, ``[n, T, N_CONFIGURATIONS]``.
 
     Args:
         study: The trials and their context.
         processes: Gaussian processes of their ranks.
-        configurations: The hyperparameters; None if they are not to be compared.
+        configurations: The hyperparameters, ``n`` times; None if they are not to be compared.
     """
-    found = np.empty((len(study.gains), N_CONFIGURATIONS))
-    if configurations is None:
-        near = None
-        found[:, :4] = 0.0, 0.0, 0.0, UNRELATED_DISTANCE / 2
-    else:
-        near, explained = _distances(study, configurations)
-        found[:, 0] = explained.max()
-        found[:, 1] = min(explained.sum(), 2.0)
-        found[:, 2] = 1.0
-        found[:, 3] = np.minimum(near.to_trial.min(1), UNRELATED_DISTANCE) / 2
-    found[:, 4:] = processes.forecasts(near)
+    found = np.empty((len(configurations), len(study.gains), N_CONFIGURATIONS))
+    nears: list[Distances | None] = []
+    for each, out in zip(configurations, found, strict=True):
+        if each is None:
+            nears.append(None)
+            out[:, :4] = 0.0, 0.0, 0.0, UNRELATED_DISTANCE / 2
+            continue
+        near, explained = _distances(study, each)
+        nears.append(near)
+        out[:, 0] = explained.max()
+        out[:, 1] = min(explained.sum(), 2.0)
+        out[:, 2] = 1.0
+        out[:, 3] = np.minimum(near.to_trial.min(1), UNRELATED_DISTANCE) / 2
+    found[..., 4:] = processes.forecasts(nears)
     return found
 
 

@@ -109,10 +109,8 @@ class Ranker:
             return None
         view = TrialFeatures(seen.context, seen.gains, seen.cutoff, seen.start, target)
         configurations = seen.configurations()
-        rows = [view.features(None)]
-        if configurations is not None:
-            rows.append(view.features(configurations))
-        found = self._network.probabilities(np.concatenate(rows))
+        compared = [None] if configurations is None else [None, configurations]
+        found = self._network.probabilities(view.features(compared)[:, 0])
         # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
         leads = _leads(view.study) or _surpasses(trial, finished, unfinished, direction, target)
         undecided = _is_undecided(view.study)

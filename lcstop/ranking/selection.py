@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,14 +57,14 @@ def select(
     else:
         chosen = [*everyone]
     parts = chosen[:n_finished], chosen[n_finished:]
-    return [curve for part in parts for curve in sorted(part, key=lambda curve: curve.content)], n_finished
+    return [curve for part in parts for curve in sorted(part, key=attrgetter("content"))], n_finished
 
 
 def _with_curves(finished: CurveList, sign: float) -> CurveList:
     """The trials that have a curve, and the best of all: only as the incumbent counts a result alone."""
-    has_curve = finished.start < 1
-    if has_curve.all():
+    if finished.n_with_curve == len(finished):
         return finished
+    has_curve = finished.start < 1
     best = np.argmax(sign * (finished.high if sign > 0 else finished.low))
     has_curve[best] = True
     return finished.filter(has_curve)
@@ -94,16 +95,17 @@ def _spread(
     """``n`` of the trials at ``indices``, at equal distances in the order of their best values."""
     if n >= len(indices):
         return indices
-    places = np.linspace(0, len(indices) - 1, n).round().astype(np.int64)
+    # As np.linspace, which takes ten times as long.
+    places = (np.arange(n) * ((len(indices) - 1) / max(n - 1, 1))).round().astype(np.int64)
     values = best[indices]
     order = np.argsort(values)
     ordered = values[order]
     # Only the order of those that share their best value with a chosen one matters.
     chosen = ordered[places]
     starts, ends = (np.searchsorted(ordered, chosen, side) for side in ("left", "right"))
-    for start, end in {*zip(starts.tolist(), ends.tolist(), strict=True)}:
-        if end - start > 1:
-            order[start:end] = _without_ties(everyone, indices, order[start:end])
+    tied = ends - starts > 1
+    for start, end in {*zip(starts[tied].tolist(), ends[tied].tolist(), strict=True)}:
+        order[start:end] = _without_ties(everyone, indices, order[start:end])
     return indices[order[places]]
 
 
