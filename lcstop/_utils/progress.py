@@ -1,9 +1,28 @@
-"""The progress bar of searches."""
+"""Progress bars."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+def count_progress(console: Console, unit: str = "") -> Progress:
+    """A progress bar with the number of finished items, their unit and the remaining time."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        *([TextColumn(unit)] if unit else []),
+        TimeRemainingColumn(),
+        console=console,
+    )
 
 
 def search_progress(console: Console) -> Progress:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lcstop._utils.figure_files import new_figure, style, write_page
 from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, STOPPED, WHOLE
 from lcstop.benchmark.summary import NO_STOPPING
 
@@ -65,28 +66,20 @@ def _title(summary: Mapping[str, Any]) -> str:
 
 
 def _draw_png(summary: Mapping[str, Any], path: Path) -> None:
-    # pyplot has global state and may open windows, so the figure is made without it.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     tasks, styles = summary["tasks"], line_styles(summary)
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
-    size = (3.4 * max(columns, 2), 2.5 * rows + 1.4)
-    figure = Figure(figsize=size, dpi=110, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(_title(summary), x=0.01, ha="left", size=12, weight="bold", color=INK)
+    figure = new_figure(3.4 * max(columns, 2), 2.5 * rows + 1.4, _title(summary))
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, task in zip(panels, tasks, strict=False):
         for setting, (color, dash) in styles.items():
             x, y = _line(summary, task, setting)
             axes.plot(x, y, color=color, lw=1.3, ls=(0, (4, 2)) if dash == "dash" else "-")
         axes.set_yscale("log")
-        axes.set_title(task["task"] + ("" if task["counts"] else " *"), size=7, loc="left", color=INK)
         axes.set_xlabel("full runs", size=7, color=INK)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=6, colors=INK, which="both")
+        style(axes, task["task"] + ("" if task["counts"] else " *"), 7)
     for axes in panels[len(tasks) :]:
         axes.set_visible(False)
     handles = [
@@ -124,13 +117,11 @@ def _draw_html(summary: Mapping[str, Any], path: Path) -> None:
     figure.update_yaxes(type="log", exponentformat="power", zeroline=False)
     figure.update_xaxes(title="full runs", title_font={"size": 11}, zeroline=False)
     figure.update_annotations(font={"size": 12})
-    figure.update_layout(
-        template="plotly_white",
-        title=_title(summary),
+    write_page(
+        figure,
+        path,
+        _title(summary),
         height=320 * rows + 160,
         legend={"orientation": "h", "y": 1 + 0.12 / rows, "yanchor": "bottom"},
         margin={"t": 160},
-        font={"color": INK, "family": "system-ui, sans-serif"},
     )
-    page = figure.to_html(include_plotlyjs=True, config={"displaylogo": False})
-    path.write_text(page, encoding="utf-8")

@@ -19,7 +19,7 @@ OutcomesByTask = dict[tuple[str, str], list[Outcome]]
 """Outcomes by names of task and setting, one per order."""
 
 _CHUNK = 5
-"""Orders per unit. A kill loses the current units, so larger ones lose more. Smaller ones add overhead."""
+"""Orders or seeds per unit. Larger units lose more when they are killed. Smaller ones add overhead."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def plan(
     Raises:
         ValueError: If a setting has an option that is not allowed, or its policy cannot be built.
     """
-    chunks = [tuple(range(start, min(start + _CHUNK, n_orders))) for start in range(0, n_orders, _CHUNK)]
+    chunks = in_chunks(range(n_orders))
     units = []
     for setting in settings:
         source = sources[setting.source]()
@@ -87,6 +87,11 @@ def plan(
                 for orders in chunks
             ]
     return units
+
+
+def in_chunks(numbers: Sequence[int]) -> list[tuple[int, ...]]:
+    """Orders or seeds, by unit."""
+    return [tuple(numbers[start : start + _CHUNK]) for start in range(0, len(numbers), _CHUNK)]
 
 
 def run_unit(unit: ReplayUnit) -> list[Outcome]:

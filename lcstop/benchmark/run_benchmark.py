@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lcstop._utils.json_safe import json_safe
 from lcstop._utils.process_pool import map_as_completed, worker_processes
-from lcstop._utils.provenance import commit, machine, versions
+from lcstop._utils.progress import count_progress
+from lcstop._utils.summary_file import write_summary
 from lcstop.benchmark import lcstop_rule, reference_rules
 from lcstop.benchmark.pictures import draw
 from lcstop.benchmark.readers import read_packs
@@ -26,6 +24,9 @@ from lcstop.benchmark.summary import NO_STOPPING, summarise
 from lcstop.benchmark.table import tables
 from lcstop.curves.curve import Target
 from lcstop.simulation.task import Task
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 RunAll = Callable[..., Iterator[tuple[Any, Any]]]
 """Applies a function to items, in any order; see :func:`lcstop._utils.process_pool.map_as_completed`."""
@@ -89,29 +90,14 @@ def run(
     tasks = read_tasks(options.curves, options.tasks)
     units = plan(tasks, settings, sources, options.target, options.workers, options.seed, options.orders)
     store = outcome_store(out / "results.jsonl")
-    with executor(options.jobs, run_all) as run_units, progress_bar(console) as progress:
+    with executor(options.jobs, run_all) as run_units, count_progress(console) as progress:
         bar = progress.add_task("replays", total=sum(len(unit.orders) for unit in units))
         results = finish(
             units, run_unit, store, run_units, lambda unit: progress.advance(bar, len(unit.orders))
         )
     summary = summarise(tasks, settings, results, options.target, options.workers)
-    summary["config"] = {
-        "policies": list(options.policies),
-        "orders": options.orders,
-        "workers": options.workers,
-        "tasks": options.tasks,
-        "target": options.target,
-        "grid": options.grid,
-        "seed": options.seed,
-    }
-    summary["versions"] = {**versions(), "commit": commit()}
-    summary["machine"] = machine()
     name = name_of(options)
-    (out / f"{name}.json").write_text(json.dumps(json_safe(summary)) + "\n", encoding="utf-8")
-    try:
-        draw(summary, out, name)
-    except ModuleNotFoundError as error:
-        console.print(f"no plots written: they need {error.name}; pip install 'lcstop[plot]'", markup=False)
+    write_summary(summary, used(options), out / f"{name}.json", lambda: draw(summary, out, name), console)
     return summary
 
 
@@ -138,6 +124,11 @@ def name_of(options: BenchmarkOptions) -> str:
     return "-".join(parts)
 
 
+def used(options: DataclassInstance) -> dict[str, Any]:
+    """The options that the results of a benchmark depend on, by name."""
+    return {name: value for name, value in asdict(options).items() if name not in ("curves", "jobs")}
+
+
 def read_tasks(curves: Path, pattern: str) -> list[Task]:
     """The tasks of a file or a folder whose names match a pattern.
 
@@ -162,14 +153,3 @@ def executor(jobs: int, run_all: RunAll | None) -> Iterator[RunAll]:
     else:
         with worker_processes(jobs) as pool:
             yield partial(map_as_completed, pool)
-
-
-def progress_bar(console: Console) -> Progress:
-    """A progress bar with the number of finished units and the remaining time."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )

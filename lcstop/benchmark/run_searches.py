@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from lcstop._utils.json_safe import json_safe
-from lcstop._utils.provenance import commit, machine, versions
+from lcstop._utils.progress import count_progress
+from lcstop._utils.summary_file import write_summary
 from lcstop.benchmark.replay_work import finish
-from lcstop.benchmark.run_benchmark import OWN_SOURCES, RunAll, executor, progress_bar, read_tasks
+from lcstop.benchmark.run_benchmark import OWN_SOURCES, RunAll, executor, read_tasks, used
 from lcstop.benchmark.search_pictures import draw
 from lcstop.benchmark.search_space import SearchSpace
 from lcstop.benchmark.search_summary import summarise
@@ -93,26 +92,14 @@ def run(
         tasks, settings, searcher, options.sampler, options.target, options.trials, options.workers, seeds
     )
     store = record_store(out / "searches.jsonl")
-    with executor(options.jobs, run_all) as run_units, progress_bar(console) as progress:
+    with executor(options.jobs, run_all) as run_units, count_progress(console) as progress:
         bar = progress.add_task("searches", total=sum(len(unit.seeds) for unit in units))
         results = finish(
             units, run_unit, store, run_units, lambda unit: progress.advance(bar, len(unit.seeds))
         )
     summary = summarise(tasks, settings, results, options.target)
-    config = asdict(options)
-    for name in ("curves", "jobs"):  # nothing depends on them
-        del config[name]
-    summary |= {
-        "config": config,
-        "versions": {**versions(), "commit": commit()},
-        "machine": machine(),
-    }
     name = name_of(options)
-    (out / f"{name}.json").write_text(json.dumps(json_safe(summary)) + "\n", encoding="utf-8")
-    try:
-        draw(summary, out, name)
-    except ModuleNotFoundError as error:
-        console.print(f"no plots written: they need {error.name}; pip install 'lcstop[plot]'", markup=False)
+    write_summary(summary, used(options), out / f"{name}.json", lambda: draw(summary, out, name), console)
     return summary
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lcstop._utils.figure_files import new_figure, style, write_page
 from lcstop._utils.palette import BAND, GREY, INK, STOPPED
 from lcstop.benchmark.settings import LIMITS, OURS
 from lcstop.benchmark.summary import ALL, NO_STOPPING
@@ -95,14 +96,7 @@ def _title(summary: Mapping[str, Any]) -> str:
 
 
 def _draw_png(summary: Mapping[str, Any], path: Path) -> None:
-    # pyplot has global state and may open windows, so the figure is made without it.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    shown = lines(summary)
-    figure = Figure(figsize=(11, 5.6), dpi=110, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(_title(summary), x=0.01, ha="left", size=12, weight="bold", color=INK)
+    shown, figure = lines(summary), new_figure(11, 5.6, _title(summary))
     panels = figure.subplots(1, len(_PANELS))
     for axes, (column, label) in zip(panels, _PANELS, strict=True):
         for line, (color, mark, width) in zip(shown, _styles(shown), strict=True):
@@ -111,9 +105,7 @@ def _draw_png(summary: Mapping[str, Any], path: Path) -> None:
             if line.name == NO_STOPPING:
                 axes.axhline(y[0], color=color, lw=0.8, ls="--")
         axes.set_xlabel("share of epochs, %", color=INK)
-        axes.set_title(label, size=10, loc="left", color=INK)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(colors=INK)
+        style(axes, label, 10)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=3, frameon=False, fontsize=8)
     figure.savefig(path)
@@ -144,12 +136,4 @@ def _draw_html(summary: Mapping[str, Any], path: Path) -> None:
                 level = getattr(line, column)[0]
                 figure.add_hline(level, line={"color": color, "dash": "dash", "width": 1}, row=1, col=i + 1)
     figure.update_xaxes(title="share of epochs, %")
-    figure.update_layout(
-        template="plotly_white",
-        title=_title(summary),
-        height=620,
-        legend={"orientation": "h", "y": -0.15},
-        font={"color": INK, "family": "system-ui, sans-serif"},
-    )
-    page = figure.to_html(include_plotlyjs=True, config={"displaylogo": False})
-    path.write_text(page, encoding="utf-8")
+    write_page(figure, path, _title(summary), height=620, legend={"orientation": "h", "y": -0.15})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from lcstop._utils.result_store import ResultStore
-from lcstop.benchmark.replay_work import hash_of
+from lcstop.benchmark.replay_work import hash_of, in_chunks
 from lcstop.benchmark.search_record import Run, SearchRecord
 from lcstop.benchmark.settings import Setting
 from lcstop.curves.curve import Target
@@ -16,9 +16,6 @@ from lcstop.simulation.task import Task
 
 SamplerName = Literal["tpe", "random", "shuffle"]
 """``shuffle`` runs the recorded trials in a random order, the same as in a replay of that number."""
-
-_CHUNK = 5
-"""Seeds per unit. A kill loses the current units, so larger ones lose more. Smaller ones add overhead."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ def plan(
     Raises:
         ValueError: If a setting cannot be used.
     """
-    chunks = [tuple(seeds[start : start + _CHUNK]) for start in range(0, len(seeds), _CHUNK)]
+    chunks = in_chunks(seeds)
     units = []
     for setting in settings:
         # Rules that ignore the target share their records between targets.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lcstop._utils.figure_files import new_figure, style
 from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, STOPPED, WHOLE
 from lcstop.evaluation.cases import LABELS, SHARES
 from lcstop.evaluation.summary import BINS, scopes_of
@@ -48,23 +49,6 @@ def draw(summary: Mapping[str, Any], folder: Path) -> list[Path]:
     return paths
 
 
-def _figure(width: float, height: float, title: str) -> Figure:
-    # pyplot has global state and may open windows, so the figure is made without it.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=120, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, x=0.01, ha="left", size=12, weight="bold", color=INK)
-    return figure
-
-
-def _style(axes: Axes, title: str) -> None:
-    axes.set_title(title, size=9, loc="left", color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=7, colors=INK)
-
-
 def _pits(
     calibration: Mapping[tuple[str, str], Any],
     scopes: list[str],
@@ -72,13 +56,13 @@ def _pits(
     colors: dict[str, str],
 ) -> Figure:
     title = "Probability integral transform at the horizon"
-    figure = _figure(2.3 * len(surrogates) + 1.5, 1.3 * len(scopes) + 0.8, title)
+    figure = new_figure(2.3 * len(surrogates) + 1.5, 1.3 * len(scopes) + 0.8, title)
     grid = figure.subplots(len(scopes), len(surrogates), squeeze=False, sharex=True, sharey="row")
     middles = (np.arange(BINS) + 0.5) / BINS
     for row, scope in zip(grid, scopes, strict=True):
         row[0].set_ylabel(scope, size=8, color=INK, rotation=0, ha="right", va="center")
         for axes, surrogate in zip(row, surrogates, strict=True):
-            _style(axes, surrogate if scope == scopes[0] else "")
+            style(axes, surrogate if scope == scopes[0] else "", 9)
             axes.axhline(1, color=GREY, lw=0.8, ls=(0, (4, 2)))
             if (counts := calibration.get((scope, surrogate))) is not None:
                 axes.bar(middles, counts * (BINS / counts.sum()), 0.9 / BINS, color=colors[surrogate])
@@ -93,10 +77,10 @@ def _panels(
 
     columns = min(3, len(scopes))
     rows = -(-len(scopes) // columns)
-    figure = _figure(3.6 * columns, 2.7 * rows + 0.8, title)
+    figure = new_figure(3.6 * columns, 2.7 * rows + 0.8, title)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, scope in zip(panels, scopes, strict=False):
-        _style(axes, scope)
+        style(axes, scope, 9)
         for surrogate, color in colors.items():
             draw_line(axes, scope, surrogate, color)
     handles = [Line2D([], [], color=color, label=surrogate) for surrogate, color in colors.items()]

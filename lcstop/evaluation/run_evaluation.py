@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lcstop._utils.json_safe import json_safe
 from lcstop._utils.process_pool import worker_processes
-from lcstop._utils.provenance import commit, machine, versions
+from lcstop._utils.progress import count_progress
+from lcstop._utils.summary_file import write_summary
 from lcstop.curves.packs import find_packs, read_pack
 from lcstop.evaluation.cases import ForecastTask, pack_task, prior_task
 from lcstop.evaluation.figures import draw
@@ -62,7 +60,7 @@ def run(
     work = plan(tasks, fingerprints, max_curves)
     store = score_store(out / "results.jsonl")
     with worker_processes(jobs) as pool:
-        with _progress(console) as progress:
+        with count_progress(console, "curves") as progress:
             bars = {
                 name: progress.add_task(name, total=sum(item.surrogate == name for item in work))
                 for name in surrogates
@@ -72,7 +70,7 @@ def run(
     summary = summarise(tasks, surrogates, results)
     summary["surrogates"] = fingerprints
     summary["latency"] = {surrogate: asdict(latency) for surrogate, latency in times.items()}
-    summary["config"] = {
+    config = {
         "surrogates": surrogates,
         "on": list(sources),
         "curves": n_curves,
@@ -80,13 +78,7 @@ def run(
         "jobs": jobs,
         "seed": seed,
     }
-    summary["versions"] = {**versions(), "commit": commit()}
-    summary["machine"] = machine()
-    (out / "evaluation.json").write_text(json.dumps(json_safe(summary), indent=1) + "\n", encoding="utf-8")
-    try:
-        draw(summary, out)
-    except ModuleNotFoundError as error:
-        console.print(f"no plots written: they need {error.name}; pip install 'lcstop[plot]'", markup=False)
+    write_summary(summary, config, out / "evaluation.json", lambda: draw(summary, out), console)
     return summary
 
 
@@ -94,17 +86,6 @@ def show(summary: dict[str, Any], console: Console) -> None:
     """Print the tables of a summary."""
     for table in tables(summary):
         console.print(table)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("curves"),
-        TimeRemainingColumn(),
-        console=console,
-    )
 
 
 def _tasks(sources: Sequence[str], n_curves: int, seed: int) -> list[ForecastTask]:
