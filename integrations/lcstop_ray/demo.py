@@ -129,12 +129,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
             read_folder(Path(folder, study), "accuracy", "max", horizon=n_epochs) for study in names
         )
     full_curves = {_configuration(trial): trial.curve for trial in whole.trials}
-    compared = [
-        replace(
-            trial, full_curve=full_curves[_configuration(trial)], decision=scheduler.stops.get(trial.name)
-        )
-        for trial in pruned.trials
-    ]
+    compared = [replace(trial, full_curve=full_curves[_configuration(trial)]) for trial in pruned.trials]
     return compare(
         replace(pruned, trials=compared, metric="validation accuracy", step="epoch"),
         config,

@@ -14,7 +14,6 @@ from lcstop.curves.curve import Curve, Direction, Target, better
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate, StartedTrial, certificate
 from lcstop.pruning.core import PrunerCore
-from lcstop.pruning.decision import Decision
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.last_verdict import last_judgement
 from lcstop.pruning.study_view import StudyView
@@ -43,7 +42,6 @@ class RecordedTrial:
         attrs: Attributes that the user set.
         name: Name in the framework; empty if the framework has only numbers.
         full_curve: Curve without the stop; None if unknown.
-        decision: The decision that stopped it; None if it is not recorded. It is then made again.
         suppressed_stop: Its first suppressed stop; None if no stop was suppressed.
         judgements: Its judgements on record, oldest first.
         is_infeasible: Whether it has finished and a recorded constraint is violated. It is then never the
@@ -62,7 +60,6 @@ class RecordedTrial:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     full_curve: Curve | None = None
-    decision: Decision | None = None
     suppressed_stop: SuppressedStop | None = None
     judgements: Sequence[JudgementRecord] = ()
     is_infeasible: bool = False

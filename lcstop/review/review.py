@@ -194,13 +194,10 @@ def _recorded_stops(
         for i in snapshot_times([*due, n] if was_stopped else due, was_stopped):
             view = study.view(trial, i)
             decision = core.judge(trial.curve.prefix(i), view)
-            if i == n and trial.decision is not None:
-                decision = trial.decision
-            else:
-                if record := records.get(decision.cutoff):
-                    decision = decision.as_recorded(record)
-                if i == n and was_stopped:
-                    decision = replace(decision, stop=True, reason=reason or NO_REASON)
+            if record := records.get(decision.cutoff):
+                decision = decision.as_recorded(record)
+            if i == n and was_stopped:
+                decision = replace(decision, stop=True, reason=reason or NO_REASON)
             snapshots.append(snapshot(trial, i, decision, view, config, surrogate))
         stop = snapshots[-1].decision if was_stopped else None
         if suppressed_stop:

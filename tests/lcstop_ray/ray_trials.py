@@ -14,6 +14,7 @@ from lcstop_ray.trial_record import TrialRecord
 
 H = 12
 GOOD = [0.9 * (1 - 0.5**i) for i in range(1, H + 1)]
+FAIR = [0.89 * (1 - 0.5**i) for i in range(1, H + 1)]
 POOR = [0.1 * (1 - 0.5**i) for i in range(1, H + 1)]
 GO, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 
@@ -41,6 +42,19 @@ def feed(scheduler, trial, reports) -> list[str]:
     if decisions[-1] == STOP or len(decisions) == H:
         scheduler.on_trial_complete(None, trial, result)
     return decisions
+
+
+def run(scheduler, trial, reports) -> list[str]:
+    """Report without an end."""
+    return [scheduler.on_trial_result(None, trial, result) for result in reports]
+
+
+def state_of(scheduler, trial) -> str:
+    return scheduler._search.histories[trial.trial_id].state
+
+
+def judgements_of(scheduler, trial) -> list:
+    return scheduler._search.histories[trial.trial_id].judgements
 
 
 def finish(scheduler, values=GOOD, **kwargs) -> Trial:

@@ -58,7 +58,7 @@ def test_what_cannot_be_searched_is_refused():
         searched(task, Setting("ray", "hyperband"))
     with pytest.raises(ValueError, match=r"optuna.sha.* is not a rule of a search with Ray Tune"):
         searched(task, Setting("optuna", "sha"))
-    with pytest.raises(ValueError, match="the only limit of a search is limits.none"):
+    with pytest.raises(ValueError, match=r"the only limit of a search is limits\.none"):
         searched(task, Setting("limits", "patience"))
     with pytest.raises(ValueError, match="tpe and random, got shuffle"):
         searched(task, NONE, "shuffle")

@@ -9,36 +9,23 @@ from ray.tune.experiment import Trial
 from lcstop_ray import TRIAL_FILE
 from lcstop_ray.trial_record import TrialRecord
 from tests.lcstop_ray.ray_trials import (
+    FAIR,
     GO,
     GOOD,
     POOR,
     STOP,
-    H,
     after_a_restart,
     feed,
     finish,
+    judgements_of,
     lines_of,
     new_trial,
     record_of,
     results,
+    run,
+    state_of,
     trial_with_folder,
 )
-
-FAIR = [0.89 * (1 - 0.5**i) for i in range(1, H + 1)]
-
-
-def run(scheduler, trial, reports) -> list[str]:
-    """Report without an end."""
-    return [scheduler.on_trial_result(None, trial, result) for result in reports]
-
-
-def state_of(scheduler, trial) -> str:
-    return scheduler._search.histories[trial.trial_id].state
-
-
-def judgements_of(scheduler, trial) -> list:
-    return scheduler._search.histories[trial.trial_id].judgements
-
 
 # --- the file -----------------------------------------------------------------------------------------------
 
