@@ -20,8 +20,8 @@ from lcstop.commands.study_options import (
     StudyToReview,
     Target,
     Upper,
+    progress,
     read_study,
-    trial_progress,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ def explain(
     target: Target = None,
     lower: Lower = None,
     upper: Upper = None,
+    with_rules: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Compare lcstop's settings and the rules of Optuna and Ray on the study."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what lcstop did in a study: what it saved, and why it stopped each trial.
@@ -57,7 +63,10 @@ def explain(
     lcstop explain --storage sqlite:///study.db --study tuning --trial 17
 
     lcstop explain --results ~/ray_results/search --mode max
+
+    lcstop explain --storage sqlite:///study.db --study tuning --compare
     """
+    from lcstop.commands import compare
     from lcstop.review import table
 
     options = {
@@ -68,7 +77,9 @@ def explain(
         "upper": upper,
     }
     found = read_study(storage, study, results, metric, mode, config, options)
-    if trial is not None:
+    if with_rules:
+        content, show = _compare(found), compare.show_comparison
+    elif trial is not None:
         content, show = _explain_trial(found.study, found.config, trial), table.show_trial
     elif found.study.ran_with_lcstop:
         content, show = _explain_record(found), table.show_record
@@ -100,8 +111,16 @@ def _explain_what_if(found: StudyToReview) -> dict[str, Any]:
     """A replay of a study, as a dictionary for JSON."""
     from lcstop.review import what_if
 
-    with trial_progress(len(found.study.trials)) as advance:
+    with progress("trials", len(found.study.trials)) as advance:
         return what_if(found.study, found.config, report=advance).as_dict()
+
+
+def _compare(found: StudyToReview) -> dict[str, Any]:
+    """What other settings and other rules would have done, as a dictionary for JSON."""
+    from lcstop.commands.compare import compare, n_rules
+
+    with progress("rules", n_rules(found.config)) as advance:
+        return compare(found.study, found.config, advance)
 
 
 def _explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from lcstop.commands.study_options import (
     StudyName,
     Target,
     Upper,
+    progress,
     read_study,
-    trial_progress,
 )
 
 
@@ -69,7 +69,7 @@ def report(
     }
     found = read_study(storage, study, results, metric, mode, config, options)
     out.parent.mkdir(parents=True, exist_ok=True)  # fails before the work
-    with trial_progress(len(found.study.trials)) as advance:
+    with progress("trials", len(found.study.trials)) as advance:
         review = Review.of(found.study, found.config, report=advance)
     write_page(review, out)
     figures = summary(review)

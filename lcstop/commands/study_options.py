@@ -106,9 +106,9 @@ def read_study(
 
 
 @contextmanager
-def trial_progress(n_trials: int) -> Iterator[Callable[[], None]]:
-    """Context of a progress bar. Its value is a function to call after each trial."""
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Context of a progress bar. Its value is a function to call after each of ``total`` things."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
-        bar = progress.add_task("trials", total=n_trials)
-        yield lambda: progress.advance(bar)
+    with Progress(*columns, console=errors, transient=True) as shown:
+        bar = shown.add_task(what, total=total)
+        yield lambda: shown.advance(bar)

@@ -174,7 +174,7 @@ def show_what_if(content: Mapping[str, Any], console: Console) -> None:
     table.add_column(justify="right", overflow="fold")
     table.add_row("epochs on record", f"{content['epochs_recorded']:,g}")
     table.add_row("epochs with lcstop", f"{content['epochs']:,g}")
-    table.add_row("saved", f"{content['epochs_saved']:,g} ({content['share_saved']:.0%})")
+    table.add_row("saved", f"{content['epochs_saved']:,g} ({100 * content['share_saved']:.0f} %)")
     table.add_row("time saved, about", duration(content["seconds_saved"]))
     table.add_row("trials stopped", f"{content['stopped']} of {content['trials']}")
     table.add_row("of those, would have beaten the best so far", str(content["wrong"]))

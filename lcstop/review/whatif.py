@@ -145,7 +145,7 @@ def what_if(
         >>> [run.trial.number for run in found.stopped], found.epochs, study.epochs
         ([1], 8.0, 9.0)
     """
-    task = _task(study)
+    task = task_of(study)
     replayed = ReplayStudy(task, range(task.n_trials), config.target, study.name)
     core = PrunerCore(config.model_copy(update={"shadow": False}), surrogate)
     policy = _RecordingPolicy(core, replayed, study, report)
@@ -160,7 +160,7 @@ class _TaskInRecordedOrder(Task):
         return np.arange(self.n_trials)
 
 
-def _task(study: RecordedStudy) -> Task:
+def task_of(study: RecordedStudy) -> Task:
     """The study as a task. Columns are reports; the policy knows their steps."""
     lengths = np.array([len(trial.curve) for trial in study.trials])
     values = np.full((len(lengths), lengths.max()), np.nan)

@@ -110,7 +110,7 @@ def test_the_replay_is_printed_for_people(url):
     text = run("--storage", url, "--study", "whole")
     found = figures("--storage", url, "--study", "whole")
     assert f"{found['stopped']} of {N}" in text
-    assert f"{found['epochs_saved']:g} ({found['share_saved']:.0%})" in text
+    assert f"{found['epochs_saved']:g} ({100 * found['share_saved']:.0f} %)" in text
     assert found["stops"][0]["reason"][:30] in text
 
 
