@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from lcstop.demo.digits import DigitsConfig, train
 from lcstop.demo.result import DemoResult, compare
 from lcstop.review.record import RecordedTrial
 from lcstop_ray.folder import read_folder
+from lcstop_ray.replay import RULES, build
 from lcstop_ray.scheduler import LCPFNScheduler
 
 SPACE = {
@@ -38,6 +40,10 @@ SPACE = {
     "weight_decay": tune.loguniform(1e-6, 1e-1),
     "batch_size": tune.lograndint(16, 257),
 }
+
+
+_NAMES = {"median": "median rule", "asha": "ASHA"}
+"""Rules that the demo shows beside lcstop."""
 
 
 class DigitsTrainable(tune.Trainable):
@@ -137,6 +143,11 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
         studies=names,
         decision_ms=1000 * statistics.median(scheduler.result_seconds),
         out=out,
+        rules={
+            _NAMES[setting.rule]: partial(build, setting)
+            for setting in RULES.settings
+            if setting.default and setting.rule in _NAMES
+        },
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,44 +13,11 @@ from rich.text import Text
 from lcstop.commands import adapters
 from lcstop.config.pruner import PrunerConfig
 from lcstop.review.record import RecordedStudy, RecordedTrial
-from lcstop.review.whatif import task_of, what_if
-from lcstop.simulation.loop import Action, Policy, replay
-from lcstop.simulation.task import ReplayStudy
+from lcstop.review.rule_replay import stops_of_rule
+from lcstop.review.whatif import what_if
 
 if TYPE_CHECKING:
     from lcstop.benchmark.settings import RuleSource
-
-
-class _RecordingRule:
-    """A policy that remembers after how many reports it has stopped each trial."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy, self.dropped = policy, policy.dropped
-        self.stopped: dict[int, int] = {}
-        self._reports: dict[int, int] = {}
-
-    def next(self) -> int | None:
-        """See :class:`lcstop.simulation.loop.Policy`."""
-        trial = self.policy.next()
-        self._note_dropped()
-        return trial
-
-    def report(self, trial: int, step: int, value: float) -> Action:
-        """See :class:`lcstop.simulation.loop.Policy`."""
-        self._reports[trial] = step
-        action = self.policy.report(trial, step, value)
-        if action is Action.STOP:
-            self.stopped[trial] = step
-        self._note_dropped()
-        return action
-
-    def end(self, trial: int) -> None:
-        """See :class:`lcstop.simulation.loop.Policy`."""
-        self.policy.end(trial)
-
-    def _note_dropped(self) -> None:
-        """Note the paused trials that the policy has given up."""
-        self.stopped.update((trial, self._reports[trial]) for trial in self.dropped)
 
 
 def compare(
@@ -83,11 +51,7 @@ def compare(
             continue
         for setting in rules.settings:
             if setting.default:
-                task = task_of(study)
-                replayed = ReplayStudy(task, range(task.n_trials), config.target, study.name)
-                rule = _RecordingRule(rules.build(setting, replayed))
-                replay(task, 0, 0, rule, workers=1, budget=int(task.lengths.sum()))
-                ended = {study.trials[i].number: n for i, n in rule.stopped.items() if n < task.lengths[i]}
+                ended = stops_of_rule(study, partial(rules.build, setting), config.target)
                 rows.append(_row(study, config, setting.rule_name, ended))
                 report()
     winner = study.winner(config.target)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from rich.table import Table
 from lcstop.config.pruner import PrunerConfig
 from lcstop.plots import write_page
 from lcstop.plots.matplotlib import write_figure
-from lcstop.review import RecordedStudy, Review
+from lcstop.review import RecordedStudy, RecordedTrial, Review
+from lcstop.review.rule_replay import stops_of_rule
+from lcstop.simulation.loop import Policy
+from lcstop.simulation.task import ReplayStudy
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,23 @@ class Side:
 
 
 @dataclass(frozen=True)
+class OtherRule:
+    """Another rule, replayed on the curves of the search without pruning.
+
+    Attributes:
+        name: Display name of the rule.
+        epochs: Number of trained epochs.
+        best: Best validation accuracy of the trials that it does not stop.
+        n_stopped: Number of stopped trials.
+    """
+
+    name: str
+    epochs: int
+    best: float
+    n_stopped: int
+
+
+@dataclass(frozen=True)
 class DemoResult:
     """The result of a demo.
 
@@ -40,6 +61,7 @@ class DemoResult:
         n_epochs: Number of epochs of a full trial.
         with_pruning: The search with pruning.
         without_pruning: The search without pruning, with the same configurations.
+        others: Other rules on the same configurations.
         n_stopped: Number of stopped trials.
         stopped_that_beat_incumbent: Number of stopped trials that beat the incumbent of their stop in the
             search without pruning.
@@ -54,6 +76,7 @@ class DemoResult:
     n_epochs: int
     with_pruning: Side
     without_pruning: Side
+    others: Sequence[OtherRule]
     n_stopped: int
     stopped_that_beat_incumbent: int
     stopped_that_beat_best: int
@@ -72,28 +95,36 @@ class DemoResult:
         return {**asdict(self), "epochs_saved": self.epochs_saved, **paths}
 
     def table(self) -> Table:
-        """The figures of both searches, side by side."""
+        """The figures of both searches and of the other rules, one a row."""
         pruned, unpruned = self.with_pruning, self.without_pruning
+        notes = "Others: defaults of the framework, replayed on the curves of the search without a rule.\n"
+        notes += f"Decision of lcstop per report: median {self.decision_ms:.1f} ms."
         table = Table(
             title=f"{self.n_trials} configurations, {self.n_epochs} epochs each",
-            caption=f"{self.png}\n{self.html}",
+            caption=f"{notes}\n{self.png}\n{self.html}",
             caption_justify="left",
         )
-        table.add_column("")
-        table.add_column("with pruning", justify="right")
-        table.add_column("without pruning", justify="right")
-        table.add_column("saved", justify="right")
-        table.add_row("epochs", f"{pruned.epochs:,}", f"{unpruned.epochs:,}", f"{self.epochs_saved:.0%}")
-        saved = 1 - pruned.seconds / unpruned.seconds
-        table.add_row("wall time", f"{pruned.seconds:.1f} s", f"{unpruned.seconds:.1f} s", f"{saved:.0%}")
+        table.add_column("rule")
+        for title in ("epochs", "saved", "time", "stopped", "accuracy", "best trial"):
+            table.add_column(title, justify="right", overflow="fold")
+        table.add_row("none", *self._cells(unpruned.epochs, unpruned.seconds, 0, unpruned.best))
         table.add_row(
-            "best validation accuracy", f"{pruned.best:.4f}", f"{unpruned.best:.4f}", end_section=True
+            "lcstop", *self._cells(pruned.epochs, pruned.seconds, self.n_stopped, pruned.best), style="bold"
         )
-        table.add_row("trials stopped", str(self.n_stopped))
-        table.add_row("would have beaten incumbent", str(self.stopped_that_beat_incumbent))
-        table.add_row("would have beaten final best", str(self.stopped_that_beat_best))
-        table.add_row("decision per report, median", f"{self.decision_ms:.1f} ms")
+        for rule in self.others:
+            table.add_row(rule.name, *self._cells(rule.epochs, None, rule.n_stopped, rule.best))
         return table
+
+    def _cells(self, epochs: int, seconds: float | None, n_stopped: int, best: float) -> list[str]:
+        whole = self.without_pruning
+        return [
+            f"{epochs:,}",
+            f"{100 * (1 - epochs / whole.epochs):.0f} %",
+            "" if seconds is None else f"{seconds:.1f} s",
+            str(n_stopped),
+            f"{best:.4f}",
+            "kept" if best == whole.best else "lost",
+        ]
 
 
 def compare(
@@ -103,8 +134,9 @@ def compare(
     studies: tuple[str, str],
     decision_ms: float,
     out: Path,
+    rules: Mapping[str, Callable[[ReplayStudy], Policy]],
 ) -> DemoResult:
-    """Compare the two searches of a demo. Writes ``curves.png`` and ``report.html``.
+    """Compare the searches of a demo with other rules. Writes ``curves.png`` and ``report.html``.
 
     Args:
         study: The search with pruning. The ``full_curve`` of a trial is its curve without pruning. At least
@@ -114,6 +146,7 @@ def compare(
         studies: Names of the studies, with pruning and without.
         decision_ms: Median milliseconds of the pruner per report.
         out: Folder of the two files.
+        rules: Build the policies of the other rules, by their display names.
 
     Raises:
         OSError: If ``out`` cannot be written.
@@ -139,15 +172,34 @@ def compare(
     ends = [
         float(trial.record.full_curve.values.max()) for trial in review.stopped if trial.record.full_curve
     ]
+    whole = replace(study, trials=[_whole(trial) for trial in study.trials])
     return DemoResult(
         n_trials=len(review.trials),
         n_epochs=int(study.horizon),
         with_pruning=pruned,
         without_pruning=unpruned,
+        others=[_other(whole, name, build) for name, build in rules.items()],
         n_stopped=len(review.stopped),
         stopped_that_beat_incumbent=len(review.wrong),
         stopped_that_beat_best=sum(end > pruned.best for end in ends),
         decision_ms=decision_ms,
         png=png,
         html=html,
+    )
+
+
+def _whole(trial: RecordedTrial) -> RecordedTrial:
+    """A trial as it ran without pruning."""
+    curve = trial.full_curve or trial.curve
+    return RecordedTrial(trial.number, curve, "finished", trial.start, trial.end)
+
+
+def _other(whole: RecordedStudy, name: str, build: Callable[[ReplayStudy], Policy]) -> OtherRule:
+    stopped = stops_of_rule(whole, build, "best")
+    kept = [trial.curve for trial in whole.trials if trial.number not in stopped]
+    return OtherRule(
+        name,
+        sum(stopped.get(trial.number, len(trial.curve)) for trial in whole.trials),
+        max(float(curve.values.max()) for curve in kept),
+        len(stopped),
     )

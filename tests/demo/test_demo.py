@@ -92,6 +92,8 @@ def test_table_and_temporary_storage(tmp_path: Path, monkeypatch: pytest.MonkeyP
     text = shown.file.getvalue()  # type: ignore[attr-defined]
     assert f"{result.with_pruning.best:.4f}" in text
     assert str(result.without_pruning.epochs) in text
+    assert [rule.name for rule in result.others] == ["median rule", "halving"]
+    assert all(f"{rule.best:.4f}" in text for rule in result.others)
     assert all(len(line) <= 80 for line in text.splitlines())
 
 

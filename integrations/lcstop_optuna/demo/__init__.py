@@ -21,6 +21,7 @@ from lcstop.demo.result import DemoResult, compare
 from lcstop_optuna.demo.timed_search import TimedSearch
 from lcstop_optuna.pruner import LCPFNPruner
 from lcstop_optuna.records import read_study
+from lcstop_optuna.replay import OptunaPolicy
 from lcstop_optuna.trials import to_curve
 
 __all__ = ["run_demo"]
@@ -70,6 +71,10 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
             studies=(pruned.study.study_name, whole.study.study_name),
             decision_ms=1000 * statistics.median(pruned.decision_seconds),
             out=out,
+            rules={
+                "median rule": lambda study: OptunaPolicy(optuna.pruners.MedianPruner(), study),
+                "halving": lambda study: OptunaPolicy(optuna.pruners.SuccessiveHalvingPruner(), study),
+            },
         )
 
 
