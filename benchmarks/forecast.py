@@ -35,7 +35,8 @@ def milliseconds(surrogates: list[Surrogate], n: int, repetitions: int) -> list[
     steps, scale = np.arange(1.0, OBSERVED + 1), MetricScale("maximize", 0.0, 1.0)
     curves = [Curve(steps, row[:OBSERVED], HORIZON) for row in prior_values(n, seed=0, length=HORIZON)]
     calls = [partial(one.forecast, curves, [HORIZON], scale) for one in surrogates]
-    return (1e3 * np.median(interleaved(calls, repetitions), axis=1)).tolist()
+    found: list[float] = (1e3 * np.median(interleaved(calls, repetitions), axis=1)).tolist()
+    return found
 
 
 def import_seconds(module: str) -> float:

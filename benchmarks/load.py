@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -29,6 +30,9 @@ from lcstop_ray.history import History
 STEPS, TRIALS, EVERY = 100, 10_000, 1000
 JUDGED_AT = 14
 """Number of reports of the trials that are judged."""
+
+NO_CONTROLLER: Any = None
+"""Stands for Ray's controller, which the scheduler does not use here."""
 
 Curve = list[float]
 
@@ -93,15 +97,15 @@ def in_ray() -> tuple[Callable[..., None], Callable[..., Times]]:
 
     def train(values: Curve, with_peer: bool = True) -> Times:
         trial, seconds = Trial("trainable", stub=True), list[float]()
-        scheduler.on_trial_add(None, trial)
+        scheduler.on_trial_add(NO_CONTROLLER, trial)
         for step, value in enumerate(values, 1):
             result = {"training_iteration": step, "accuracy": value}
             start = time.process_time()
-            answer = scheduler.on_trial_result(None, trial, result)
+            answer = scheduler.on_trial_result(NO_CONTROLLER, trial, result)
             seconds.append(time.process_time() - start)
             if answer == "STOP":
                 break
-        scheduler.on_trial_complete(None, trial, result)
+        scheduler.on_trial_complete(NO_CONTROLLER, trial, result)
         return seconds, [float("nan")]
 
     return add, train

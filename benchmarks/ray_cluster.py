@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
@@ -38,11 +39,11 @@ MEMORY = 100_000_000  # of each raylet's object store, in bytes
 class Recorded(tune.Trainable):
     """Reports a given curve. Its processes are reused for later trials."""
 
-    def setup(self, config: dict) -> None:
+    def setup(self, config: dict[str, Any]) -> None:
         """Set the curve."""
         self.curve = config["curve"]
 
-    def reset_config(self, new_config: dict) -> bool:
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Set the curve of the next trial."""
         self.setup(new_config)
         return True
@@ -52,15 +53,15 @@ class Recorded(tune.Trainable):
         time.sleep(0.05)
         return {"accuracy": self.curve[self.iteration]}
 
-    def save_checkpoint(self, checkpoint_dir: str) -> dict:
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Save nothing: Ray itself saves the iteration."""
         return {}
 
-    def load_checkpoint(self, checkpoint: dict) -> None:
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Load nothing: Ray itself restores the iteration."""
 
 
-def kill_raylet(scheduler: LCPFNScheduler, after: int, cluster: Cluster, node: object) -> None:
+def kill_raylet(scheduler: LCPFNScheduler, after: int, cluster: Cluster, node: Any) -> None:
     """Kill a raylet once ``after`` trials have ended."""
     while sum(history.state != "running" for history in trials_of(scheduler)) < after:
         time.sleep(0.1)
@@ -122,7 +123,8 @@ def main() -> None:
             ),
         ).fit()
         seconds = time.monotonic() - start
-        tried_again = sum(Path(result.path, "error.txt").exists() for result in results)
+        # Of Ray's results by index, since its type has no iterator.
+        tried_again = sum(Path(results[i].path, "error.txt").exists() for i in range(len(results)))
     deadline = time.monotonic() + 60
     while (after := alive()) == before and time.monotonic() < deadline:
         time.sleep(1)  # the cluster declares a raylet dead some seconds after its last heartbeat
@@ -134,7 +136,7 @@ def main() -> None:
     whole = sum(
         history.curve.steps.tolist() == list(range(1, len(history.curve) + 1)) for history in histories
     )
-    steps = sum(result.metrics["training_iteration"] for result in results)
+    steps = sum((results[i].metrics or {})["training_iteration"] for i in range(len(results)))
     table = Table(
         title=f"{args.trials} trials on {before} raylets, one killed after {args.kill_after} trials"
     )
@@ -148,7 +150,7 @@ def main() -> None:
         "curves without a gap or a repeated step": whole,
         "steps run, of those without stopping": f"{steps}, {args.trials * HORIZON}",
         "best final value found, of all curves": (
-            f"{scheduler._search.incumbent():.4f}, {float(np.max(curves.numpy())):.4f}"
+            f"{scheduler._search_state().incumbent():.4f}, {float(np.max(curves.numpy())):.4f}"
         ),
         "seconds": f"{seconds:.0f}",
     }.items():

@@ -13,6 +13,7 @@ import argparse
 import os
 import platform
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +29,9 @@ HORIZON = 50
 FINISHED = 10
 RAY_WARNS_AFTER = 0.5  # seconds, TUNE_WARN_THRESHOLD_S
 
+NO_CONTROLLER: Any = None
+"""Stands for Ray's controller, which the schedulers do not use here."""
+
 
 class Driver:
     """A scheduler and ``n`` trials that report in turn. A trial that ends is replaced by a new one."""
@@ -42,39 +46,39 @@ class Driver:
         # These reports come before any trial has finished, because decisions are then fast.
         for slot in self.running:
             for _ in range(rng.integers(1, HORIZON - 1)):
-                scheduler.on_trial_result(None, slot["trial"], self._next(slot))
+                scheduler.on_trial_result(NO_CONTROLLER, slot["trial"], self._next(slot))
         for _ in range(FINISHED):
             slot = self._start()
             for _ in range(HORIZON):
                 result = self._next(slot)
-            scheduler.on_trial_complete(None, slot["trial"], result)
+            scheduler.on_trial_complete(NO_CONTROLLER, slot["trial"], result)
 
     def report(self, i: int) -> float:
         """Report the next result of trial ``i``; the seconds that the scheduler takes."""
         slot = self.running[i]
         result = self._next(slot)
         start = time.perf_counter()
-        decision = self.scheduler.on_trial_result(None, slot["trial"], result)
+        decision = self.scheduler.on_trial_result(NO_CONTROLLER, slot["trial"], result)
         seconds = time.perf_counter() - start
         if decision == TrialScheduler.STOP or slot["step"] == HORIZON:
-            self.scheduler.on_trial_complete(None, slot["trial"], result)
+            self.scheduler.on_trial_complete(NO_CONTROLLER, slot["trial"], result)
             self.running[i] = self._start()
         return seconds
 
-    def _start(self) -> dict:
+    def _start(self) -> dict[str, Any]:
         trial = Trial("trainable", stub=True)
-        self.scheduler.on_trial_add(None, trial)
+        self.scheduler.on_trial_add(NO_CONTROLLER, trial)
         self.n_started += 1
         return {"trial": trial, "curve": self.curves[self.n_started % len(self.curves)], "step": 0}
 
-    def _next(self, slot: dict) -> dict:
+    def _next(self, slot: dict[str, Any]) -> dict[str, Any]:
         slot["step"] += 1
         return {"training_iteration": slot["step"], "accuracy": float(slot["curve"][slot["step"] - 1])}
 
 
 def measure(n: int, n_results: int, curves: np.ndarray) -> dict[str, np.ndarray]:
     """Seconds of each result by scheduler, ``[n_results]``, with ``n`` running trials."""
-    common = {"metric": "accuracy", "mode": "max"}
+    common: Any = {"metric": "accuracy", "mode": "max"}
     schedulers = {
         "LCPFNScheduler": LCPFNScheduler(horizon=HORIZON, **common),
         "LCPFNScheduler, interval_steps=5": LCPFNScheduler(horizon=HORIZON, interval_steps=5, **common),

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -100,7 +101,7 @@ def trial_of(
             "width": int(rng.integers(8, 513)),
             "optimizer": str(rng.choice(["sgd", "adam", "lion"])),
         }
-        content = {"params": params, "distributions": SPACE, "intermediate_values": reports}
+        content: Any = {"params": params, "distributions": SPACE, "intermediate_values": reports}
         state = TrialState.PRUNED if is_stopped else TrialState.COMPLETE
         study.add_trial(create_trial(state=state, value=reports[n - 1], **content))
     trial = study.ask(SPACE)
@@ -111,9 +112,11 @@ def trial_of(
 
 def as_before_the_question(trial: optuna.Trial) -> None:
     """Forget the judgement at the last report. Asked again, the trial would be given its last answer."""
-    stored = trial.storage._get_trial(trial._trial_id)
+    storage: Any = trial.storage
+    pruner: Any = trial.study.pruner
+    stored = storage._get_trial(trial._trial_id)
     stored.system_attrs, stored.user_attrs = {}, {}
-    known = trial.study.pruner._recent.of(trial.study, stored)
+    known = pruner._recent.of(trial.study, stored)
     vars(known).update(vars(RecentTrial(next=NextQuestion(JUDGED_AT), horizon=H)))
 
 
@@ -196,7 +199,7 @@ def search_table() -> Table:
 
 
 def interleaved(
-    calls: list[Callable[[], object]], repetitions: int, between: Callable[[int], object] = lambda _: None
+    calls: Sequence[Callable[[], object]], repetitions: int, between: Callable[[int], object] = lambda _: None
 ) -> np.ndarray:
     """Seconds of each call, ``[n_calls, repetitions]``, without the time of ``between``."""
     seconds = np.empty((len(calls), repetitions))

@@ -51,14 +51,15 @@ def accuracies(seed: int = 0, noise: float = 0.003, late: bool = False) -> Array
         speed = 3 + 25 * top**2
     epochs = np.arange(1, EPOCHS + 1)
     clean = top * (1 - np.exp(-epochs / speed))
-    return np.clip(clean + noise * rng.standard_normal(clean.shape), 0, 1)
+    found: Array = np.clip(clean + noise * rng.standard_normal(clean.shape), 0, 1)
+    return found
 
 
 def run(
     curves: Array,
     pruner: LCPFNPruner,
     report: Callable[[optuna.Trial, Array, int], None] | None = None,
-    **options: int,
+    n_jobs: int = 1,
 ) -> Outcome:
     """Run a study whose trials follow the curves, one after another or ``n_jobs`` at a time."""
 
@@ -75,7 +76,7 @@ def run(
         return float(curve.max())
 
     study = optuna.create_study(direction="maximize", pruner=pruner)
-    study.optimize(objective, n_trials=len(curves), **options)
+    study.optimize(objective, n_trials=len(curves), n_jobs=n_jobs)
     stopped = study.get_trials(states=(optuna.trial.TrialState.PRUNED,))
     finished = len(curves) - len(stopped)
     epochs = sum(trial.user_attrs["epochs"] for trial in stopped) + finished * EPOCHS
@@ -175,9 +176,9 @@ def resuming() -> None:
         for epoch in range(12):
             killed.report(float(curves[20, epoch]), epoch)
         again = optuna.load_study(storage=storage, study_name="s")
-        trial = again.trials[-1]
-        show("the killed trial after a restart", f"{trial.state.name} at step {trial.last_step}")
-        same = [LCPFNPruner(EPOCHS).explain(s, trial).reason for s in (study, again)]
+        restored = again.trials[-1]
+        show("the killed trial after a restart", f"{restored.state.name} at step {restored.last_step}")
+        same = [LCPFNPruner(EPOCHS).explain(s, restored).reason for s in (study, again)]
         show("the same decision before and after", same[0] == same[1])
         show("its reason", same[0])
 
