@@ -129,7 +129,7 @@ class PredictedCurve:
         axes.plot(band.steps, band.median, color=BAND, label="predicted median")
         axes.plot(observed.steps, observed.values, color=INK, marker=".", label="observed")
         if self.incumbent is not None:
-            axes.axhline(self.incumbent, color=INCUMBENT, ls=(0, (4, 2)), label="incumbent")
+            axes.axhline(self.incumbent, color=INCUMBENT, ls=(0, (4, 2)), label="value to beat")
         axes.set(xlabel="step", ylabel=self.metric, xlim=(0, self.curve.horizon * 1.01))
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)

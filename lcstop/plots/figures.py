@@ -132,7 +132,7 @@ def plot_trial(review: Review, number: int, snapshot: int = -1) -> Figure:
             "name": "90 % interval",
         },
         "median": {"line": {"color": BAND, "width": 2.5}, "name": "median"},
-        "incumbent": {"line": {"color": INCUMBENT, "width": 2, "dash": "dash"}, "name": "incumbent"},
+        "incumbent": {"line": {"color": INCUMBENT, "width": 2, "dash": "dash"}, "name": "best so far"},
         "rest": {"line": {"color": GREY, "width": 2, "dash": "dot"}, "name": "later"},
         "curve": {"line": {"color": INK, "width": 3}, "name": "known"},
         "now": {"mode": "markers", "marker": {"color": STOPPED, "size": 9}, "showlegend": False},

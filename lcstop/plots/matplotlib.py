@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lcstop._utils.number_words import percent
 from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
 from lcstop.curves.curve import Curve
 from lcstop.plots.series import MIN_FORECASTS, calibration, incumbents, savings, value_axis
@@ -92,13 +93,13 @@ def plot_trial(review: Review, number: int, snapshot: int = -1, ax: Axes | None 
         ax.fill_between(band.steps, band.low, band.high, color=BAND, alpha=0.25, lw=0, label="90 % interval")
         ax.plot(band.steps, band.median, color=BAND, lw=1.8, label="median")
     if shown and shown.decision.incumbent is not None:
-        ax.axhline(shown.decision.incumbent, color=INCUMBENT, lw=1.4, ls=(0, (4, 2)), label="incumbent")
+        ax.axhline(shown.decision.incumbent, color=INCUMBENT, lw=1.4, ls=(0, (4, 2)), label="best so far")
     known = full.prefix(n)
     ax.plot(known.steps, known.values, color=INK, lw=1.8, label="known")
     _dot(ax, known)
     ax.set_title(f"trial {number}, {study.step} {known.cutoff:g}", size=10, loc="left", color=INK)
-    if shown and shown.decision.p_beat is not None:
-        ax.set_title(f"P(beat) = {shown.decision.p_beat:.2g}", size=10, loc="right", color=GREY)
+    if shown and (probability := shown.decision.probability) is not None:
+        ax.set_title(f"chance {percent(probability)}", size=10, loc="right", color=GREY)
     if value_axis(review).log:
         ax.set_yscale("log")
     ax.set_xlim(0, study.horizon * 1.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import lcstop
 from lcstop._utils.json_safe import json_safe
+from lcstop._utils.number_words import probability_of_keeping
 from lcstop._utils.palette import BAND, INK, LINE, WHOLE
 from lcstop.plots.figures import (
     PARTS,
@@ -20,12 +22,11 @@ from lcstop.plots.figures import (
     plot_incumbent,
     plot_savings,
     plot_trial,
-    round_all,
 )
-from lcstop.plots.series import MIN_FORECASTS, calibration
-from lcstop.pruning.decision import Decision
-from lcstop.review.review import Review, ReviewedTrial
-from lcstop.review.snapshot import Snapshot
+from lcstop.plots.page_trials import trial_data
+from lcstop.plots.series import MIN_FORECASTS, calibration, value_axis
+from lcstop.review.review import Review
+from lcstop.review.summary import MIN_AUDITED
 from lcstop.review.table import duration, summary
 
 _DARK = {
@@ -99,9 +100,9 @@ def _texts(review: Review) -> dict[str, str]:
             "of the trials in the order of their numbers, one after another."
         ),
         "step": study.step,
-        "incumbent": "Best value of the finished trials, after each finished trial."
+        "incumbent": "Best value of the completed trials, after each completed trial."
         if review.live
-        else "Best value of the finished trials, with and without lcstop.",
+        else "Best value of the completed trials, with and without lcstop.",
         "savings": "A stopped trial saves its remaining steps.",
         "calibration": checked + (" Only trials that were not stopped count." if only_unstopped else ""),
         "configuration": "Recorded in the study."
@@ -132,12 +133,15 @@ def _cards(review: Review) -> str:
         recorded, more = figures["best_recorded"], f"trial {figures['best_trial']}"
         if not review.live:
             more += ", kept" if recorded == figures["best"] else f", instead of {recorded:.5g}"
-        cards.append((f"{figures['best']:.5g}", "best value", more))
+        cards.append((f"{figures['best']:.5g}", "best so far", more))
     known = figures["stopped"] - figures["unknown"]
     if known:
         cards.append((str(figures["wrong"]), "wrong stops", f"of {known} with a known end"))
+    if figures["p_kept"] is not None and figures["stopped"]:
+        what = f"probability that the best trial {'was' if review.live else 'would be'} kept"
+        cards.insert(1, (probability_of_keeping(figures["p_kept"]), what, "from the chances at the stops"))
     audit = figures["audit"]
-    if audit["audited"]:
+    if audit["audited"] >= MIN_AUDITED:
         what = "of audited trials would have been wrong stops"
         more = (
             f"{audit['wrong']} of {audit['audited']}; 95 % interval {audit['low']:.1%} to {audit['high']:.1%}"
@@ -174,8 +178,9 @@ def _data(review: Review) -> dict[str, Any]:
         "dark": _DARK,
         "ink": INK,
         "first": first,
+        "axis": asdict(value_axis(review)),
         "figures": {name: json.loads(figure.to_json()) for name, figure in figures.items()},
-        "trials": [_trial(review, trial) for trial in review.trials],
+        "trials": [trial_data(review, trial) for trial in review.trials],
     }
 
 
@@ -191,81 +196,10 @@ def _first_shown(review: Review) -> int:
     return review.trials.index(by_length[len(by_length) // 4]) if by_length else 0
 
 
-def _trial(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
-    study, record = review.study, trial.record
-    full = record.full_curve or record.curve
-    last = trial.snapshots[-1].decision if trial.snapshots else None
-    kind: str = record.state
-    status = "went on" if kind == "finished" else kind
-    if not record.has_curve:
-        status = "a result without a curve"
-    if trial.stop:
-        kind, status = "stopped", f"stopped at {trial.curve.cutoff:g}"
-    elif trial is review.winner:
-        kind, status = "best", "best"
-    elif record.suppressed_stop:
-        status = f"{record.state}, audited"
-    if record.is_infeasible:
-        status += ", infeasible"
-    named = [*(record.curve.params or {}).items(), *record.attrs.items()]
-    return {
-        "number": record.number,
-        "name": record.name,
-        "kind": kind,
-        "status": status,
-        "last": trial.curve.cutoff,
-        "best": trial.curve.best(study.direction),
-        "p": last and last.p_beat,
-        "note": _note(trial, last),
-        "wrong": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
-        "params": [[str(name), _text(value)] for name, value in named],
-        "n": trial.n,
-        "x": round_all(full.steps),
-        "y": round_all(full.values),
-        "snapshots": [_snapshot(snapshot) for snapshot in trial.snapshots],
-    }
-
-
-def _note(trial: ReviewedTrial, last: Decision | None) -> str:
-    if trial.stop:
-        return trial.stop.reason
-    if suppressed_stop := trial.record.suppressed_stop:
-        return f"step {suppressed_stop.step:g}: {suppressed_stop.reason}"
-    return last.reason if last else "never judged"
-
-
-def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
-    decision, band = snapshot.decision, snapshot.band
-    drawn: dict[str, Any] = {}
-    if band is not None:
-        # The steps are evenly spaced up to the last one. Their spacing and end make a smaller page.
-        drawn = {part: round_all(getattr(band, part)) for part in ("low", "median", "high")}
-        drawn["end"] = band.steps[-1]
-    return {
-        "n": snapshot.n,
-        "step": decision.cutoff,
-        "p": _rounded(decision.p_beat),
-        "incumbent": _rounded(decision.incumbent),
-        "predicted": _rounded(decision.median),
-        "interval": decision.interval and round_all(decision.interval),
-        "reason": decision.reason,
-        "spacing": band and (band.steps[-1] - band.steps[0]) / max(len(band.steps) - 1, 1),
-        **drawn,
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round_all([value])[0]
-
-
 def _plain(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _text(value: Any) -> Any:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
 def _embedded(data: Mapping[str, Any]) -> str:

@@ -61,7 +61,7 @@ def test_a_trial_is_shown_with_the_forecast_of_each_moment(review):
         assert trace(figure, "later").x[-1] == H
         low, high = (figure.data[plots.figures.PARTS.index(part)].y for part in ("low", "high"))
         assert all(a < b for a, b in zip(low, high, strict=True))
-    assert trace(plots.plot_trial(review, 1), "incumbent").y == (0.8, 0.8)
+    assert trace(plots.plot_trial(review, 1), "best so far").y == (0.8, 0.8)
     with pytest.raises(ValueError, match="no trial 9"):
         plots.plot_trial(review, 9)
     with pytest.raises(IndexError):

@@ -86,7 +86,7 @@ def test_the_headline_says_what_would_have_been_saved(review, tmp_path):
     assert f"{1 - review.epochs / review.epochs_without_stops:.0%}of epochs would be saved" in page.text
     assert f"{review.epochs:.0f} instead of 48" in page.text
     assert "2 of 4trials would be stopped" in page.text
-    assert "0.85best valuetrial 2, kept" in page.text
+    assert "0.85best so fartrial 2, kept" in page.text
     assert "0wrong stopsof 2 with a known end" in page.text
     assert "This study ran without lcstop" in page.text
 
@@ -108,7 +108,7 @@ def test_a_stopped_winner_is_told_of(surrogate, tmp_path):
     riser = trial_of(1, [0.3] * 4 + [0.95] * (H - 4))
     review = Review.of(study_of([flat(0, 0.8), riser]), config_of(), surrogate)
     page = page_of(review, tmp_path)
-    assert "0.8best valuetrial 0, instead of 0.95" in page.text
+    assert "0.8best so fartrial 0, instead of 0.95" in page.text
     assert "1wrong stopsof 1 with" in page.text
     assert data_of(page)["first"] == 1
 

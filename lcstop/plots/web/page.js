@@ -61,11 +61,27 @@ function lines(trial, now) {
   return found;
 }
 
+// The forecast of a hopeless trial must not hide the values that matter: at most one axis length beyond them.
+function clip(figure, found) {
+  const { low, high, log } = data.axis;
+  const values = Object.values(found).flatMap((line) => line.y).filter((value) => Number.isFinite(value));
+  const [from, to] = [low - (high - low), high + (high - low)];
+  const axis = figure.layout.yaxis;
+  if (log || !values.some((value) => value < from || value > to)) {
+    delete axis.range;
+    return;
+  }
+  const inside = values.filter((value) => value >= from && value <= to);
+  const ends = [Math.min(low, ...inside), Math.max(high, ...inside)];
+  axis.range = [values.some((value) => value < from) ? from : ends[0], values.some((value) => value > to) ? to : ends[1]];
+}
+
 function drawTrial() {
   const trial = data.trials[chosen];
   const found = lines(trial, trial.snapshots[snapshot]);
   const figure = data.figures.trial;
   figure.data.forEach((trace, i) => Object.assign(trace, found[data.parts[i]]));
+  clip(figure, found);
   draw("trial", figure);
 }
 
@@ -99,8 +115,7 @@ function showSnapshot(i) {
   [...element("snapshots").children].forEach((button, j) => button.setAttribute("aria-pressed", String(j === i)));
   const facts = [["Best value", trial.best], [`Last ${data.step}`, trial.last]];
   if (now) {
-    const predicted = now.interval ? `${format(now.predicted, 4)} [${now.interval.map((end) => format(end, 4)).join(", ")}]` : null;
-    facts.push(["P(beat)", format(now.p, 3)], ["Incumbent", now.incumbent], ["Predicted", predicted]);
+    facts.push(["Chance", now.chance], ["Needs", now.needs], ["Best so far", now.incumbent], ["Predicted", now.predicted]);
   }
   if (trial.wrong) facts.push(["Wrong stop", trial.wrong]);
   describe(element("facts"), facts);
@@ -134,6 +149,38 @@ function reveal() {
   if (box.top < 0 || box.top > innerHeight * 0.6) element("trial").scrollIntoView({ block: "start" });
 }
 
+const titles = [...element("table").tHead.rows[0].cells].map((head) => head.textContent);
+
+function matches(trial) {
+  const words = element("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const text = [`trial ${trial.number}`, trial.name, trial.status, trial.note, ...trial.params.map((pair) => pair.join("="))];
+  const all = text.join(" ").toLowerCase();
+  return words.every((word) => all.includes(word));
+}
+
+function filterTable() {
+  let n = 0;
+  for (const row of element("table").tBodies[0].rows) {
+    row.hidden = !matches(data.trials[Number(row.dataset.i)]);
+    if (!row.hidden) n += 1;
+  }
+  element("found").textContent = `${n} of ${data.trials.length}`;
+}
+
+// The record as a table for other programs. Texts that a spreadsheet would run as a formula get a quote.
+function csv() {
+  const head = ["trial", "name", "state", "last_step", "best", "probability", "threshold", "wrong", "reason"];
+  const field = (value) => {
+    if (value === null || value === undefined) return "";
+    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const rows = data.trials.map((trial) => [
+    trial.number, trial.name, trial.status, trial.last, trial.best, trial.p, trial.threshold, trial.wrong, trial.note,
+  ]);
+  return [head, ...rows].map((row) => row.map(field).join(",")).join("\r\n");
+}
+
 const indexOf = new Map(data.trials.map((trial, i) => [trial.number, i]));
 
 function fillTable(key, descending) {
@@ -162,8 +209,10 @@ function fillTable(key, descending) {
     first.append(button);
     const state = make("td");
     state.append(make("span", trial.status, `badge ${trial.kind}`));
-    const numbers = [format(trial.last), format(trial.best), format(trial.p, 3)];
+    const numbers = [format(trial.last), format(trial.best), format(trial.chance), format(trial.needs)];
     row.append(first, state, ...numbers.map((text) => make("td", text, "number")), make("td", trial.note));
+    [...row.cells].forEach((cell, j) => { cell.dataset.title = titles[j]; });
+    row.hidden = !matches(trial);
     return row;
   }));
   for (const head of document.querySelectorAll("th")) {
@@ -201,9 +250,14 @@ for (const button of document.querySelectorAll("th button")) {
 if (!data.figures.calibration) {
   element("plot-calibration").append(make("p", "Too few trials ran to the end to tell.", "empty"));
 }
+element("search").addEventListener("input", filterTable);
+element("download").addEventListener("click", () => {
+  element("download").href = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
+});
 for (const query of [dark, narrow]) query.addEventListener("change", drawAll);
 
 fillTable("number", false);
+filterTable();
 choose(data.first);
 drawAll();
 element("plot-curves").on("plotly_click", (event) => {

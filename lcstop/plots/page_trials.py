@@ -1,0 +1,106 @@
+"""The data of one trial on the page: its curve, its judgements, and the words beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lcstop._utils.number_words import distinct, percents
+from lcstop.plots.figures import round_all
+from lcstop.pruning.decision import Decision
+from lcstop.review.review import Review, ReviewedTrial
+from lcstop.review.snapshot import Snapshot
+
+
+def trial_data(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
+    """What the page needs to know of a trial, for JSON.
+
+    Args:
+        review: The review.
+        trial: One of its trials.
+    """
+    study, record = review.study, trial.record
+    full = record.full_curve or record.curve
+    last = trial.snapshots[-1].decision if trial.snapshots else None
+    kind: str = record.state
+    status = "went on" if kind == "finished" else kind
+    if not record.has_curve:
+        status = "a result without a curve"
+    if trial.stop:
+        kind, status = "stopped", f"stopped at {trial.curve.cutoff:g}"
+    elif trial is review.winner:
+        kind, status = "best", "best"
+    elif record.suppressed_stop:
+        status = f"{record.state}, audited"
+    if record.is_infeasible:
+        status += ", infeasible"
+    named = [*(record.curve.params or {}).items(), *record.attrs.items()]
+    return {
+        "number": record.number,
+        "name": record.name,
+        "kind": kind,
+        "status": status,
+        "last": trial.curve.cutoff,
+        "best": trial.curve.best(study.direction),
+        "p": last and last.probability,
+        "threshold": last and last.threshold,
+        **_chance(last),
+        "note": _note(trial, last),
+        "wrong": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
+        "params": [[str(name), _text(value)] for name, value in named],
+        "n": trial.n,
+        "x": round_all(full.steps),
+        "y": round_all(full.values),
+        "snapshots": [_snapshot(snapshot) for snapshot in trial.snapshots],
+    }
+
+
+def _note(trial: ReviewedTrial, last: Decision | None) -> str:
+    if trial.stop:
+        return trial.stop.reason
+    if suppressed_stop := trial.record.suppressed_stop:
+        return f"step {suppressed_stop.step:g}: {suppressed_stop.reason}"
+    return last.reason if last else "never judged"
+
+
+def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    decision, band = snapshot.decision, snapshot.band
+    drawn: dict[str, Any] = {}
+    if band is not None:
+        # The steps are evenly spaced up to the last one. Their spacing and end make a smaller page.
+        drawn = {part: round_all(getattr(band, part)) for part in ("low", "median", "high")}
+        drawn["end"] = band.steps[-1]
+    return {
+        "n": snapshot.n,
+        "step": decision.cutoff,
+        **_chance(decision),
+        "incumbent": _rounded(decision.incumbent),
+        "predicted": _predicted(decision),
+        "reason": decision.reason,
+        "spacing": band and (band.steps[-1] - band.steps[0]) / max(len(band.steps) - 1, 1),
+        **drawn,
+    }
+
+
+def _chance(decision: Decision | None) -> dict[str, str | None]:
+    """The probability that decided and its threshold, as in the reason."""
+    if decision is None or decision.probability is None or decision.threshold is None:
+        return {"chance": None, "needs": None}
+    chance, needs = percents(decision.probability, decision.threshold)
+    return {"chance": chance, "needs": needs}
+
+
+def _predicted(decision: Decision) -> str | None:
+    """The predicted end, as in the reason."""
+    if decision.median is None or decision.interval is None:
+        return None
+    best = [] if decision.incumbent is None else [decision.incumbent]
+    median, low, high, *_ = distinct([decision.median, *decision.interval, *best])
+    return f"{median} [{low}, {high}]"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round_all([value])[0]
+
+
+def _text(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
