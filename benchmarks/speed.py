@@ -33,7 +33,7 @@ from tests.priors.test_lcpfn import numpy_curve  # an independent implementation
 
 H, REPETITIONS = 50, 1000
 JUDGED_AT = 27
-"""Number of reports of the judged trial. The default preset judges at this step."""
+"""Number of reports of the judged trial. The default judges at this step."""
 
 
 def machine() -> str:

@@ -92,7 +92,7 @@ def too_early() -> None:
     """The best trials learn slowest, so early ranks are the reverse of late ones."""
     curves = accuracies(late=True)
     show("defaults", run(curves, LCPFNPruner(EPOCHS)))
-    show("preset='safe'", run(curves, LCPFNPruner(EPOCHS, preset="safe")))
+    show("keep='safe'", run(curves, LCPFNPruner(EPOCHS, keep="safe")))
     show("min_steps=15", run(curves, LCPFNPruner(EPOCHS, min_steps=15)))
     show("n_startup_trials=10", run(curves, LCPFNPruner(EPOCHS, n_startup_trials=10)))
 
@@ -112,7 +112,7 @@ def noisy() -> None:
         curves = accuracies(noise=noise)
         show(f"noise {noise}", run(curves, LCPFNPruner(EPOCHS)))
     show("noise 0.1, patience=2", run(curves, LCPFNPruner(EPOCHS, patience=2)))
-    show("noise 0.1, preset='safe'", run(curves, LCPFNPruner(EPOCHS, preset="safe")))
+    show("noise 0.1, keep='safe'", run(curves, LCPFNPruner(EPOCHS, keep="safe")))
     mean = np.array([[row[max(0, i - 4) : i + 1].mean() for i in range(EPOCHS)] for row in curves])
     show("noise 0.1, mean of the last 5 reported", run(mean, LCPFNPruner(EPOCHS)))
 
@@ -125,7 +125,7 @@ def late_drop() -> None:
     epochs = np.arange(EPOCHS)
     curves = np.clip(curves + lift * (1 - np.exp(-np.maximum(0, epochs - 0.7 * EPOCHS) / 2)), 0, 1)
     show("defaults", run(curves, LCPFNPruner(EPOCHS)))
-    show("preset='safe'", run(curves, LCPFNPruner(EPOCHS, preset="safe")))
+    show("keep='safe'", run(curves, LCPFNPruner(EPOCHS, keep="safe")))
     show("policy='published'", run(curves, LCPFNPruner(EPOCHS, policy="published")))
     show("min_steps=36, after the drop", run(curves, LCPFNPruner(EPOCHS, min_steps=36)))
 

@@ -35,13 +35,18 @@ ALLOWED = (
 )
 """Allowed causes of a failed judgement. Any other cause is a bug in the package."""
 
+
+def by_policy(certainty, **found):
+    """How certain a stop has to be is another option for each policy."""
+    return {**found, "keep" if found["policy"] == "study" else "confidence": certainty}
+
+
 options = st.fixed_dictionaries(
     {
         "horizon": st.sampled_from([H, float(H), H - 0.5]),
         "policy": st.sampled_from(["study", "published"]),
         "target": st.sampled_from(["best", "final"]),
-        "preset": st.sampled_from(["safe", "balanced", "bold"]),
-        "confidence": st.sampled_from([0.95, 0.6, 0.3]),
+        "certainty": st.sampled_from([0.99, 0.95, 0.5, 0.1]),
         "use_params": st.booleans(),
         "min_steps": st.integers(1, 6),
         "interval_steps": st.integers(1, 3),
@@ -50,7 +55,7 @@ options = st.fixed_dictionaries(
         "diverged_after": st.integers(1, 4),
     },
     optional={"lower": st.sampled_from([-1e300, -1.0, 0.0]), "upper": st.sampled_from([1.0, 2.0, 1e300])},
-)
+).map(lambda found: by_policy(**found))
 
 numbers = st.one_of(
     st.floats(0, 1),

@@ -5,12 +5,20 @@ from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
 from lcstop_optuna.records import read_storage, read_study
 from lcstop_optuna.summary import Summary, summary
-from lcstop_optuna.trials import AUDIT_ATTR, CONFIG_ATTR, CONVERGED_ATTR, REASON_ATTR, STOP_ATTR
+from lcstop_optuna.trials import (
+    AUDIT_ATTR,
+    CERTIFICATE_ATTR,
+    CONFIG_ATTR,
+    CONVERGED_ATTR,
+    REASON_ATTR,
+    STOP_ATTR,
+)
 
 show_warnings_of("lcstop_optuna")
 
 __all__ = [
     "AUDIT_ATTR",
+    "CERTIFICATE_ATTR",
     "CONFIG_ATTR",
     "CONVERGED_ATTR",
     "REASON_ATTR",

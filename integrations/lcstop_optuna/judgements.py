@@ -60,6 +60,8 @@ def stop_of(trial: FrozenTrial) -> JudgementRecord | None:
     A trial was stopped if its last report is at the step of the stop, however the objective ended it. A
     report past the horizon is judged as one at the horizon: the step of its stop lies between two reports.
     """
+    if STOP_ATTR not in trial.user_attrs:
+        return None
     last = last_judgement(records_of(trial, from_0=False))
     if last is None or last.verdict != "stop":
         return None

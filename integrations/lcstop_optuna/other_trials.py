@@ -12,6 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve, StudyView
 from lcstop.curves.curve import Direction
+from lcstop.pruning.certificate import Certificate
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.suppressed_stop import AuditedTrial
 from lcstop.pruning.trial_table import State, TrialTable
 from lcstop_optuna.judgements import is_stopped, records_of, stop_of, suppressed_stop_of
@@ -38,6 +40,10 @@ class OtherTrials:
 
     def view(self, study: optuna.study.Study, number: int) -> StudyView:
         """Every trial of the study but trial ``number``. Failed trials have no result and are left out."""
+        return self.look(study, number).view
+
+    def look(self, study: optuna.study.Study, number: int) -> StudyBesides:
+        """As :meth:`view`, with what the certificate of the study needs to know."""
         # Before get_trials: a snapshot that another thread takes after it may hold more trials.
         snapshot = self._snapshot
         trials = study.get_trials(deepcopy=False)
@@ -65,12 +71,13 @@ class OtherTrials:
             unsettled = {*to_reread}
             last = next(((i, trials[i]) for i in reversed(range(n)) if i not in unsettled), None)
             self._snapshot = _Snapshot(table, n, to_reread, last, from_0)
-        return table.study_view(
+        view = table.study_view(
             direction_of(study),
             f"{study.study_name}/{number}",
             judged,
             [] if judged is None else records_of(trials[judged], from_0),
         )
+        return StudyBesides(view, table, judged)
 
     @staticmethod
     def n_ended(study: optuna.study.Study) -> int:
@@ -84,20 +91,49 @@ class OtherTrials:
         elif trial.state in _ENDED and is_stopped(trial):
             state = "stopped"
         try:
-            left_out = state in ("left out", "infeasible")
-            curve = None if left_out else to_curve(trial, self._horizon, from_0)
+            curve = to_curve(trial, self._horizon, from_0)
         except ValueError:  # the trial's horizon is unknown
-            curve = None
-        if curve is None:
             table.set(index, state)
+            return
+        steps = (curve.cutoff if trial.intermediate_values else 0.0) if curve else None
+        if state in ("left out", "infeasible"):
+            table.set(index, state, steps=steps)
             return
         suppressed_stop = None if state == "running" else suppressed_stop_of(trial, from_0)
         audited = AuditedTrial(curve, suppressed_stop, state == "finished") if suppressed_stop else None
         result = None
         if state == "stopped" and trial.state == TrialState.COMPLETE:
             result = Curve([curve.horizon], [trial.values[0]], curve.horizon)
-        stop = stop_of(trial) if state == "stopped" else None
-        table.set(index, state, curve, audited, result, (stop and stop.p_best) or 0.0)
+        # A trial that has been told to stop has spent, ended or not: another worker may decide meanwhile.
+        stop = stop_of(trial) if state in ("stopped", "running") else None
+        table.set(index, state, curve, audited, result, stop, steps)
+
+
+class StudyBesides(NamedTuple):
+    """A study besides one of its trials.
+
+    Attributes:
+        view: The other trials.
+        table: The trials of the study, in which that one may be as it was before.
+        place: Its index in the table; None if it is not there.
+    """
+
+    view: StudyView
+    table: TrialTable
+    place: int | None
+
+    def certificate(self, curve: Curve, stop: JudgementRecord) -> Certificate:
+        """The certificate of the study once the trial has stopped.
+
+        Args:
+            curve: What it has reported.
+            stop: The judgement that stops it.
+        """
+        if self.place is None:
+            return self.table.certificate()
+        table = self.table.copy()  # other threads may use it
+        table.set(self.place, "stopped", curve, stop=stop)
+        return table.certificate()
 
 
 def direction_of(study: optuna.study.Study) -> Direction:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,17 @@ from typing_extensions import Unpack
 
 from lcstop import Curve, Decision, PrunerConfig, PrunerCore
 from lcstop.config.keywords import options_as_text, takes_options
-from lcstop.config.pruner import PrunerOptions
+from lcstop.config.pruner_options import PrunerOptions
 from lcstop.curves.curve import better
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop_optuna.judgements import store
-from lcstop_optuna.other_trials import OtherTrials, direction_of
+from lcstop_optuna.other_trials import OtherTrials, StudyBesides, direction_of
 from lcstop_optuna.recent_trials import RecentTrial, RecentTrials
 from lcstop_optuna.study_warnings import StudyWarnings
 from lcstop_optuna.summary import LastLine, stops_log
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
+    CERTIFICATE_ATTR,
     CONFIG_ATTR,
     CONVERGED_ATTR,
     REASON_ATTR,
@@ -36,11 +36,13 @@ logger = logging.getLogger("lcstop_optuna")
 
 
 class LCPFNPruner(optuna.pruners.BasePruner):
-    """Pruner that stops trials that are unlikely to end among the best of their study.
+    """Pruner that stops trials that will hardly become the best of their study.
 
     ``policy="study"``, the default: a network pre-trained on artificial studies compares the trial with the
-    other trials. The trial is pruned when the probability that it ends in the best tenth of the study's
-    configurations is below a threshold. ``policy="published"``: LC-PFN forecasts the trial's own curve. The
+    other trials. The trial is pruned when the probability that it becomes the best of the study is small
+    enough. Each stop spends that probability, and all stops together may spend 1 - ``keep``. For a search
+    with a fixed number of trials pass it as ``n_trials``, since a pruner cannot see the ``n_trials`` of
+    ``study.optimize``. ``policy="published"``: LC-PFN forecasts the trial's own curve. The
     trial is pruned when it beats the incumbent with probability at most ``1 - confidence``.
 
     Decisions depend only on the study's storage, so they are the same in every thread and process and after
@@ -130,16 +132,17 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             self._core.warm_up()  # before the clock: loading the network is not part of a decision
             self._store_options(study)
             start = time.perf_counter()
-            view = self._others.view(study, trial.number)
+            besides = self._others.look(study, trial.number)
+            view = besides.view
             # Which step it is at is known only now, from its study.
             curve = self._curve(trial)
             decision = self._core.decide(curve, view)
             self._core.error_log.warn_if_slow(time.perf_counter() - start)
-            known.records = earlier = view.judgements or ()
+            known.records = view.judgements or ()
             if decision.is_new:
                 record = decision.record(view.n_ended)
-                known.records = [*earlier, record]
-                self._record(study, trial, decision, record, earlier)
+                known.records = [*known.records, record]
+                self._record(study, trial, decision, record, curve, besides)
             known.is_read, known.horizon = True, curve.horizon
             # After one report it is not known yet from where its moments are counted.
             known.told_to_stop = decision.stop
@@ -256,11 +259,13 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         trial: FrozenTrial,
         decision: Decision,
         record: JudgementRecord,
-        earlier: Sequence[JudgementRecord],
+        curve: Curve,
+        besides: StudyBesides,
     ) -> None:
         """Store a judgement; of a stop also the reason, of an audited trial its first suppressed stop.
 
-        After a stop, made or suppressed, also stores the audit with the study if it has changed.
+        With the study, a stop also stores the certificate, and a stop, made or suppressed, the audit if it
+        has changed.
         """
         number, storage = trial.number, study._storage
         try:
@@ -268,8 +273,10 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             if decision.stop:
                 self._stops_log.info("Trial %d %s", number, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
+                found = besides.certificate(curve, record).as_dict()
+                storage.set_study_user_attr(study._study_id, CERTIFICATE_ATTR, found)
             elif suppressed := decision.suppressed_stop:
-                if any(one.verdict in ("audited", "shadow") for one in earlier):
+                if any(one.verdict in ("audited", "shadow") for one in besides.view.judgements or ()):
                     return  # only the first suppressed stop counts
                 self._stops_log.info("Trial %d %s", number, decision.reason)
                 content = {"trial": number, **suppressed.to_json()}

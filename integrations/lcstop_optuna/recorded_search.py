@@ -49,7 +49,7 @@ def search(unit: SearchUnit, seed: int) -> SearchRecord:
             study_name=f"{task.name} {seed}",
             direction=task.direction,
             sampler=_SAMPLERS[unit.sampler](seed),
-            pruner=_pruner(unit.setting, task, unit.target),
+            pruner=_pruner(unit.setting, task, unit.target, min(unit.n_trials, task.n_trials)),
         )
         free, n_trials = np.ones(task.n_trials, bool), min(unit.n_trials, task.n_trials)
         order = task.order(seed)[:n_trials].tolist() if unit.sampler == "shuffle" else None
@@ -66,7 +66,7 @@ def check(setting: Setting, task: Task, target: Target) -> None:
     Raises:
         ValueError: If its rule or one of its options is unknown.
     """
-    _pruner(setting, task, target)
+    _pruner(setting, task, target, n_trials=1)
 
 
 def fingerprint(setting: Setting) -> str:
@@ -114,9 +114,9 @@ def _suggest(trial: Trial, column: Column) -> float | str:
     return trial.suggest_float(column.name, 0.0, 1.0)
 
 
-def _pruner(setting: Setting, task: Task, target: Target) -> BasePruner:
+def _pruner(setting: Setting, task: Task, target: Target, n_trials: int) -> BasePruner:
     if setting.source == OURS:
-        return LCPFNPruner(**lcstop_rule.pruner_options(setting, task, target, _PLANNED))
+        return LCPFNPruner(**lcstop_rule.pruner_options(setting, task, target, _PLANNED, n_trials))
     if setting.source == LIMITS:
         if setting.rule != "none" or setting.options:
             raise ValueError(f"the only limit of a search is limits.none, got {setting.name!r}")

@@ -172,7 +172,7 @@ def _suggest(trial: optuna.Trial, name: str, space: Parameter) -> Any:
 
 def _open(config: SearchConfig) -> optuna.Study:
     """Create or resume the study; raise ``ValueError`` if it was started with another configuration."""
-    study = _create(config, LCPFNPruner(**config.pruner.model_dump()))
+    study = _create(config, LCPFNPruner(**_options(config)))
     stored = study.user_attrs.get(SEARCH_ATTR)
     if stored is None and study.get_trials(deepcopy=False):
         raise ValueError(f"study: {config.study!r} is in the storage and was not started by `lcstop run`")
@@ -185,6 +185,14 @@ def _open(config: SearchConfig) -> optuna.Study:
     study.set_user_attr(SEARCH_ATTR, config.model_dump_json())
     study.sampler = _sampler(config, len(study.get_trials(deepcopy=False)))
     return study
+
+
+def _options(config: SearchConfig) -> dict[str, Any]:
+    """The options of the pruner. ``keep`` is told how many trials there will be."""
+    options = config.pruner.model_dump()
+    if config.pruner.keep is not None and config.pruner.n_trials is None:
+        options["n_trials"] = config.n_trials
+    return options
 
 
 def _create(config: SearchConfig, pruner: LCPFNPruner, attempts: int = 3) -> optuna.Study:

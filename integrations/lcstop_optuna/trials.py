@@ -6,7 +6,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve
-from lcstop.config.pruner import horizon_of
+from lcstop.config.horizon import horizon_of
 
 REASON_ATTR = "lcstop_reason"
 """User attribute of a stopped trial: the reason. ``study.trials_dataframe()`` shows it."""
@@ -22,6 +22,12 @@ CONVERGED_ATTR = "lcstop_converged"
 
 CONFIG_ATTR = "lcstop_config"
 """User attribute of a study: the options of the process that first judged a trial last."""
+
+CERTIFICATE_ATTR = "lcstop_certificate"
+"""User attribute of a study: what its stops may have lost and what they have saved, as of the last stop.
+
+See :meth:`lcstop.pruning.certificate.Certificate.as_dict`.
+"""
 
 _CONSTRAINTS_KEY = "constraints"
 """System attribute in which Optuna keeps the values of a trial's constraints; those above 0 are violated."""

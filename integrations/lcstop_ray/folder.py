@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.tune.experiment import Trial
 
-from lcstop.config.pruner import horizon_of
+from lcstop.config.horizon import horizon_of
 from lcstop.curves.first_step import study_counts_from_0
 from lcstop.pruning.suppressed_stop import SuppressedStop
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest

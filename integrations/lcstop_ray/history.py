@@ -109,6 +109,13 @@ class History:
         self._state, self._known = state, None
 
     @property
+    def stop(self) -> JudgementRecord | None:
+        """The judgement by which it was stopped; None if it was not, or that is not on record."""
+        if self.state != "stopped" or not self.judgements or self.judgements[-1].verdict != "stop":
+            return None
+        return self.judgements[-1]
+
+    @property
     def steps(self) -> Sequence[float]:
         """Steps of the reports, as they were reported."""
         return self._steps

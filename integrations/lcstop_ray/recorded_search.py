@@ -67,7 +67,7 @@ def check(setting: Setting, task: Task, target: Target) -> None:
     Raises:
         ValueError: If its rule or one of its options is unknown, or it pauses trials.
     """
-    _scheduler(setting, task, target)
+    _scheduler(setting, task, target, n_trials=1)
 
 
 def fingerprint(setting: Setting) -> str:
@@ -97,7 +97,7 @@ class _Search:
             mode="max" if unit.task.direction == "maximize" else "min",
             sampler=_SAMPLERS[unit.sampler](seed=seed),
         )
-        scheduler = _scheduler(unit.setting, unit.task, unit.target)
+        scheduler = _scheduler(unit.setting, unit.task, unit.target, self.n_trials)
         self._policy = RayPolicy(scheduler, self._new_trials(), max_pending=1)
 
     def trial(self) -> SearchedTrial:
@@ -148,10 +148,10 @@ def _id(number: int) -> str:
     return f"{number:08x}"
 
 
-def _scheduler(setting: Setting, task: Task, target: Target) -> TrialScheduler:
+def _scheduler(setting: Setting, task: Task, target: Target, n_trials: int) -> TrialScheduler:
     if setting.source == OURS:
         mode = "max" if task.direction == "maximize" else "min"
-        options = lcstop_rule.pruner_options(setting, task, target, _PLANNED)
+        options = lcstop_rule.pruner_options(setting, task, target, _PLANNED, n_trials)
         return LCPFNScheduler(metric=_METRIC, mode=mode, **options)
     if setting.source == LIMITS:
         if setting.rule != "none" or setting.options:

@@ -19,10 +19,12 @@ from typing_extensions import Unpack
 
 from lcstop import Decision, PrunerConfig, PrunerCore
 from lcstop.config.keywords import options_as_text, takes_options
-from lcstop.config.pruner import PrunerOptions
+from lcstop.config.pruner_options import PrunerOptions
 from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
+from lcstop.pruning.certificate import Certificate
 from lcstop_ray.history import History
+from lcstop_ray.planned_trials import planned_trials
 from lcstop_ray.results import DIRECTIONS
 from lcstop_ray.search_state import SearchState
 
@@ -33,11 +35,12 @@ logger = logging.getLogger("lcstop_ray")
 
 
 class LCPFNScheduler(FIFOScheduler):
-    """Scheduler that stops trials that are unlikely to end among the best of their study.
+    """Scheduler that stops trials that will hardly become the best of their study.
 
     ``policy="study"``, the default: a network pre-trained on artificial studies compares the trial with the
-    other trials. The trial is stopped when the probability that it ends in the best tenth of the study's
-    configurations is below a threshold. ``policy="published"``: LC-PFN forecasts the trial's own curve. The
+    other trials. The trial is stopped when the probability that it becomes the best of the study is small
+    enough. Each stop spends that probability, and all stops together may spend 1 - ``keep``. The number of
+    trials is that of ``num_samples``. ``policy="published"``: LC-PFN forecasts the trial's own curve. The
     trial is stopped when it beats the incumbent with probability at most ``1 - confidence``. Trials are never
     paused.
 
@@ -96,7 +99,7 @@ class LCPFNScheduler(FIFOScheduler):
         self._options = config.model_dump(exclude={"horizon"})
         self._core = self._given_core = None if horizon is None else PrunerCore(config)
         self._given = metric, mode
-        self._is_restored = False
+        self._is_restored = self._is_timed = False
         self._search: SearchState | None = None
         self._n_results = 0
         self._seconds = 0.0
@@ -138,6 +141,11 @@ class LCPFNScheduler(FIFOScheduler):
         return MappingProxyType({} if self._search is None else self._search.stops)
 
     @property
+    def certificate(self) -> Certificate | None:
+        """What the stops may have lost, and what they have saved; None before the first trial is added."""
+        return None if self._search is None else self._search.certificate()
+
+    @property
     def audit(self) -> Audit | None:
         """Outcome of the audited trials; None before the first trial is added."""
         return None if self._search is None else self._search.audit()
@@ -176,9 +184,10 @@ class LCPFNScheduler(FIFOScheduler):
             self._metric = DEFAULT_METRIC  # Ray's name for a metric that is reported without one
         stop = spec.get("stop")
         if self._core is None and isinstance(stop, Mapping) and self._time_attr in stop:
-            self._core = PrunerCore(PrunerConfig(horizon=stop[self._time_attr], **self._options))
-        if self._core is not None:
-            self._core.warm_up()  # at the first result, Ray would warn of a slow scheduler
+            self._core = PrunerCore(
+                PrunerConfig.from_record({**self._options, "horizon": stop[self._time_attr]})
+            )
+        self._is_timed = spec.get("time_budget_s") is not None  # the time ends the search, not num_samples
         return True
 
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
@@ -187,7 +196,7 @@ class LCPFNScheduler(FIFOScheduler):
         Raises:
             ValueError: If the metric, the mode or the horizon is unknown.
         """
-        search = self._search_state()
+        search = self._search_state(None if self._is_timed else planned_trials(tune_controller))
         try:
             search.add(trial)
         except Exception as error:
@@ -270,7 +279,7 @@ class LCPFNScheduler(FIFOScheduler):
         """
         try:
             state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
-            config = PrunerConfig(**state["config"])
+            config = PrunerConfig.from_record(state["config"])
             counting = StepCounting(**state.get("steps", {}))
             histories = {trial_id: History.from_json(trial) for trial_id, trial in state["trials"].items()}
             self._time_attr, self._metric, self._mode = state["time_attr"], state["metric"], state["mode"]
@@ -283,7 +292,8 @@ class LCPFNScheduler(FIFOScheduler):
         self._search, self._is_restored = None, True
         self._search_state().adopt(histories, counting)
 
-    def _search_state(self) -> SearchState:
+    def _search_state(self, n_trials: int | None = None) -> SearchState:
+        """The state of the search; ``n_trials`` is the number of its trials, None if unknown."""
         if self._search is not None:
             return self._search
         if not self._metric or not self._mode:
@@ -296,6 +306,10 @@ class LCPFNScheduler(FIFOScheduler):
                 f"LCPFNScheduler needs the horizon, the {self._time_attr!r} at the end of a full trial: "
                 f"pass horizon=..., or stop={{{self._time_attr!r}: ...}} to tune.RunConfig"
             )
+        config = self._core.config
+        if config.keep is not None and config.n_trials is None and n_trials is not None:
+            self._core = PrunerCore(config.model_copy(update={"n_trials": n_trials}))
+        self._core.warm_up()  # at the first result, Ray would warn of a slow scheduler
         self._search = SearchState(self._core, self._time_attr, self._metric, self._mode)
         return self._search
 

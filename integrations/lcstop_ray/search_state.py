@@ -14,9 +14,10 @@ from ray.tune.result import DONE
 from ray.tune.utils import flatten_dict
 
 from lcstop import Decision, PrunerCore, StudyView
-from lcstop.config.pruner import horizon_of
+from lcstop.config.horizon import horizon_of
 from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
+from lcstop.pruning.certificate import Certificate
 from lcstop.pruning.trial_table import State, TrialTable
 from lcstop_ray.earlier_run import name_of, read_earlier_run
 from lcstop_ray.history import History
@@ -225,10 +226,13 @@ class SearchState:
         for trial_id in self._changed:
             history = self.histories[trial_id]
             curve = history.known_curve if history.all_steps else None
-            state, spent = _STATES[history.state], 0.0
-            if state == "stopped" and history.judgements:
-                spent = history.judgements[-1].p_best or 0.0
-            self._table.set(self._indices[trial_id], state, curve, history.audited, spent=spent)
+            self._table.set(
+                self._indices[trial_id],
+                _STATES[history.state],
+                curve,
+                history.audited,
+                stop=history.stop,
+            )
         self._changed &= {judged}  # the judged trial changes again when it is decided
         judged_history = self.histories.get(judged or "")
         return self._table.study_view(
@@ -237,6 +241,11 @@ class SearchState:
             self._indices.get(judged or ""),
             None if judged_history is None else [*judged_history.judgements],
         )
+
+    def certificate(self) -> Certificate:
+        """What the stops so far may have lost, and what they have saved."""
+        self.view()
+        return self._table.certificate()
 
     def audit(self) -> Audit:
         """Outcome of the audited trials."""
@@ -251,21 +260,22 @@ class SearchState:
         return {**self.__dict__, "_table": TrialTable(), "_indices": {}}
 
     def __str__(self) -> str:
-        stopped = [history for history in self.histories.values() if history.state == "stopped"]
-        converged = [history for history in self.histories.values() if history.state == "converged"]
-        saved = sum(history.horizon - history.curve.cutoff for history in [*stopped, *converged])
-        incumbent, more = self.incumbent(), ""
+        histories, found, audit = [*self.histories.values()], self.certificate(), self.audit()
+        converged = [history for history in histories if history.state == "converged"]
+        saved = found.steps_saved + sum(history.horizon - history.curve.cutoff for history in converged)
+        parts = [f"{found.n_stopped} of {len(histories)} trials stopped"]
         if self.core.config.min_gain is not None:
-            more = f"{len(converged)} converged, "
+            parts.append(f"{len(converged)} converged")
         if self.core.config.shadow:
-            n_suppressed = sum(history.suppressed_stop is not None for history in self.histories.values())
-            more += f"{n_suppressed} would have been in shadow mode, "
-        return (
-            f"{len(stopped)} of {len(self.histories)} trials stopped, {more}"
-            f"{saved:g} steps of {self.time_attr} saved, "
-            f"incumbent {'not known yet' if incumbent is None else f'{incumbent:.4g}'}, "
-            f"{self.warnings.n_unusable} results without a finite value, {self.audit()}"
-        )
+            n_suppressed = sum(history.suppressed_stop is not None for history in histories)
+            parts.append(f"{n_suppressed} would have been in shadow mode")
+        parts.append(f"{saved:g} steps of {self.time_attr} saved")
+        if found.promise:
+            parts.append(found.promise)
+        incumbent = self.incumbent()
+        parts.append(f"incumbent {'not known yet' if incumbent is None else f'{incumbent:.4g}'}")
+        parts.append(f"{self.warnings.n_unusable} results without a finite value")
+        return ", ".join([*parts, str(audit)] if audit.n or self.core.config.audit else parts)
 
     def _history(self, trial: Trial) -> History | None:
         """The history of a trial. None if its horizon is unknown; the trial is then never judged."""

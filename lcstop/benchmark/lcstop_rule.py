@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from lcstop.simulation.task import ReplayStudy, Task
 
 SETTINGS = (
     Setting(OURS, default=True, by_target=True),
-    *(Setting(OURS, options={"preset": preset}, by_target=True) for preset in ("safe", "bold")),
+    *(Setting(OURS, options={"keep": keep}, by_target=True) for keep in ("safe", 0.9, 0.8, 0.7, "bold", 0.4)),
 )
 
 _LONGEST = "longest"
@@ -49,14 +50,17 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
     return CorePolicy(PrunerCore(config, loaded(surrogate)), study, longest=_is_longest(setting))
 
 
-def pruner_options(setting: Setting, task: Task, target: Target, planned: str) -> dict[str, Any]:
-    """The options of a pruner of a framework, for searches.
+def pruner_options(
+    setting: Setting, task: Task, target: Target, planned: str, n_trials: int
+) -> dict[str, Any]:
+    """The options of a pruner of a framework, for searches. ``keep`` is told the number of trials.
 
     Args:
         setting: The setting, with options as in :func:`build`, except ``weights``.
         task: The recorded study.
         target: ``best`` or ``final``.
         planned: Name under which the pruner finds the planned length of a trial, if trials have one.
+        n_trials: Trials of the search.
 
     Raises:
         ValueError: If an option is not allowed, or a file cannot be used.
@@ -67,7 +71,8 @@ def pruner_options(setting: Setting, task: Task, target: Target, planned: str) -
         raise ValueError(f"searches take no other weights, got {setting.name!r}")
     horizon = planned if task.planned is not None and not longest else task.horizon
     options = {"interval_steps": interval(task.horizon), **options, "horizon": horizon, "target": target}
-    PrunerConfig(**options)
+    if PrunerConfig(**options).keep is not None:
+        options.setdefault("n_trials", n_trials)
     return options
 
 
@@ -77,7 +82,9 @@ def fingerprint(setting: Setting) -> str:
     Raises:
         ValueError: If an option is not allowed, or a file cannot be used.
     """
-    options, surrogate = _options(setting.options)
+    given, surrogate = _options(setting.options)
+    config = PrunerConfig(**{**given, "horizon": sys.float_info.max})
+    options = {**config.model_dump(exclude={"horizon", "target"}), "keep": config.keep_probability}
     study = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     horizon = setting.options.get("horizon")
     return json.dumps([options, horizon, surrogate_print(surrogate), study], sort_keys=True)

@@ -72,7 +72,7 @@ def line_of(setting: Setting) -> str:
     Example:
         >>> line_of(Setting("optuna", "sha", {"reduction_factor": 2, "min_resource": "8%"}))
         'optuna.sha:reduction_factor=2'
-        >>> line_of(Setting("lcstop", options={"preset": "safe"})), line_of(Setting("lcstop"))
+        >>> line_of(Setting("lcstop", options={"keep": "safe"})), line_of(Setting("lcstop"))
         ('lcstop', 'lcstop')
     """
     options = dict(list(setting.options.items())[:-1])

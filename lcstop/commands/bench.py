@@ -25,7 +25,7 @@ def bench(
     policies: Annotated[
         str | None,
         typer.Option(
-            help="Policies, separated by commas: optuna, ray.asha, lcstop:confidence=0.99, ...",
+            help="Policies, separated by commas: optuna, ray.asha, lcstop:keep=0.8, ...",
             show_default="lcstop,optuna,ray,limits; of a search lcstop and the rules of the engine",
         ),
     ] = None,

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lcstop.commands import adapters
+from lcstop.config.keep import KEEP
 from lcstop.config.pruner import PrunerConfig
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.review.rule_replay import stops_of_rule
@@ -69,8 +70,11 @@ def compare(
 
 def settings_of(config: PrunerConfig) -> dict[str, dict[str, Any]]:
     """The settings of ``lcstop`` to compare, by name: each value of the dial, other options as given."""
-    others = config.model_dump(exclude={"preset", "keep", "n_trials"}) | {"audit": 0.0, "shadow": False}
-    return {f"lcstop {preset}": {**others, "preset": preset} for preset in ("safe", "balanced", "bold")}
+    replaced = {"policy", "preset", "keep", "n_trials"} | (
+        {"confidence"} if config.min_gain is None else set()
+    )
+    others = config.model_dump(exclude=replaced) | {"audit": 0.0, "shadow": False}
+    return {f"lcstop {keep}": {**others, "keep": keep} for keep in KEEP}
 
 
 def n_rules(config: PrunerConfig) -> int:

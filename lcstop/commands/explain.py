@@ -10,6 +10,7 @@ from lcstop.commands.common import Json, print_json, table_console
 from lcstop.commands.study_options import (
     Confidence,
     Horizon,
+    Keep,
     Lower,
     Metric,
     Mode,
@@ -38,6 +39,7 @@ def explain(
     mode: Mode = None,
     config: PrunerFile = None,
     horizon: Horizon = None,
+    keep: Keep = None,
     confidence: Confidence = None,
     target: Target = None,
     lower: Lower = None,
@@ -52,7 +54,7 @@ def explain(
 ) -> None:
     """Show what lcstop did in a study: what it saved, and why it stopped each trial.
 
-    With options of the pruner, such as --confidence, also show what it would have done with them. For a study
+    With options of the pruner, such as --keep, also show what it would have done with them. For a study
     that ran with another pruner or scheduler, show what lcstop would have done. With --trial, show each
     judgement of one trial.
 
@@ -71,6 +73,7 @@ def explain(
 
     options = {
         "horizon": horizon,
+        "keep": keep,
         "confidence": confidence,
         "target": target,
         "lower": lower,
@@ -129,10 +132,10 @@ def _explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> d
     Raises:
         ValueError: If the study has no such trial, or it has made no report.
     """
-    from lcstop.review.history import at_confidences, history, suppressed_stop_as_dict
+    from lcstop.review.history import at_other_values, history, suppressed_stop_as_dict
 
     trial = study.trial(number)
-    confidences = at_confidences(config, study, trial) if trial.has_curve else []
+    alternatives = at_other_values(config, study, trial) if trial.has_curve else []
     return {
         "study": study.name,
         "trial": trial.number,
@@ -147,6 +150,6 @@ def _explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> d
         "spared": suppressed_stop_as_dict(study, trial, config.target),
         "audit": study.audit(config).as_dict(),
         "history": [row.as_dict() for row in history(config, study, trial)] if trial.has_curve else [],
-        "confidences": [row.as_dict() for row in confidences],
+        "alternatives": [row.as_dict() for row in alternatives],
         "config": config.model_dump(),
     }

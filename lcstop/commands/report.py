@@ -12,6 +12,7 @@ from lcstop.commands.common import Json, print_json
 from lcstop.commands.study_options import (
     Confidence,
     Horizon,
+    Keep,
     Lower,
     Metric,
     Mode,
@@ -35,6 +36,7 @@ def report(
     mode: Mode = None,
     config: PrunerFile = None,
     horizon: Horizon = None,
+    keep: Keep = None,
     confidence: Confidence = None,
     target: Target = None,
     lower: Lower = None,
@@ -62,6 +64,7 @@ def report(
         raise ValueError(f"this command needs {error.name}: pip install 'lcstop[plot]'") from error
     options = {
         "horizon": horizon,
+        "keep": keep,
         "confidence": confidence,
         "target": target,
         "lower": lower,

@@ -43,7 +43,16 @@ Horizon = Annotated[
         min=1, help="Last step of a full trial; by default the recorded one, or that of the longest trial."
     ),
 ]
-Confidence = Annotated[float | None, typer.Option(help="Confidence of the decisions.")]
+Keep = Annotated[
+    str | None,
+    typer.Option(
+        help="Probability that the best trial is not stopped: a number, safe, balanced or bold; by default "
+        "the recorded one."
+    ),
+]
+Confidence = Annotated[
+    float | None, typer.Option(help="Confidence of the decisions, with policy published and min_gain.")
+]
 Target = Annotated[
     TargetName | None, typer.Option(help="Value of a trial: the best of its reports, or the last one.")
 ]

@@ -2,87 +2,42 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Any
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    GetPydanticSchema,
-    PlainSerializer,
     ValidationError,
     ValidationInfo,
-    WithJsonSchema,
-    WrapValidator,
     field_validator,
     model_validator,
 )
-from typing_extensions import Required, Unpack
+from typing_extensions import Unpack
 
+from lcstop.config.checks import check_options, has_replaced
 from lcstop.config.choices import Policy, Preset, SurrogateName
 from lcstop.config.error_messages import describe_error
+from lcstop.config.horizon import Horizon
+from lcstop.config.keep import (
+    DEFAULT_CONFIDENCE,
+    DEFAULT_KEEP,
+    KEEP,
+    Keep,
+    keep_probability,
+    warn_of_replaced,
+)
+from lcstop.config.pruner_options import AllOptions
 from lcstop.config.yaml_file import read_yaml
 from lcstop.curves.curve import Target
 
-
-def _number_or_name(value: Any, as_number: Any) -> Any:
-    """Return a name unchanged and validate anything else, numbers in quotes included, as a number."""
-    if isinstance(value, str):
-        try:
-            float(value)
-        except ValueError:
-            if value.strip():
-                return value
-    return as_number(value)
+_RECORDED = "recorded"
+"""Key of the validation context that is set where options are read from a record."""
 
 
-Horizon = Annotated[
-    float | str,
-    # Not pydantic's union: its error messages have two lines and contain the names of its members.
-    GetPydanticSchema(lambda _, make: make(Annotated[float, Field(ge=1), WrapValidator(_number_or_name)])),
-    PlainSerializer(lambda value: value, return_type=float | str),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 1}, {"type": "string", "minLength": 1}]}),
-]
-
-
-class PrunerOptions(TypedDict, total=False):
-    """The keywords of both adapters, for type checkers and editors.
-
-    Defaults and descriptions are those of :class:`PrunerConfig`. ``horizon`` is missing, because the adapters
-    also take it by position.
-
-    Example:
-        >>> options: PrunerOptions = {"preset": "safe", "confidence": 0.99}
-        >>> PrunerConfig(horizon=50, **options).preset
-        'safe'
-    """
-
-    policy: Policy
-    preset: Preset
-    use_params: bool
-    confidence: float
-    min_steps: float
-    interval_steps: float
-    n_startup_trials: int
-    patience: int
-    target: Target
-    diverged_after: int
-    lower: float | None
-    upper: float | None
-    min_gain: float | None
-    surrogate: SurrogateName
-    audit: float
-    shadow: bool
-    keep: float | None
-    n_trials: int | None
-
-
-class _AllOptions(PrunerOptions):
-    horizon: Required[float | str]
+_NAMES = ", ".join(f"`{name}` ({share:g})" for name, share in KEEP.items())
 
 
 class PrunerConfig(BaseModel):
@@ -92,8 +47,8 @@ class PrunerConfig(BaseModel):
     options, the JSON schemas and ``configs/optuna.yaml`` from them.
 
     Example:
-        >>> PrunerConfig(horizon=50).confidence
-        0.95
+        >>> PrunerConfig(horizon=50).keep
+        'balanced'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -107,14 +62,23 @@ class PrunerConfig(BaseModel):
     policy: Policy = Field(
         "study",
         description="How a trial is judged. `study`: by the other trials of its study; it is stopped when it "
-        "is too unlikely to end in the best tenth of the study's configurations. `published`: by its own "
-        "curve, as in the LC-PFN paper; it is stopped when it beats the best so far with probability at most "
-        "1 - `confidence`.",
+        "will hardly become the best of them. `published`: by its own curve, as in the LC-PFN paper; it is "
+        "stopped when it beats the best so far with probability at most 1 - `confidence`.",
     )
-    preset: Preset = Field(
-        "balanced",
-        description="How early and how readily `policy: study` stops trials. `safe` loses the fewest good "
-        "trials; choose it for a fixed number of trials. `bold` stops the most trials.",
+    keep: Keep = Field(
+        DEFAULT_KEEP,
+        description="Probability that the best of all trials that are started is not stopped: a number, or "
+        f"{_NAMES}. Each stop of `policy: study` spends the probability that the trial would have become the "
+        "best, all together at most 1 - `keep`. `safe` loses the fewest good trials. `bold` stops the most, "
+        "for a search whose time is fixed and whose number of trials is not. null (None) only with "
+        "`policy: published` or `preset`.",
+    )
+    n_trials: int | None = Field(
+        None,
+        ge=1,
+        description="Number of trials that the study will have, for `keep`; null (None) if unknown. Twice "
+        "the trials so far are then assumed. Ray Tune's `num_samples` and the `n_trials` of `lcstop run` are "
+        "used without it.",
     )
     use_params: bool = Field(
         True,
@@ -122,12 +86,12 @@ class PrunerConfig(BaseModel):
         "The probability is then the higher one of those with and without hyperparameters.",
     )
     confidence: float = Field(
-        0.95,
+        DEFAULT_CONFIDENCE,
         gt=0,
         lt=1,
-        description="Required certainty of a stop. Values nearer to 1 stop fewer trials. `policy: published` "
-        "stops a trial when it beats the best so far with probability at most 1 - `confidence`. `policy: "
-        "study` multiplies the odds of its preset's thresholds by (1 - `confidence`) / 0.05.",
+        description="Required certainty of a stop by `policy: published`, and of an end by `min_gain`. "
+        "Values nearer to 1 end fewer trials. `policy: published` stops a trial when it beats the best so "
+        "far with probability at most 1 - `confidence`. `policy: study` has `keep` instead.",
     )
     min_steps: float = Field(
         2,
@@ -193,35 +157,26 @@ class PrunerConfig(BaseModel):
         "`lcstop[mcmc]`.",
     )
     audit: float = Field(
-        0.05,
+        0.0,
         ge=0,
         le=1,
-        description="Share of stops that are suppressed to check them, from the eleventh stop of a study on. "
-        "These audited trials run to their end and show how many stopped trials would have won. If that "
-        "share is significantly above 1 - `confidence`, `confidence` is raised. Each audited trial costs a "
-        "full run; 0 switches the audit off.",
+        description="Share of stops that are suppressed to check them, from the eleventh stop of a study on; "
+        "0 switches the audit off. These audited trials run to their end and show how many stopped trials "
+        "would have beaten the best so far. If that share is significantly above 1 - `keep` (`policy: "
+        "published`: 1 - `confidence`), fewer trials are stopped from then on. Each audited trial costs a "
+        "full run.",
     )
     shadow: bool = Field(
         False,
         description="Whether to decide, log and record everything but stop no trial.",
     )
-    keep: float | None = Field(
+    preset: Preset | None = Field(
         None,
-        gt=0,
-        lt=1,
-        description="Probability with which the best of all trials that are started is not stopped; null "
-        "(None) switches this off. `policy: study` then stops a trial when it will hardly become the best, "
-        "instead of by `preset` and `confidence`. Each stop spends its probability of becoming the best, "
-        "together at most 1 - `keep`. For a search with a fixed number of trials; name it in `n_trials`.",
-    )
-    n_trials: int | None = Field(
-        None,
-        ge=1,
-        description="Number of trials that the study will have, for `keep`; null (None) if unknown. Twice "
-        "the trials so far are then assumed.",
+        description="Until lcstop 0.3: the thresholds of `policy: study` before there was `keep`, with a "
+        "warning; null (None) for `keep`. Write `keep` with the same name instead.",
     )
 
-    def __init__(self, **options: Unpack[_AllOptions]) -> None:
+    def __init__(self, **options: Unpack[AllOptions]) -> None:
         """Validate the options.
 
         Raises:
@@ -231,8 +186,7 @@ class PrunerConfig(BaseModel):
         try:
             super().__init__(**options)
         except ValidationError as error:
-            messages = [describe_error(e, type(self)) for e in error.errors()]
-            raise ValueError("; ".join(messages)) from None
+            raise _one_line(error) from None
 
     # Without this mark, pydantic would call this constructor to validate a YAML file, and the errors would
     # lose their line numbers.
@@ -248,65 +202,60 @@ class PrunerConfig(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _check(self) -> PrunerConfig:
-        lower, upper = self.lower, self.upper
-        if lower is not None and upper is not None and lower >= upper:
-            raise ValueError(f"lower must be below upper, got {lower=}, {upper=}")
-        horizon = math.inf if isinstance(self.horizon, str) else self.horizon
-        if self.min_steps > max(horizon, 2):  # horizon=1 is allowed with the default min_steps of 2
-            raise ValueError(f"min_steps must be at most the horizon {horizon:g}, got {self.min_steps:g}")
-        if self.keep is not None and self.policy != "study":
-            raise ValueError(
-                f"keep is an option of policy study, got keep={self.keep:g}, policy={self.policy}"
-            )
-        if self.keep is not None and self.preset != "balanced":
-            raise ValueError(f"keep replaces preset, got keep={self.keep:g}, preset={self.preset}")
-        if self.keep is not None and self.min_gain is None and self.confidence != 0.95:
-            raise ValueError(
-                f"keep replaces confidence, got keep={self.keep:g}, confidence={self.confidence:g}"
-            )
-        if self.keep is None and self.n_trials is not None:
-            raise ValueError(f"n_trials is used with keep only, got n_trials={self.n_trials}, keep=None")
-        if self.surrogate == "mcmc" and find_spec("emcee") is None:
-            raise ValueError('surrogate mcmc needs emcee: pip install "lcstop[mcmc]"')
+    def _check(self, info: ValidationInfo) -> PrunerConfig:
+        check_options(self)
+        if has_replaced(self):
+            self.__dict__["keep"] = None
+            if not (info.context or {}).get(_RECORDED):
+                is_used = self.policy == "study"
+                warn_of_replaced(self.preset, self.confidence, is_used=is_used)
+        elif self.policy != "study":
+            self.__dict__["keep"] = None
+        elif self.keep is None:
+            self.__dict__["keep"] = DEFAULT_KEEP
         return self
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        # Schedulers that Ray has pickled may come from an earlier version, which had not every option.
+        super().__setstate__(state)
+        self.__dict__.setdefault("keep", None)  # a preset decides
+        for name, field in type(self).model_fields.items():
+            self.__dict__.setdefault(name, field.default)
+
+    @property
+    def keep_probability(self) -> float | None:
+        """The probability that :attr:`keep` stands for; None where ``keep`` does not decide."""
+        return None if self.keep is None else keep_probability(self.keep)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> PrunerConfig:
         """Read the options from a YAML file; see :func:`load_config`."""
         return read_yaml(path, cls)
 
+    @classmethod
+    def from_record(cls, options: Mapping[str, Any]) -> PrunerConfig:
+        """The options on record of a study, of this version or another one. Nothing is warned of.
 
-def horizon_of(horizon: float | str, *named: Mapping[str, Any]) -> float:
-    """The horizon of one trial: ``horizon`` itself, or the trial's value with that name.
+        Options that this version does not have are left out.
 
-    Args:
-        horizon: As in :class:`PrunerConfig`.
-        named: The trial's values by name. The first mapping that has the name is used.
+        Raises:
+            ValueError: If an option is missing or not allowed.
 
-    Raises:
-        ValueError: If no mapping has the name, or the value is not a number of at least 1.
+        Example:
+            >>> PrunerConfig.from_record({"horizon": 50, "preset": "safe", "brave": True}).preset
+            'safe'
+        """
+        known = {name: value for name, value in options.items() if name in cls.model_fields}
+        if known.get("keep") is not None:
+            known.pop("preset", None)  # the first version with keep recorded both
+        try:
+            return cls.model_validate(known, context={_RECORDED: True})
+        except ValidationError as error:
+            raise _one_line(error) from None
 
-    Example:
-        >>> horizon_of(50), horizon_of("n_epochs", {"lr": 0.1}, {"n_epochs": 20})
-        (50.0, 20.0)
-    """
-    if not isinstance(horizon, str):
-        return float(horizon)
-    for values in named:
-        if horizon in values:
-            value = values[horizon]
-            try:
-                length = math.nan if isinstance(value, (bool, str)) else float(value)
-            except (TypeError, ValueError, OverflowError):
-                length = math.nan
-            if not 1 <= length < math.inf:
-                raise ValueError(
-                    f"horizon={horizon!r}: the length of a trial must be a number of at least 1, "
-                    f"got {value!r}"
-                )
-            return length
-    raise ValueError(f"horizon={horizon!r}: the trial has no {horizon!r}, which must hold its length")
+
+def _one_line(error: ValidationError) -> ValueError:
+    return ValueError("; ".join(describe_error(e, PrunerConfig) for e in error.errors()))
 
 
 def load_config(path: str | Path) -> PrunerConfig:
@@ -321,8 +270,8 @@ def load_config(path: str | Path) -> PrunerConfig:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "pruner.yaml")
-        ...     _ = path.write_text("horizon: 50\\nconfidence: 0.99")
-        ...     load_config(path).confidence
-        0.99
+        ...     _ = path.write_text("horizon: 50\\nkeep: 0.9")
+        ...     load_config(path).keep
+        0.9
     """
     return read_yaml(path, PrunerConfig)

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lcstop.config.error_messages import suggest
-from lcstop.config.pruner import PrunerConfig, horizon_of
+from lcstop.config.horizon import horizon_of
+from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Direction
 
 Objective = Callable[..., Iterator[float]]
@@ -268,7 +269,12 @@ class SearchConfig(BaseModel):
             ['n_trials was 3, is 5']
         """
         # Adds the defaults of options that the version which stored the configuration did not have.
-        with contextlib.suppress(ValidationError):
+        with contextlib.suppress(ValidationError, ValueError, KeyError, TypeError):
+            pruner = {**stored["pruner"]}
+            for name, former in _FORMER_DEFAULTS.items():
+                if pruner.get(name) == former and getattr(self.pruner, name) != former:
+                    del pruner[name]
+            stored = {**stored, "pruner": PrunerConfig.from_record(pruner)}
             stored = SearchConfig.model_validate(stored).model_dump(mode="json")
         old, new = _flat(stored), _flat(self.model_dump(mode="json"))
         return [
@@ -276,6 +282,10 @@ class SearchConfig(BaseModel):
             for key in dict.fromkeys([*old, *new])
             if key != ignore and old.get(key) != new.get(key)
         ]
+
+
+_FORMER_DEFAULTS = {"preset": "balanced", "audit": 0.05}
+"""Options of the pruner whose default has changed. Files that do not name them have not changed."""
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

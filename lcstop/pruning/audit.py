@@ -21,16 +21,16 @@ class Audit:
             stopped.
         won: Those whose stop would have been wrong, see
             :meth:`lcstop.pruning.suppressed_stop.AuditedTrial.won`.
-        confidence: The confidence in the options.
+        certainty: ``keep`` of the options as a probability; where it does not decide, ``confidence``.
 
     Example:
-        >>> print(Audit(n=5, won=2, confidence=0.95))
+        >>> print(Audit(n=5, won=2, certainty=0.95))
         2 of 5 audited trials would have been wrongly stopped (40 %, 95 % interval 5.27 % to 85.3 %)
     """
 
     n: int
     won: int
-    confidence: float
+    certainty: float
 
     @classmethod
     def of_study(cls, study: StudyView, config: PrunerConfig) -> Audit:
@@ -45,7 +45,8 @@ class Audit:
             if trial.finished or is_silent(config, trial.curve.values.tolist())
         ]
         won = sum(trial.won(study.direction, config.target) for trial in ended)
-        return cls(len(ended), won, config.confidence)
+        keep = config.keep_probability
+        return cls(len(ended), won, config.confidence if keep is None else keep)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -53,22 +54,22 @@ class Audit:
         return exact_interval(self.won, self.n)
 
     @property
-    def adjusted_confidence(self) -> float:
-        """The confidence to decide with.
+    def adjusted_certainty(self) -> float:
+        """The certainty to decide with.
 
-        It is the one in the options while the interval includes ``1 - confidence``. Once the lower end is
-        above that, the distance to 1 is halved; once it is above twice that, halved again, and so on. It
-        depends on the counts alone, so that all workers agree, and falls back when later trials show fewer
-        wrong stops.
+        It is the one in the options while the interval includes ``1 - certainty``. Once the lower end is
+        above that, the distance to 1 is halved; once it is above twice that, halved again, and so on. With
+        ``keep`` that is what all stops together may spend. It depends on the counts alone, so that all
+        workers agree, and falls back when later trials show fewer wrong stops.
 
         Example:
             >>> audits = [Audit(n, won, 0.95) for n, won in ((1, 1), (5, 2), (2, 2), (50, 2))]
-            >>> [round(audit.adjusted_confidence, 6) for audit in audits]
+            >>> [round(audit.adjusted_certainty, 6) for audit in audits]
             [0.95, 0.975, 0.9875, 0.95]
         """
-        risk, low = 1 - self.confidence, self.interval[0]
+        risk, low = 1 - self.certainty, self.interval[0]
         if low <= risk:
-            return self.confidence
+            return self.certainty
         return 1 - math.ldexp(risk, -math.ceil(math.log2(low / risk)))
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class Audit:
             "share": self.won / self.n if self.n else None,
             "low": low,
             "high": high,
-            "confidence": self.adjusted_confidence,
+            "certainty": self.adjusted_certainty,
         }
 
     def __str__(self) -> str:

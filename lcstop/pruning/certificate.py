@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from lcstop._utils.number_words import probability_of_keeping
 from lcstop.pruning.judgement_record import JudgementRecord
 
 
@@ -75,12 +76,15 @@ class Certificate:
 
     def __str__(self) -> str:
         saved = f"{100 * self.share_saved:.0f} % of the steps saved"
+        return f"{self.promise}; {saved}" if self.promise else saved
+
+    @property
+    def promise(self) -> str:
+        """The part of ``str()`` that says what may have been lost; empty if that is unknown."""
         if self.p_kept is None:
-            return saved
-        return (
-            f"best trial kept with probability {self.p_kept:.2f} "
-            f"(expected lost winners {self.expected_lost:.2f}); {saved}"
-        )
+            return ""
+        kept = probability_of_keeping(self.p_kept)
+        return f"best trial kept with probability {kept} (expected lost winners {self.expected_lost:.2g})"
 
 
 def certificate(trials: Iterable[StartedTrial]) -> Certificate:

@@ -49,7 +49,7 @@ _SUPPRESSED: dict[SuppressedBy, str] = {
 
 
 class PrunerCore:
-    """Stops a trial once it will hardly end among the best of its study.
+    """Stops a trial once it will hardly become the best of its study.
 
     With ``policy="published"``, once it will hardly beat the incumbent (arXiv 2310.20447, section 5). The
     same data give the same decision in any process. If anything that decides fails, the trial goes on, and
@@ -78,7 +78,7 @@ class PrunerCore:
         self._given_surrogate = surrogate
         self._loaded_surrogate = surrogate
         self._loaded_ranker: Ranker | None = None
-        self._logged_confidences: set[float] = set()
+        self._logged_certainties: set[float] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
         """Judge ``trial`` if its last report calls for it; never raises because of a study.
@@ -197,16 +197,16 @@ class PrunerCore:
         prefixes = question.prefixes
         if why := exemption(config, question, study, incumbent):
             return replace(known, reason=why), None
-        self._log_confidence(audit)
-        confidence = audit.adjusted_confidence
+        self._log_certainty(audit)
+        certainty = audit.adjusted_certainty
         if config.policy == "study":
-            evidence = judge_in_study(config, prefixes, study, incumbent, confidence, self._ranker())
+            evidence = judge_in_study(config, prefixes, study, incumbent, certainty, self._ranker())
             if evidence is None:
                 return replace(known, reason="no other trial to compare with"), None
         else:
             assert incumbent is not None  # without one the trial is exempt
             evidence = judge_as_published(
-                config, trial, prefixes, study, incumbent, confidence, self._surrogate()
+                config, trial, prefixes, study, incumbent, certainty, self._surrogate()
             )
         ranking = evidence.ranking
         evidence = replace(evidence, says_stop=[*question.said_stop, *evidence.says_stop])
@@ -248,8 +248,8 @@ class PrunerCore:
             decision = with_end(decision, end)
             words = chance(config, evidence) + values_in_words(end, decision.incumbent)
             words += qualifications(config, evidence) + failure
-            if audit is not None and audit.adjusted_confidence != config.confidence:
-                words += f"; at confidence {audit.adjusted_confidence:.6g}, since {audit}"
+            if audit is not None and audit.adjusted_certainty != audit.certainty:
+                words += f"; at {self._dial} {audit.adjusted_certainty:.6g}, since {audit}"
         if by is not None:
             words += _SUPPRESSED[by]
         return replace(decision, reason=f"{outcome(decision, trial.horizon)}: {words}")
@@ -265,16 +265,22 @@ class PrunerCore:
             )
             return None, f"; no forecast: {cause}"
 
-    def _log_confidence(self, audit: Audit) -> None:
-        confidence = audit.adjusted_confidence
-        if confidence != self.config.confidence and confidence not in self._logged_confidences:
-            self._logged_confidences.add(confidence)
+    def _log_certainty(self, audit: Audit) -> None:
+        certainty = audit.adjusted_certainty
+        if certainty != audit.certainty and certainty not in self._logged_certainties:
+            self._logged_certainties.add(certainty)
             logger.warning(
-                "from now on judged at confidence %.6g instead of %g: %s",
-                confidence,
-                self.config.confidence,
+                "from now on judged at %s %.6g instead of %g: %s",
+                self._dial,
+                certainty,
+                audit.certainty,
                 audit,
             )
+
+    @property
+    def _dial(self) -> str:
+        """Name of the option that says how certain a stop has to be."""
+        return "confidence" if self.config.keep is None else "keep"
 
     # Threads that come here together each load the weights, and one of them is kept: a lock would be left
     # locked for ever in a process that is forked meanwhile.

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lcstop.config.choices import Preset
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.pruning.judgement_record import JudgementRecord
@@ -37,12 +36,16 @@ class Moments:
         return 0 if ratio < 1 else 1 + math.floor(math.log(ratio) / math.log(self.step_ratio))
 
 
-MOMENTS: dict[Preset, Moments] = {
-    "safe": Moments(first_share=0.03, step_ratio=1.6),
-    "balanced": Moments(first_share=0.02, step_ratio=1.6),
-    "bold": Moments(first_share=0.02, step_ratio=1.6),
-}
-"""When each preset judges a trial."""
+MOMENTS = Moments(first_share=0.02, step_ratio=1.6)
+"""When policy ``study`` judges a trial."""
+
+_MOMENTS_OF_SAFE = Moments(first_share=0.03, step_ratio=1.6)
+"""When ``preset="safe"`` judges a trial, which goes away in 0.3."""
+
+
+def moments_of(config: PrunerConfig) -> Moments:
+    """When policy ``study`` judges a trial, by the options."""
+    return _MOMENTS_OF_SAFE if config.keep is None and config.preset == "safe" else MOMENTS
 
 
 RETRY_RATIO = 1.1
@@ -122,7 +125,7 @@ def _next_moment(config: PrunerConfig, origin: float, horizon: float, used: floa
     """
     n_intervals = 0 if used is None else max(interval_of(config, used) + 1, 0)
     if config.policy == "study":
-        moments, length = MOMENTS[config.preset], horizon - origin
+        moments, length = moments_of(config), horizon - origin
         n_judgements = 0 if used is None else moments.n_judgements((used - origin) / length)
         moment = origin + length * moments.first_share * moments.step_ratio**n_judgements
         n_intervals = max(n_intervals, math.ceil((moment - config.min_steps) / config.interval_steps - 1e-9))

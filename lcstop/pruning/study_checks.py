@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Direction
-from lcstop.pruning.due import MOMENTS
+from lcstop.pruning.due import moments_of
 
 N_FIRST = 3
 """Completed trials from which on the ends and the numbers of their reports are looked at."""
@@ -146,7 +146,7 @@ def first_judgement(config: PrunerConfig, horizon: float) -> float:
     """
     if config.policy == "published":
         return config.min_steps
-    return max(config.min_steps, MOMENTS[config.preset].first_share * horizon)
+    return max(config.min_steps, moments_of(config).first_share * horizon)
 
 
 def _single_reports(config: PrunerConfig, direction: Direction, trials: Sequence[WatchedTrial]) -> str | None:

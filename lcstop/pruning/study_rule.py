@@ -18,23 +18,23 @@ def judge_in_study(
     prefixes: Sequence[Curve],
     study: StudyView,
     incumbent: float | None,
-    confidence: float,
+    certainty: float,
     ranker: Ranker,
 ) -> Evidence | None:
-    """How likely the trial is to end in the best tenth of the study; None without a trial to compare with.
+    """How likely the trial is to become the best of the study; None without a trial to compare with.
 
-    With ``keep``, how likely it is to become the best of the study.
+    With a preset in place of ``keep``, how likely it is to end in the best tenth of the study.
 
-    Among few trials a tenth is less than one trial, so that even the best one is not likely to be in it. A
-    trial that leads at its step therefore goes on. So does one that holds the incumbent, and one that nothing
-    tells from the others yet.
+    A trial that leads at its step goes on. So does one that holds the incumbent, and one that nothing tells
+    from the others yet.
 
     Args:
         config: The options.
         prefixes: The curve at the trial's last judgements, oldest first.
         study: The other trials.
         incumbent: Best value so far.
-        confidence: See :meth:`lcstop.pruning.thresholds.Thresholds.at`.
+        certainty: See :attr:`lcstop.pruning.audit.Audit.adjusted_certainty`. All stops together may spend
+            ``1 - certainty``. For a preset see :meth:`lcstop.pruning.thresholds.Thresholds.at`.
         ranker: What compares the trial with the others.
 
     Raises:
@@ -56,7 +56,7 @@ def judge_in_study(
             raise ValueError("the forecast is not finite")
         rankings.append(ranking)
     found = [
-        _probability_and_threshold(config, prefix, ranking, study, confidence)
+        _probability_and_threshold(config, prefix, ranking, study, certainty)
         for prefix, ranking in zip(prefixes, rankings, strict=True)
     ]
     holds = [_holds_incumbent(config, prefix, incumbent, study.direction) for prefix in prefixes]
@@ -76,17 +76,17 @@ def judge_in_study(
 
 
 def _probability_and_threshold(
-    config: PrunerConfig, trial: Curve, ranking: Ranking, study: StudyView, confidence: float
+    config: PrunerConfig, trial: Curve, ranking: Ranking, study: StudyView, certainty: float
 ) -> tuple[float, float]:
     if config.keep is None:
-        threshold = THRESHOLDS[config.preset].at(
-            trial.share, confidence, ranking.remaining_gain, has_params=ranking.has_params
+        threshold = THRESHOLDS[config.preset or "balanced"].at(
+            trial.share, certainty, ranking.remaining_gain, has_params=ranking.has_params
         )
         return ranking.p_top, threshold
     n_known = len(study.finished) + len(study.unfinished) + 1
-    n_trials = config.n_trials or 2 * n_known
-    to_spend = 1 - config.keep - study.spent
-    return ranking.p_best(n_trials), best_threshold(trial.share, to_spend, n_trials - n_known + 1)
+    n_trials = max(config.n_trials or 2 * n_known, n_known)
+    n_left = n_trials - max(study.n_ended, len(study.finished))
+    return ranking.p_best(n_trials), best_threshold(trial.share, 1 - certainty - study.spent, n_left)
 
 
 def _holds_incumbent(

@@ -1,4 +1,4 @@
-"""Thresholds: the probability of ending in the best tenth of the study that a trial needs to go on."""
+"""Thresholds: the probability that a trial needs to go on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ PARAMS_FACTOR = 1.4
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The thresholds of a preset. They rise linearly with the share of the horizon.
+    """The thresholds of a preset: the probability of ending in the best tenth of the study.
+
+    They rise linearly with the share of the horizon.
 
     Attributes:
         initial: Threshold at the start of a trial.

@@ -10,6 +10,7 @@ import numpy as np
 
 from lcstop.curves.curve import N_SUMMARY, Curve, Direction
 from lcstop.curves.curve_list import CurveList
+from lcstop.pruning.certificate import Certificate, p_lost
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial
@@ -57,7 +58,7 @@ class TrialTable:
         self._n_stopped = self._n_ended = 0
         self._audited: dict[int, AuditedTrial] = {}
         self._infeasible: set[int] = set()
-        self._spent: dict[int, float] = {}
+        self._lost: dict[int, float | None] = {}  # what each stop may have lost; None if unknown
         self._results: dict[int, Curve] = {}
         self._result_list: CurveList | None = None  # until one of them changes
         self._lists: dict[bool, CurveList] = {}  # of finished and of unfinished trials, until one changes
@@ -68,7 +69,7 @@ class TrialTable:
         other._chunks = [*self._chunks]
         other._n_stopped, other._n_ended = self._n_stopped, self._n_ended
         other._audited, other._lists = {**self._audited}, {**self._lists}
-        other._infeasible, other._spent = {*self._infeasible}, {**self._spent}
+        other._infeasible, other._lost = {*self._infeasible}, {**self._lost}
         other._results, other._result_list = {**self._results}, self._result_list
         self._unshared = set()
         return other
@@ -80,7 +81,8 @@ class TrialTable:
         curve: Curve | None = None,
         audited: AuditedTrial | None = None,
         result: Curve | None = None,
-        spent: float = 0.0,
+        stop: JudgementRecord | None = None,
+        steps: float | None = None,
     ) -> None:
         """Replace what is known of a trial; without a curve it is left out.
 
@@ -91,13 +93,14 @@ class TrialTable:
             audited: Its suppressed stop, if it has ended.
             result: The result of a trial that has not finished, as one point at the horizon: an objective
                 may return a value when it is told to stop.
-            spent: Probability of becoming the best that a stopped trial had at its stop.
+            stop: The judgement by which ``lcstop`` has told it to stop; None if that is not on record.
+            steps: Steps that it has trained; None for the last one of the curve.
         """
         self._audited.pop(index, None)
         self._infeasible.discard(index)
-        self._spent.pop(index, None)
-        if spent:
-            self._spent[index] = spent
+        self._lost.pop(index, None)
+        if stop is not None or state == "stopped":
+            self._lost[index] = None if stop is None else p_lost(stop)
         if self._results.pop(index, None) is not None or result is not None:
             self._result_list = None
         if result is not None:
@@ -110,7 +113,7 @@ class TrialTable:
         before, now = self._state(index), _CODES[state]
         if curve is None:
             now = _UNLISTED if now in _ENDED else _LEFT_OUT
-        if before == now == _LEFT_OUT:
+        if before == now == _LEFT_OUT and steps is None:
             return
         while len(self._chunks) <= chunk:
             self._unshared.add(len(self._chunks))
@@ -119,6 +122,9 @@ class TrialTable:
             self._unshared.add(chunk)
             self._chunks[chunk] = self._chunks[chunk].copy()
         self._chunks[chunk].set(place, now, curve)
+        trained = steps if steps is not None else curve.cutoff if curve else math.nan
+        saved = max(curve.horizon - trained, 0.0) if curve is not None and now == _STOPPED else 0.0
+        self._chunks[chunk].steps[place] = trained, saved
         self._n_stopped += (now == _STOPPED) - (before == _STOPPED)
         self._n_ended += (now in _ENDED) - (before in _ENDED)
         for code in {before, now} - {_LEFT_OUT, _UNLISTED}:
@@ -158,7 +164,19 @@ class TrialTable:
             only_infeasible,
             judgements,
             self._n_ended - (judged_state in _ENDED),
-            math.fsum(spent for index, spent in self._spent.items() if index != without),
+            math.fsum(p for index, p in self._lost.items() if p is not None and index != without),
+        )
+
+    def certificate(self) -> Certificate:
+        """The certificate of the trials in the table, see :func:`lcstop.pruning.certificate.certificate`."""
+        trained, saved = np.concatenate([chunk.steps for chunk in self._chunks] or [np.zeros((0, 2))]).T
+        lost = [*self._lost.values()]
+        return Certificate(
+            n_trials=int((~np.isnan(trained)).sum()),
+            n_stopped=self._n_stopped,
+            expected_lost=None if None in lost else math.fsum(p for p in lost if p is not None),
+            steps=float(np.nansum(trained)),
+            steps_saved=float(saved.sum()),
         )
 
     def _listed(self, is_finished: bool, without: int | None) -> CurveList:
@@ -191,12 +209,13 @@ class _Chunk:
         self.states = np.full(_CHUNK_SIZE, _LEFT_OUT, np.int8)
         self._curves = np.empty(_CHUNK_SIZE, object)
         self._summaries = np.zeros((_CHUNK_SIZE, N_SUMMARY))
+        self.steps = np.array([[math.nan, 0.0]] * _CHUNK_SIZE)  # trained and saved; NaN before the start
         self._lists: dict[bool, CurveList] = {}
 
     def copy(self) -> _Chunk:
         other = _Chunk.__new__(_Chunk)
         other.states, other._curves = self.states.copy(), self._curves.copy()
-        other._summaries, other._lists = self._summaries.copy(), {}
+        other._summaries, other.steps, other._lists = self._summaries.copy(), self.steps.copy(), {}
         return other
 
     def set(self, place: int, state: int, curve: Curve | None) -> None:

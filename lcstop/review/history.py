@@ -1,4 +1,4 @@
-"""The judgements of one trial, one per report, and its decisions at other confidences."""
+"""The judgements of one trial, one per report, and its decisions at other values of ``keep``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.review.record import RecordedStudy, RecordedTrial
 from lcstop.surrogates import Surrogate
 
-CONFIDENCES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
-"""Confidences of :func:`at_confidences`, beside the configured one."""
+CERTAINTIES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
+"""Values of :func:`at_other_values`, beside the configured one."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,25 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Alternative:
-    """The outcome of a trial at another confidence.
+    """The outcome of a trial at another value of ``keep``, or of ``confidence`` where that decides.
 
     Attributes:
-        confidence: The confidence, a probability.
+        option: ``keep`` or ``confidence``.
+        value: Its value, a probability.
         decision: The decision that stops the trial; None if no decision stops it.
         wrong: Whether the trial beat the incumbent after the stop; None if it is not stopped, or if this is
             unknown.
     """
 
-    confidence: float
+    option: str
+    value: float
     decision: Decision | None
     wrong: bool | None
 
     def as_dict(self) -> dict[str, Any]:
         """A dictionary for JSON."""
         stopped_at = self.decision.cutoff if self.decision else None
-        return {"confidence": self.confidence, "stopped_at": stopped_at, "wrong": self.wrong}
+        return {"option": self.option, "value": self.value, "stopped_at": stopped_at, "wrong": self.wrong}
 
 
 def history(
@@ -89,10 +91,12 @@ def history(
     ]
 
 
-def at_confidences(
+def at_other_values(
     config: PrunerConfig, study: RecordedStudy, trial: RecordedTrial, surrogate: Surrogate | None = None
 ) -> list[Alternative]:
-    """The stop of a trial at each confidence of :data:`CONFIDENCES` and at the configured one.
+    """The stop of a trial at each value of ``keep`` of :data:`CERTAINTIES` and at the configured one.
+
+    The values are those of ``confidence`` where that decides.
 
     The other trials stay as recorded. Audit and shadow mode are off, so no stop is suppressed.
 
@@ -102,14 +106,17 @@ def at_confidences(
         trial: One of its trials.
         surrogate: Replaces the surrogate named by ``config``.
     """
+    option, given = "keep", config.keep_probability
+    if given is None:
+        option, given = "confidence", config.confidence
     alternatives = []
-    for confidence in sorted({*CONFIDENCES, config.confidence}):
-        options = {"confidence": confidence, "audit": 0.0, "shadow": False}
+    for value in sorted({*CERTAINTIES, given}):
+        options = {option: value, "audit": 0.0, "shadow": False}
         other = PrunerCore(config.model_copy(update=options), surrogate)
         decisions = judge_again(other, study, trial)
         stop = next((decision for _, decision in decisions if decision.stop), None)
         wrong = was_wrong(study, trial, stop, config.target) if stop else None
-        alternatives.append(Alternative(confidence, stop, wrong))
+        alternatives.append(Alternative(option, value, stop, wrong))
     return alternatives
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Direction, Target, better
 from lcstop.pruning.audit import Audit
-from lcstop.pruning.certificate import Certificate, StartedTrial, certificate
+from lcstop.pruning.certificate import Certificate, StartedTrial, certificate, p_lost
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.last_verdict import last_judgement
@@ -222,7 +222,7 @@ class RecordedStudy:
         """The other trials at the time of report ``n`` of ``judged``, without failed and infeasible ones."""
         now = (judged.time(n), judged.number)
         finished, unfinished, audited = list[Curve](), list[Curve](), list[AuditedTrial]()
-        n_stopped = n_ended = 0
+        n_stopped, n_ended, spent = 0, 0, list[float]()
         some_infeasible = False
         for other in self.trials:
             if other is judged or other.state == "failed":
@@ -235,6 +235,8 @@ class RecordedStudy:
                 (finished if other.state == "finished" else unfinished).append(other.curve)
                 n_stopped += other.state == "stopped" and other.reason is not None
                 n_ended += 1
+                if other.stop is not None:
+                    spent.append(p_lost(other.stop) or 0.0)
                 if other.result is not None:
                     finished.append(other.result_alone)
                 if other.audited:
@@ -250,6 +252,7 @@ class RecordedStudy:
             audited,
             only_infeasible=some_infeasible and not finished,
             n_ended=n_ended,
+            spent=math.fsum(spent),
         )
 
     def audit(self, config: PrunerConfig) -> Audit:

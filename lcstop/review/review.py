@@ -83,7 +83,7 @@ class Review:
         ...     for i, top in enumerate([0.9, 0.1, 0.95])
         ... ]
         >>> study = RecordedStudy("tuning", "Optuna", "accuracy", "epoch", "maximize", trials)
-        >>> review = Review.of(study, PrunerConfig(horizon=3, surrogate="last_value"))
+        >>> review = Review.of(study, PrunerConfig(horizon=3, keep=0.1))
         >>> review.live, [trial.record.number for trial in review.stopped]
         (False, [1])
         >>> review.epochs, review.epochs_without_stops

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lcstop._utils.number_words import distinct, percents
+from lcstop.config.pruner import PrunerConfig
 from lcstop.pruning.audit import Audit
 from lcstop.review.review import Review
 from lcstop.review.summary import MIN_AUDITED, StudySummary
@@ -69,17 +70,20 @@ def show_trial(content: Mapping[str, Any], console: Console) -> None:
         decided = Text(_outcome(row))
         table.add_row(*(c[i] for c in cells if any(c)), decided, style="bold" if row["stop"] else None)
     console.print(table)
-    console.print(Text("\nAt other confidences, with the other trials as recorded", "bold"))
+    option = content["alternatives"][0]["option"]
+    console.print(Text(f"\nAt other values of {option}, with the other trials as recorded", "bold"))
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("confidence", "stopped at", "wrong"):
+    for title in (option, "stopped at", "wrong"):
         table.add_column(title, justify="right")
-    for row in content["confidences"]:
+    given = PrunerConfig.from_record(content["config"])
+    configured = given.confidence if given.keep_probability is None else given.keep_probability
+    for row in content["alternatives"]:
         step = row["stopped_at"]
         table.add_row(
-            f"{row['confidence']:g}",
+            f"{row['value']:g}",
             "never" if step is None else f"step {step:g}",
             "" if step is None else _yes_no(row["wrong"]),
-            style="bold" if row["confidence"] == content["config"]["confidence"] else None,
+            style="bold" if row["value"] == configured else None,
         )
     console.print(table)
     _show_audit(content, console)
@@ -147,7 +151,7 @@ def _show_reasons(title: str, rows: Sequence[Mapping[str, Any]], console: Consol
 
 def _show_audit(content: Mapping[str, Any], console: Console) -> None:
     """Print the outcome of the audited trials, once there are enough of them."""
-    audit = Audit(content["audit"]["audited"], content["audit"]["wrong"], content["config"]["confidence"])
+    audit = Audit(content["audit"]["audited"], content["audit"]["wrong"], content["audit"]["certainty"])
     if audit.n >= MIN_AUDITED:
         console.print(Text(str(audit)))
 

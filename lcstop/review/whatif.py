@@ -141,7 +141,7 @@ def what_if(
         ...     for i, top in enumerate([0.9, 0.1, 0.95])
         ... ]
         >>> study = RecordedStudy("tuning", "Optuna", "accuracy", "epoch", "maximize", trials)
-        >>> found = what_if(study, PrunerConfig(horizon=3, surrogate="last_value"))
+        >>> found = what_if(study, PrunerConfig(horizon=3, keep=0.1))
         >>> [run.trial.number for run in found.stopped], found.epochs, study.epochs
         ([1], 8.0, 9.0)
     """

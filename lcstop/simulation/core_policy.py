@@ -88,9 +88,9 @@ class CorePolicy(SequentialPolicy):
         stop = self._suppressed_stops.get(trial)
         audited = AuditedTrial(curve, stop, state == "finished") if stop else None
         judgements = self._judgements.get(trial)
-        spent = (judgements[-1].p_best or 0.0) if state == "stopped" and judgements else 0.0
+        last = judgements[-1] if judgements else None
         known = None if state in ("left out", "infeasible") else curve
-        self._table.set(trial, state, known, audited, spent=spent)
+        self._table.set(trial, state, known, audited, stop=last if last and last.verdict == "stop" else None)
 
     def _curve(self, trial: int) -> Curve:
         task, values, row = self._study.task, self._values[trial], self._study.order[trial]

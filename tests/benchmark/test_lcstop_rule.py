@@ -30,8 +30,9 @@ def study_of(task, target="best") -> ReplayStudy:
 @pytest.mark.parametrize("rule", ["study", "published"])
 def test_it_decides_as_the_pruner_does_in_a_real_study(surrogate, workers, direction, rule):
     task = with_nan(random_task(n_trials=30, n_steps=10, direction=direction))
-    config = PrunerConfig(horizon=10, policy=rule, confidence=0.9)
-    pruner = LCPFNPruner(horizon=10, policy=rule, confidence=0.9)
+    dial = {"keep": 0.8} if rule == "study" else {"confidence": 0.9}
+    config = PrunerConfig(horizon=10, policy=rule, **dial)
+    pruner = LCPFNPruner(horizon=10, policy=rule, **dial)
     pruner._core = PrunerCore(config, surrogate)
     policies = [
         Recorder(CorePolicy(PrunerCore(config, surrogate), study_of(task))),
@@ -100,12 +101,12 @@ def test_a_trial_of_a_planned_length_is_told_it(surrogate, monkeypatch):
 def test_options_come_from_words_and_files(tmp_path, surrogate, monkeypatch):
     monkeypatch.setattr(ours, "loaded", lambda spec: surrogate)
     path = tmp_path / "pruner.yaml"
-    path.write_text("horizon: 99\nconfidence: 0.8\npatience: 2\n")
+    path.write_text("horizon: 99\nkeep: 0.8\npatience: 2\n")
     task = random_task(n_steps=200)
     (setting,) = parse([f"lcstop:config={path}:patience=3"], grid=True)
     config = build(setting, study_of(task, "final"))._core.config
     assert (config.horizon, config.target) == (200, "final")  # from the study, not from the file
-    assert (config.confidence, config.patience, config.interval_steps) == (0.8, 3, 5)
+    assert (config.keep, config.patience, config.interval_steps) == (0.8, 3, 5)
     config = build(Setting("lcstop", "", {"interval_steps": 2}), study_of(task))._core.config
     assert config.interval_steps == 2
 
@@ -114,9 +115,9 @@ def test_the_fingerprint_knows_options_and_contents(tmp_path, monkeypatch):
     monkeypatch.setattr(ours, "surrogate_print", lambda spec: spec)
     path = tmp_path / "pruner.yaml"
     setting = Setting("lcstop", "", {"config": str(path)})
-    path.write_text("horizon: 99\nconfidence: 0.8\n")
+    path.write_text("horizon: 99\nkeep: 0.8\n")
     before = fingerprint(setting)
-    path.write_text("horizon: 99\nconfidence: 0.9\n")
+    path.write_text("horizon: 99\nkeep: 0.9\n")
     assert fingerprint(setting) != before
     assert "lcpfn:w.safetensors" in fingerprint(Setting("lcstop", "", {"weights": "w.safetensors"}))
 

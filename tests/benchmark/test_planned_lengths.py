@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 from ray.tune.experiment import Trial
 
 from lcstop import PrunerConfig
-from lcstop.config.pruner import horizon_of
+from lcstop.config.horizon import horizon_of
 from lcstop_optuna import LCPFNPruner, read_study
 from lcstop_ray import LCPFNScheduler
 from tests.step_axis import (

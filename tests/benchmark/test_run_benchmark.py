@@ -187,7 +187,7 @@ def test_the_tables_show_ours_against_each_peer(surrogate, monkeypatch, tmp_path
     monkeypatch.setattr(ours, "loaded", lambda spec: surrogate)
     monkeypatch.setattr(ours, "surrogate_print", lambda spec: spec)
     tasks = [random_task(seed=i) for i in range(2)]
-    settings = parse(["lcstop", "lcstop:confidence=0.8", "optuna.sha", "limits"], grid=False)
+    settings = parse(["lcstop", "lcstop:keep=0.8", "optuna.sha", "limits"], grid=False)
     units = plan(tasks, settings, SOURCES, "best", 1, 0, 3)
     results = finish(
         units,
@@ -206,7 +206,7 @@ def test_the_tables_show_ours_against_each_peer(surrogate, monkeypatch, tmp_path
         console.print(table)
     text = console.file.getvalue()
     for words in (
-        "lcstop:confidence=0.8",
+        "lcstop:keep=0.8",
         "optuna.sha",
         "limits.clairvoyant",
         "in hindsight",

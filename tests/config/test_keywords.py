@@ -8,14 +8,15 @@ import typing
 import pytest
 
 from lcstop import PrunerConfig
-from lcstop.config.pruner import PrunerOptions
+from lcstop.config.pruner_options import PrunerOptions
 from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
 
 OWN = {LCPFNPruner: ["horizon"], LCPFNScheduler: ["time_attr", "metric", "mode", "horizon"]}
+BY_KEYWORD = {LCPFNPruner: ["verbose"], LCPFNScheduler: []}
+"""Keywords that are no options."""
 EVERY = {
     "policy": "published",
-    "preset": "safe",
     "use_params": False,
     "confidence": 0.9,
     "min_steps": 3.0,
@@ -33,6 +34,8 @@ EVERY = {
 }
 KEEP = {"keep": 0.9, "n_trials": 30}
 """Options of policy ``study`` alone."""
+PRESET = {"preset": "safe"}
+"""The option that ``keep`` has replaced."""
 
 
 def test_the_typed_keywords_are_the_fields_of_the_configuration():
@@ -47,8 +50,9 @@ def test_the_typed_keywords_are_the_fields_of_the_configuration():
 @pytest.mark.parametrize("adapter", OWN)
 def test_the_signature_shows_every_option_with_its_type_and_default(adapter):
     parameters = inspect.signature(adapter).parameters
-    assert list(parameters) == [*OWN[adapter], *(n for n in PrunerConfig.model_fields if n != "horizon")]
-    for name in list(parameters)[len(OWN[adapter]) :]:
+    options = [name for name in PrunerConfig.model_fields if name != "horizon"]
+    assert list(parameters) == [*OWN[adapter], *BY_KEYWORD[adapter], *options]
+    for name in options:
         field, parameter = PrunerConfig.model_fields[name], parameters[name]
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
         assert (parameter.default, parameter.annotation) == (field.default, field.annotation)
@@ -64,13 +68,14 @@ def test_help_names_every_option(adapter):
     assert all(f"{name}:" in shown for name in PrunerConfig.model_fields)
 
 
-@pytest.mark.parametrize("options", [EVERY, KEEP])
+@pytest.mark.filterwarnings("ignore:preset=:FutureWarning")
+@pytest.mark.parametrize("options", [EVERY, KEEP, PRESET])
 @pytest.mark.parametrize("adapter", OWN)
 def test_every_keyword_reaches_the_configuration_and_survives_a_pickle(adapter, options):
     made = adapter(horizon=50, **options)
     assert made.config == PrunerConfig(horizon=50, **options)
     assert all(getattr(made.config, name) != PrunerConfig.model_fields[name].default for name in options)
-    assert {*EVERY, *KEEP, "horizon"} == set(PrunerConfig.model_fields)
+    assert {*EVERY, *KEEP, *PRESET, "horizon"} == set(PrunerConfig.model_fields)
     assert pickle.loads(pickle.dumps(made)).config == made.config  # noqa: S301
 
 
@@ -106,7 +111,7 @@ def test_a_value_that_is_not_allowed_is_a_value_error(adapter):
 def test_a_subclass_shows_its_own_signature():
     class Pruner(LCPFNPruner):
         def __init__(self, epochs: int) -> None:
-            super().__init__(epochs, preset="safe")
+            super().__init__(epochs, keep="safe")
 
     assert list(inspect.signature(Pruner).parameters) == ["epochs"]
-    assert Pruner(20).config.preset == "safe"
+    assert Pruner(20).config.keep == "safe"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lcstop import PrunerConfig
-from lcstop.config import pruner as config
+from lcstop.config import checks
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_bad_options_are_named(options, named):
 
 
 def test_mcmc_without_emcee_is_refused_where_it_is_asked_for(monkeypatch):
-    monkeypatch.setattr(config, "find_spec", lambda name: None)
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"surrogate mcmc needs emcee: pip install \"lcstop\[mcmc\]\""):
         PrunerConfig(horizon=50, surrogate="mcmc")
     assert PrunerConfig(horizon=50, surrogate="powerlaw").surrogate == "powerlaw"

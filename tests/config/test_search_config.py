@@ -83,7 +83,7 @@ def test_a_search_is_run_and_its_figures_are_those_of_the_study(tmp_path, run):
 
 def test_lengths_from_the_space_and_an_end_at_convergence(tmp_path, run):
     space = {"level": {"type": "float", "low": 0.8, "high": 0.9}, "n": {"type": "choice", "choices": [30]}}
-    pruner = {"horizon": "n", "lower": 0, "upper": 1, "preset": "safe", "min_gain": 0.02}
+    pruner = {"horizon": "n", "lower": 0, "upper": 1, "keep": "safe", "min_gain": 0.02}
     path = write(tmp_path, objective="tests.objectives:of_length", space=space, n_trials=3, pruner=pruner)
     code, out, err = run(path, "--json")
     assert code == 0, err
@@ -135,9 +135,9 @@ def test_processes_that_start_together_share_the_trials(tmp_path):
 
 def test_another_configuration_is_refused_but_more_trials_are_not(tmp_path, run):
     assert run(write(tmp_path, n_trials=2))[0] == 0
-    code, _, err = run(write(tmp_path, n_trials=2, pruner={"horizon": 15, "lower": 0, "confidence": 0.9}))
+    code, _, err = run(write(tmp_path, n_trials=2, pruner={"horizon": 15, "lower": 0, "keep": 0.9}))
     assert code == 2
-    assert "started with another configuration: pruner.confidence was 0.95, is 0.9; " in err
+    assert "started with another configuration: pruner.keep was 'balanced', is 0.9; " in err
     assert "; pruner.upper was 1.0, is None. " in err
     assert run(write(tmp_path, n_trials=4))[0] == 0
     assert len(load(tmp_path).trials) == 4

@@ -194,8 +194,8 @@ def test_what_values_are_read_as(written, read, tmp_path):
 
 def test_load_config(tmp_path):
     path = tmp_path / "pruner.yaml"
-    path.write_text("horizon: 50\nconfidence: 0.99\ntarget: final\n")
-    assert load_config(path) == PrunerConfig(horizon=50, confidence=0.99, target="final")
+    path.write_text("horizon: 50\nkeep: 0.99\ntarget: final\n")
+    assert load_config(path) == PrunerConfig(horizon=50, keep=0.99, target="final")
     assert load_config(path) == PrunerConfig.from_yaml(str(path))
     with pytest.raises(FileNotFoundError, match=r"missing\.yaml"):
         load_config(tmp_path / "missing.yaml")
@@ -223,10 +223,10 @@ def test_show_fills_in_defaults_and_can_be_read_again(tmp_path, capsys, monkeypa
     (tmp_path / "a.yaml").write_text("horizon: 50\nlower: 1.0e-5\n")
     assert run("config", "show", "a.yaml") == 0
     (tmp_path / "b.yaml").write_text(capsys.readouterr().out)
-    assert "confidence: 0.95" in (tmp_path / "b.yaml").read_text()
+    assert "keep: balanced" in (tmp_path / "b.yaml").read_text()
     assert load_config("b.yaml") == load_config("a.yaml")
     (tmp_path / "search.yaml").write_text(SEARCH)
     assert run("config", "show", "--json", "search.yaml") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["sampler"] == "tpe"
-    assert shown["pruner"]["confidence"] == 0.95
+    assert shown["pruner"]["keep"] == "balanced"

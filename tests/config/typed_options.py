@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from lcstop_ray import LCPFNScheduler
 
     LCPFNPruner(50, confidence=0.99, preset="safe", lower=None)
+    LCPFNPruner(50, keep="bold")
+    LCPFNPruner(50, keep=0.9, n_trials=100)
+    LCPFNPruner(50, keep="brave")  # type: ignore[arg-type]
     LCPFNPruner(50, confidance=0.99)  # type: ignore[call-arg]
     LCPFNPruner(50, confidence="high")  # type: ignore[arg-type]
     LCPFNPruner(50, preset="brave")  # type: ignore[arg-type]

@@ -126,6 +126,7 @@ def log_decisions(pruner: LCPFNPruner, file: TextIO) -> None:
             "unfinished": [key(curve) for curve in study.unfinished if len(curve)],
             "judgements": [record.to_json() for record in study.judgements or ()],
             "n_ended": study.n_ended,
+            "spent": study.spent,
             "stop": decision.stop,
             "reason": decision.reason,
         }

@@ -247,7 +247,7 @@ def test_explain_and_report_tell_of_the_audit(recorded, tmp_path):
     trial = json.loads(call("explain", "--storage", url, "--trial", "13", "--json"))
     assert (trial["spared"]["kind"], trial["spared"]["wrong"]) == (kind, True)
     assert trial["history"][0]["spared"] == kind
-    stops = {row["confidence"]: row["stopped_at"] for row in trial["confidences"]}
+    stops = {row["value"]: row["stopped_at"] for row in trial["alternatives"]}
     assert stops[0.95] == trial["spared"]["step"]
     text = call("explain", "--storage", url, "--trial", "13")
     assert f"on record, step {trial['spared']['step']:g}: " in text

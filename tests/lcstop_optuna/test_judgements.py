@@ -286,7 +286,7 @@ def test_a_review_shows_the_numbers_on_record(policy):
         study.add_trial(create_trial(value=values[-1], intermediate_values=dict(enumerate(values))))
     reviewed = Review.of(read_study(study), study.pruner.config).trial(trial.number)
     stored, decision = study.trials[trial.number].user_attrs[STOP_ATTR], reviewed.stop
-    probability = decision.p_beat if policy == "published" else decision.p_top
+    probability = decision.p_beat if policy == "published" else decision.p_best
     assert (probability, decision.threshold) == (stored["probability"], stored["threshold"])
     assert (decision.median, *decision.interval) == (stored["median"], stored["low"], stored["high"])
 

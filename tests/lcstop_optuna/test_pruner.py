@@ -74,7 +74,7 @@ def ours(caplog) -> list[logging.LogRecord]:
 
 @pytest.mark.parametrize(
     ("policy", "reason"),
-    [("study", "chance to end in the best tenth"), ("published", "chance to beat the best so far")],
+    [("study", "chance to become the best"), ("published", "chance to beat the best so far")],
 )
 def test_the_reason_is_stored_logged_and_in_the_dataframe(caplog, policy, reason):
     with caplog.at_level(logging.INFO, "lcstop_optuna"):
@@ -124,7 +124,7 @@ def test_explain_repeats_the_decision():
 
 
 def test_asking_twice_gives_the_same_answer_and_changes_nothing():
-    study = study_with(n=5)
+    study = study_with(LCPFNPruner(horizon=H, keep=0.1), n=5)
     trial = running(study, [0.01, 0.02, 0.02])
     frozen = study.trials[trial.number]
     before = pickle.dumps(frozen)
@@ -151,7 +151,7 @@ def test_one_storage_read_per_decision_and_none_between_after_the_first_report()
 
 
 def test_unordered_and_sparse_reports():
-    study = study_with(n=5)
+    study = study_with(LCPFNPruner(horizon=H, keep=0.1), n=5)
     trial = study.ask()
     for step in (6, 2, 4, 0):
         trial.report(accuracy(0.05, step), step)
@@ -228,7 +228,7 @@ def test_inside_patient_pruner():
 
 
 def test_pickled_pruners_decide_alike():
-    pruner = LCPFNPruner(horizon=H, confidence=0.9, lower=0, upper=1)
+    pruner = LCPFNPruner(horizon=H, keep=0.9, lower=0, upper=1)
     copy = pickle.loads(pickle.dumps(pruner))  # noqa: S301
     assert copy.config == pruner.config
     lengths = [[len(t.intermediate_values) for t in study_with(p, n=15).trials] for p in (pruner, copy)]
@@ -240,7 +240,6 @@ def test_every_option_of_the_configuration_is_a_keyword_with_its_default():
     changed = {
         "horizon": 70,
         "policy": "published",
-        "preset": "bold",
         "use_params": False,
         "confidence": 0.9,
         "min_steps": 3,
@@ -257,7 +256,7 @@ def test_every_option_of_the_configuration_is_a_keyword_with_its_default():
         "shadow": True,
     }
     of_keep = {"keep": 0.8, "n_trials": 50}  # refused together with another policy or preset
-    assert {*changed, *of_keep} == set(PrunerConfig.model_fields)
+    assert {*changed, *of_keep, "preset"} == set(PrunerConfig.model_fields)
     assert LCPFNPruner(7, **of_keep).config == PrunerConfig(horizon=7, **of_keep)
     defaults = PrunerConfig(horizon=7).model_dump()
     assert [name for name, value in changed.items() if value == defaults[name]] == ["surrogate"]

@@ -21,7 +21,7 @@ from optuna.trial import TrialState
 
 from lcstop import Curve, PrunerCore, StudyView
 from lcstop.pruning.judgement_record import JudgementRecord
-from lcstop_optuna import REASON_ATTR, read_storage
+from lcstop_optuna import REASON_ATTR, LCPFNPruner, read_storage
 from tests.lcstop_optuna.optuna_worker import H, open_study, value_at
 from tests.lcstop_optuna.storage_servers import GrpcProxy, Postgres
 
@@ -130,7 +130,8 @@ def check(study: optuna.Study, decisions: list[dict], n_trials: int, n_workers: 
             continue
         finished, unfinished = ([curve(*key) for key in seen[name]] for name in ("finished", "unfinished"))
         records = [JudgementRecord.from_json(content) for content in seen["judgements"]]
-        study_view = StudyView("maximize", finished, unfinished, judgements=records, n_ended=seen["n_ended"])
+        known = {"n_ended": seen["n_ended"], "spent": seen["spent"]}
+        study_view = StudyView("maximize", finished, unfinished, judgements=records, **known)
         again = core.decide(curve(*seen["trial"]), study_view)
         assert (again.stop, again.reason) == (seen["stop"], seen["reason"])
     assert len({seen["worker"] for seen in decisions}) >= n_workers
@@ -201,6 +202,7 @@ def statements(n_trials: int, path: Path) -> tuple[list[str], list[str]]:
         top = 0.5 + 0.4 * i / n_trials
         reports = {epoch: value_at(top, epoch) for epoch in range(H)}
         study.add_trial(optuna.create_trial(value=value_at(top, H - 1), intermediate_values=reports))
+    study.pruner = LCPFNPruner(horizon=H, keep=0.01, n_trials=200)  # stops at once
     storage = study._storage
     engine = storage._backend.engine
     decided, calls, sent = [], [], []
@@ -245,8 +247,10 @@ def counted(calls: list[str], name: str, method: Callable) -> Callable:
 
 def test_calls_and_statements_of_a_decision_do_not_grow_with_the_study(tmp_path):
     few, some = (statements(n, tmp_path / f"{n}.db") for n in (5, 100))
-    # The first question stores the options. One call reads for the decision, and two store the stop.
-    assert some[0] == [*FIRST, "get_all_trials", "set_trial_user_attr", "set_trial_user_attr"]
+    # The first question stores the options. One call reads for the decision, two store the stop, and one the
+    # certificate of the study.
+    stored = ["set_trial_user_attr", "set_trial_user_attr", "set_study_user_attr"]
+    assert some[0] == [*FIRST, "get_all_trials", *stored]
     assert some == few
 
 

@@ -103,7 +103,8 @@ def test_nothing_that_fails_reaches_rays_event_loop(make, caplog, monkeypatch):
 def test_a_surrogate_that_does_not_load_stops_nothing_that_it_decides(policy, n_reports, caplog, monkeypatch):
     """``policy="study"`` decides without the surrogate, so it still stops the trial."""
     monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: 1 / 0)
-    scheduler = LCPFNScheduler(horizon=H, policy=policy)
+    options = {"keep": 0.1} if policy == "study" else {}
+    scheduler = LCPFNScheduler(horizon=H, policy=policy, **options)
     assert scheduler.set_search_properties("accuracy", "max")
     finish(scheduler)
     assert len(feed(scheduler, new_trial(scheduler), results(POOR))) == n_reports

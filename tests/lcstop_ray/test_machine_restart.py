@@ -32,9 +32,9 @@ options = st.fixed_dictionaries(
         "diverged_after": st.integers(1, 4),
         "shadow": st.sampled_from([False, False, True]),
         "min_gain": st.sampled_from([None, 0.01]),
-        "confidence": st.sampled_from([0.95, 0.5]),
+        "certainty": st.sampled_from([0.95, 0.5]),
     }
-)
+).map(lambda found: hostile.by_policy(**found))
 
 
 class Machine(TwoDrivers, RuleBasedStateMachine):

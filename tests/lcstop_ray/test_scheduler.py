@@ -1,5 +1,8 @@
 """LCPFNScheduler's hooks, called as Ray Tune's controller calls them."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 from ray.train._internal.checkpoint_manager import _TrainingResult
 from ray.tune import Checkpoint
@@ -90,10 +93,10 @@ def test_search_properties_are_taken_as_rays_own_schedulers_take_them(given, pas
 
 
 def test_horizon_from_the_stop_rule():
-    scheduler = LCPFNScheduler("epoch", "acc", "max", confidence=0.9)
+    scheduler = LCPFNScheduler("epoch", "acc", "max", keep=0.9)
     assert scheduler.config is None
     assert scheduler.set_search_properties(None, None, stop={"epoch": 30, "acc": 1.0})
-    assert (scheduler.config.horizon, scheduler.config.confidence) == (30, 0.9)
+    assert (scheduler.config.horizon, scheduler.config.keep) == (30, 0.9)
     scheduler.on_trial_add(None, new_trial())
     given = LCPFNScheduler("epoch", "acc", "max", horizon=20)
     given.set_search_properties(None, None, stop={"epoch": 30})
@@ -126,7 +129,7 @@ def test_mistakes_of_the_search_raise_before_it_starts():
 
 def test_from_yaml_takes_the_same_files_as_the_optuna_pruner(tmp_path):
     path = tmp_path / "pruner.yaml"
-    path.write_text("horizon: 30\nconfidence: 0.9\npatience: 2\n")
+    path.write_text("horizon: 30\nkeep: 0.9\npatience: 2\n")
     scheduler = LCPFNScheduler.from_yaml(path, "epoch", metric="loss", mode="min")
     assert scheduler.config == PrunerConfig.from_yaml(path)
     assert (scheduler.metric, scheduler._mode, scheduler._time_attr) == ("loss", "min", "epoch")
@@ -138,11 +141,65 @@ def test_from_yaml_takes_the_same_files_as_the_optuna_pruner(tmp_path):
 def test_every_option_is_a_keyword_with_the_default_of_the_config():
     assert LCPFNScheduler(horizon=H).config == PrunerConfig(horizon=H)
     changed = PrunerConfig(
-        horizon=H, policy="published", preset="safe", use_params=False, confidence=0.8, min_steps=3,
+        horizon=H, policy="published", use_params=False, confidence=0.8, min_steps=3,
         interval_steps=4, n_startup_trials=5, patience=6, target="final", diverged_after=7, lower=0, upper=1,
         min_gain=0.01,
     )  # fmt: skip
     assert LCPFNScheduler(**changed.model_dump()).config == changed
+
+
+def controller(total: int) -> SimpleNamespace:
+    """What Ray passes to a scheduler, as far as it is looked at."""
+    return SimpleNamespace(search_alg=SimpleNamespace(total_samples=total))
+
+
+@pytest.mark.parametrize(
+    ("options", "tune_controller", "spec", "n_trials"),
+    [
+        ({}, controller(40), {"num_samples": 40}, 40),
+        ({}, controller(60), {"num_samples": 3}, 60),  # times a grid
+        ({"n_trials": 25}, controller(40), {}, 25),
+        ({}, None, {"num_samples": 40}, None),
+        ({}, controller(sys.maxsize), {"num_samples": sys.maxsize}, None),  # num_samples=-1
+        ({}, controller(2 * sys.maxsize), {}, None),
+        ({}, controller(40), {"num_samples": 40, "time_budget_s": 60}, None),
+        ({"policy": "published"}, controller(40), {}, None),
+    ],
+)
+def test_the_number_of_trials_is_that_of_the_search(options, tune_controller, spec, n_trials):
+    scheduler = LCPFNScheduler(horizon=H, **options)
+    assert scheduler.set_search_properties("accuracy", "max", **spec)
+    for _ in range(2):
+        scheduler.on_trial_add(tune_controller, new_trial())
+    assert scheduler.config.n_trials == n_trials
+    scheduler.set_search_properties("accuracy", "max")  # a second search
+    scheduler.on_trial_add(controller(7), new_trial())
+    expected = options.get("n_trials", None if options.get("policy") == "published" else 7)
+    assert scheduler.config.n_trials == expected
+
+
+def test_the_certificate_is_that_of_the_folder_and_is_printed(make):
+    scheduler = make()
+    assert scheduler.certificate is None or scheduler.certificate.n_stopped == 0
+    for _ in range(3):
+        finish(scheduler)
+    stopped = new_trial(scheduler)
+    assert feed(scheduler, stopped, results(POOR))[-1] == STOP
+    scheduler.on_trial_error(None, new_trial(scheduler))
+    found = scheduler.certificate
+    assert (found.n_trials, found.n_stopped) == (4, 1)
+    assert (found.steps, found.steps_saved) == (3 * H + stopped_at(scheduler), H - stopped_at(scheduler))
+    assert f"{found.steps_saved:g} steps of training_iteration saved" in scheduler.debug_string()
+    by_keep = LCPFNScheduler(metric="accuracy", mode="max", horizon=H)
+    finish(by_keep)
+    assert (
+        "saved, best trial kept with probability 1.00 (expected lost winners 0), " in by_keep.debug_string()
+    )
+
+
+def stopped_at(scheduler) -> float:
+    (decision,) = scheduler.stops.values()
+    return decision.cutoff
 
 
 def test_last_result_that_only_on_trial_complete_sees_is_recorded_once(make):

@@ -134,12 +134,12 @@ def prior(n: int, length: int, seed: int = 0) -> np.ndarray:
     ("n", "mode", "start", "options"),
     [
         (60, "max", 0, {"policy": "published"}),
-        (60, "min", 1, {"preset": "bold", "use_params": True}),
+        (60, "min", 1, {"keep": "bold", "use_params": True}),
         (200, "max", 1, {}),
         (40, "min", 1, {"lower": -1.5, "upper": 0.5, "patience": 3, "n_startup_trials": 4}),
-        (40, "max", 0, {"target": "final", "confidence": 0.7, "interval_steps": 3, "min_steps": 4}),
+        (40, "max", 0, {"target": "final", "keep": 0.7, "interval_steps": 3, "min_steps": 4}),
         (40, "max", 1, {"diverged_after": 2, "min_steps": 1}),
-        (60, "max", 0, {"audit": 0.3, "preset": "bold"}),
+        (60, "max", 0, {"audit": 0.3, "keep": "bold"}),
         (30, "min", 1, {"shadow": True, "diverged_after": 2}),
     ],
 )

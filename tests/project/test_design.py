@@ -41,7 +41,7 @@ def traced(call) -> list[str]:
 
 
 def test_a_decision_calls_each_module_once_and_in_this_order():
-    study = optuna.create_study(direction="maximize", pruner=LCPFNPruner(horizon=20, audit=0))
+    study = optuna.create_study(direction="maximize", pruner=LCPFNPruner(horizon=20, keep=0.1))
     for top in np.linspace(0.5, 0.9, 6):
         curve = {epoch: float(top) * (1 - 0.7**epoch) for epoch in range(20)}
         study.add_trial(optuna.create_trial(value=float(top), intermediate_values=curve))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from lcstop import PrunerConfig
 from lcstop.commands.app import app
-from lcstop.pruning.thresholds import THRESHOLDS
+from lcstop.config.keep import DEFAULT_KEEP, KEEP
 from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
 
@@ -161,14 +161,10 @@ def test_tables_of_other_rules_name_all_their_options_and_defaults(name):
                 assert str(PrunerConfig.model_fields[option].default) == default
 
 
-def test_tables_of_presets_are_true():
-    rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", PAGES["choosing"], re.MULTILINE)
-    assert {row[0] for row in rows} == set(THRESHOLDS)
-    for name, start, half, most in rows:
-        thresholds = THRESHOLDS[name]
-        assert float(start) == thresholds.initial
-        assert float(half) == pytest.approx(thresholds.at(0.5, 0.95, 0))
-        assert float(most) == thresholds.maximum
+def test_the_table_of_keep_is_true():
+    rows = re.findall(r"^\| `(\w+)`(, the default)? \| ([\d.]+) \|", PAGES["choosing"], re.MULTILINE)
+    assert {name: float(probability) for name, _, probability in rows} == KEEP
+    assert [name for name, default, _ in rows if default] == [DEFAULT_KEEP]
 
 
 def test_every_page_is_in_the_navigation():

@@ -56,7 +56,7 @@ def test_the_commands_on_yaml_run_as_written(tmp_path):
         assert done.stdout
         assert "Traceback" not in done.stderr
         assert not target or "properties" in done.stdout
-    (tmp_path / "pruner.yaml").write_text(FILES["pruner.yaml"].replace("confidence", "confidance"))
+    (tmp_path / "pruner.yaml").write_text(FILES["pruner.yaml"].replace("keep", "kepp"))
     command = [sys.executable, "-m", "lcstop.commands.app", "config", "check", "pruner.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
     shown = re.search(r"^lcstop: pruner.yaml.*$", README, re.MULTILINE)[0]

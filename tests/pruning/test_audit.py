@@ -1,4 +1,4 @@
-"""The audit: audited trials, the estimate, the adjusted confidence."""
+"""The audit: audited trials, the estimate, the adjusted certainty."""
 
 import hashlib
 import logging
@@ -225,13 +225,13 @@ def test_audited_trials_of_replays_are_a_fair_sample_of_all_would_be_stops(engin
         (3, 60, 0.95),
     ],
 )
-def test_confidence_moves_half_way_to_one_for_each_doubling_of_the_lower_end(won, n, careful):
+def test_certainty_moves_half_way_to_one_for_each_doubling_of_the_lower_end(won, n, careful):
     audit = Audit(n, won, 0.95)
-    assert audit.adjusted_confidence == pytest.approx(careful, abs=1e-12)
-    low, risk = audit.interval[0], 1 - audit.confidence
-    assert (low > risk) == (audit.adjusted_confidence > audit.confidence)
+    assert audit.adjusted_certainty == pytest.approx(careful, abs=1e-12)
+    low, risk = audit.interval[0], 1 - audit.certainty
+    assert (low > risk) == (audit.adjusted_certainty > audit.certainty)
     if low > risk:  # never less careful than the measured share asks for, nor twice as careful
-        assert 0.5 * risk * risk / low <= 1 - audit.adjusted_confidence <= risk * risk / low
+        assert 0.5 * risk * risk / low <= 1 - audit.adjusted_certainty <= risk * risk / low
 
 
 @pytest.mark.parametrize("policy", ["study", "published"])
@@ -246,13 +246,14 @@ def test_a_pruner_whose_audits_win_asks_for_less_and_says_so(surrogate, policy, 
         plain = [c.judge(trial, study) for trial in trials]
         careful = [c.judge(trial, warned) for trial in trials]
     assert len(caplog.records) == 1
-    assert "from now on judged at confidence 0.99687" in caplog.text
+    dial = "keep" if policy == "study" else "confidence"
+    assert f"from now on judged at {dial} 0.99687" in caplog.text
     assert "8 of 8 audited trials would have been wrongly stopped" in caplog.text
     assert sum(d.stop for d in careful) < sum(d.stop for d in plain)
     for before, after in zip(plain, careful, strict=True):
         assert before.p_beat == after.p_beat
         assert not (after.stop and not before.stop)
-        said = "; at confidence 0.996875, since 8 of 8 audited trials would have been wrongly stopped (100 %"
+        said = f"; at {dial} 0.996875, since 8 of 8 audited trials would have been wrongly stopped (100 %"
         if after.p_beat is not None:
             assert said in after.reason
             assert said not in before.reason
@@ -271,7 +272,7 @@ def test_what_is_said_of_an_audit():
     assert str(Audit(0, 0, 0.95)) == "no audited trial has ended"
     assert Audit(0, 0, 0.95).as_dict()["share"] is None
     found = Audit(40, 1, 0.9).as_dict()
-    assert (found["audited"], found["wrong"], found["share"], found["confidence"]) == (40, 1, 0.025, 0.9)
+    assert (found["audited"], found["wrong"], found["share"], found["certainty"]) == (40, 1, 0.025, 0.9)
     assert (round(found["low"], 5), round(found["high"], 4)) == (0.00063, 0.1316)
 
 

@@ -253,7 +253,7 @@ def test_what_decisions_share_cannot_be_changed():
         *(STUDY, GOOD, GOOD.finite_range, decision, decision.scale, decision.suppressed_stop, decision.audit),
         *(core().question(curve(0.1, 0.1, 0.1)), AuditedTrial(GOOD, decision.suppressed_stop, True)),
         GainEvidence(0.5, 0.1, 0.05, None, None),
-        *(Evidence([True], 0.1, 0.2, 0.1), MOMENTS["safe"], THRESHOLDS["safe"]),
+        *(Evidence([True], 0.1, 0.2, 0.1), MOMENTS, THRESHOLDS["safe"]),
         align(GOOD.prefix(2), [GOOD], [], "maximize"),
     ]
     for one in shared:

@@ -30,8 +30,7 @@ def asked(config, steps, *, judged=lambda step: True, ended=lambda step: 0, firs
 def test_each_moment_is_used_at_the_first_call_at_or_after_it(every):
     config = PrunerConfig(horizon=H)
     judged, _ = asked(config, range(every, H, every))
-    moments = MOMENTS[config.preset]
-    due = [moments.first_share * moments.step_ratio**i * H for i in range(10)]
+    due = [MOMENTS.first_share * MOMENTS.step_ratio**i * H for i in range(10)]
     calls = [next(s for s in range(every, 10 * H, every) if s >= step * (1 - 1e-9)) for step in due]
     assert judged == sorted({step for step in calls if step < H})
 
@@ -64,9 +63,9 @@ def test_nothing_is_asked_at_the_horizon():
 
 
 def test_the_moments_of_a_trial_that_goes_on_from_a_later_step_are_counted_from_there():
-    config = PrunerConfig(horizon=H, preset="safe", min_steps=1)
+    config = PrunerConfig(horizon=H, min_steps=1)
     judged, _ = asked(config, range(60, H), first=[*range(60, H)], judged=lambda step: step > 60)
-    assert judged[:4] == [61, 63, 65, 68]
+    assert judged[:4] == [61, 62, 63, 65]
     assert origin_of([60, 61]) == 59
 
 

@@ -68,8 +68,8 @@ def test_the_record_keeps_what_a_stop_spends():
 
 def test_the_table_sums_what_the_other_stops_have_spent():
     table = TrialTable()
-    for i, spent in enumerate((0.01, 0.02, 0.0, 0.04)):
-        table.set(i, "stopped", curve(0.5, 5), spent=spent)
+    for i, p in enumerate((0.01, 0.02, 0.0, 0.04)):
+        table.set(i, "stopped", curve(0.5, 5), stop=JudgementRecord(5.0, "stop", p_best=p))
     copy = table.copy()
     copy.set(0, "running", curve(0.5, 6))
     assert table.study_view("maximize", None, None).spent == pytest.approx(0.07)
@@ -98,8 +98,18 @@ def test_the_best_of_n_is_the_mean_of_the_power_of_the_share_beaten():
     [
         ({"keep": 1.0}, "keep"),
         ({"keep": 0.9, "policy": "published"}, "policy"),
-        ({"keep": 0.9, "preset": "safe"}, "preset"),
-        ({"n_trials": 30}, "keep"),
+        ({"keep": "sfae"}, "keep: no such name, got 'sfae'; did you mean 'safe'"),
+        (
+            {"keep": 0.9, "preset": "safe"},
+            "keep replaces preset, leave preset out: got keep=0.9, preset='safe'",
+        ),
+        ({"keep": "balanced", "preset": "safe"}, "keep replaces preset"),
+        (
+            {"n_trials": 30, "preset": "safe"},
+            "n_trials is used with keep only, got n_trials=30, preset='safe'",
+        ),
+        ({"n_trials": 30, "policy": "published"}, "n_trials is used with keep only"),
+        ({"n_trials": 30, "confidence": 0.9}, "n_trials is used with keep only"),
         ({"keep": 0.9, "n_trials": 0}, "n_trials"),
     ],
 )
@@ -109,6 +119,8 @@ def test_contradicting_options_are_refused(options, words):
 
 
 def test_confidence_is_refused_where_keep_leaves_it_nothing_to_do():
-    with pytest.raises(ValueError, match=r"keep replaces confidence, got keep=0\.8, confidence=0\.9"):
+    with pytest.raises(
+        ValueError, match=r"keep replaces confidence, leave .*: got keep=0\.8, confidence=0\.9"
+    ):
         PrunerConfig(horizon=50, keep=0.8, confidence=0.9)
     assert PrunerConfig(horizon=50, keep=0.8, confidence=0.9, min_gain=0.01).confidence == 0.9

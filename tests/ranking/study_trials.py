@@ -47,12 +47,13 @@ def curves(tops: Sequence[float], horizon: int = 20, seed: int = 0) -> list[Curv
 
 
 H = 20
-PRESETS = ("safe", "balanced", "bold")
+KEEPS = ("safe", "balanced", "bold")
 TOPS = (0.7, 0.9, 0.5, 0.8, 0.6, 0.85, 0.75, 0.4)
 
 
 def core(**options) -> PrunerCore:
-    return PrunerCore(PrunerConfig(**{"horizon": H, **options}))
+    """Former options are taken without a warning."""
+    return PrunerCore(PrunerConfig.from_record({"horizon": H, **options}))
 
 
 def view(n: int = 8) -> StudyView:

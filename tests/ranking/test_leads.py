@@ -7,26 +7,26 @@ import pytest
 
 from lcstop import Curve, StudyView
 from lcstop.ranking.ranker import Ranker
-from tests.ranking.study_trials import PRESETS, TOPS, H, core, curves, view
+from tests.ranking.study_trials import KEEPS, TOPS, H, core, curves, view
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_the_holder_of_the_incumbent_goes_on(preset):
+@pytest.mark.parametrize("keep", KEEPS)
+def test_the_holder_of_the_incumbent_goes_on(keep):
     finished = curves([0.5, 0.6, 0.7], H)
     values = np.array([0.95, *[0.01] * 12])
-    decision = core(preset=preset).judge(Curve(range(1, 14), values, H), StudyView("maximize", finished))
+    decision = core(keep=keep).judge(Curve(range(1, 14), values, H), StudyView("maximize", finished))
     assert not decision.stop
-    assert decision.p_top > decision.threshold or decision.reason.endswith("; it holds the best so far")
+    assert decision.p_best > decision.threshold or decision.reason.endswith("; it holds the best so far")
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("keep", KEEPS)
 @pytest.mark.parametrize("n", [1, 3, 8])
-def test_who_leads_at_its_step_goes_on(preset, n):
+def test_who_leads_at_its_step_goes_on(keep, n):
     steps = np.arange(1, H + 1)
     leader = Curve(steps, 0.03 + 0.95 * (1 - 0.8**steps), H)
     for cutoff in range(1, H):
-        assert not core(preset=preset, min_steps=1).judge(leader.prefix(cutoff), view(n)).stop
-    certain = core(preset=preset, confidence=1e-9)  # no trial reaches the threshold
+        assert not core(keep=keep, min_steps=1).judge(leader.prefix(cutoff), view(n)).stop
+    certain = core(preset="bold", confidence=1e-9)  # no trial reaches the threshold
     decision = certain.judge(leader.prefix(3), view(n))
     assert not decision.stop
     assert decision.reason.endswith("; it leads at this step")
@@ -74,7 +74,7 @@ def test_a_trial_that_has_just_surpassed_all_others_goes_on_wherever_its_report_
     """Steps 3 and 4 of 11.5 make a grid on which 4 is not."""
     low = [Curve(range(1, 12), np.linspace(0.8, 0.3, 11), 11.5) for _ in range(6)]
     low += [Curve([11.5], [-1e9], 11.5)]
-    c = core(horizon=11.5, target=target, confidence=0.5)
+    c = core(horizon=11.5, target=target, preset="balanced", confidence=0.5)
     trial = Curve([3, 4], [0.99, -1e10], 11.5)
     assert c.judge(trial.prefix(1), StudyView("minimize", low)).stop is False  # one report is not enough
     assert not c.judge(trial, StudyView("minimize", low)).stop

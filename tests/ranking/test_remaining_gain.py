@@ -51,19 +51,23 @@ def test_less_is_asked_where_much_is_to_come():
     study = StudyView("maximize", [late(top) for top in (0.3, 0.5, 0.6, 0.7, 0.9)])
     winner = late(0.95)
     for n in range(2, 16):
-        decision = core().judge(winner.prefix(n), study)
+        assert not core().judge(winner.prefix(n), study).stop
+        decision = core(preset="balanced").judge(winner.prefix(n), study)
         assert not decision.stop
-        assert "; less is asked where trials may still gain " in decision.reason
-    assert core().judge(late(0.2).prefix(16), study).stop
-    assert "less is asked" not in core().judge(late(0.2).prefix(16), study).reason
+        assert "; threshold lowered, since trials may still gain " in decision.reason
+    decision = core(preset="balanced").judge(late(0.2).prefix(16), study)
+    assert decision.stop
+    assert "threshold lowered" not in decision.reason
 
 
 def test_trials_that_are_all_alike_so_far_are_never_stopped():
     steps = np.arange(1, H + 1)
     level = [Curve(steps, np.where(steps < 10, 0.1, top), H) for top in (0.3, 0.6, 0.9)]
-    decision = core(confidence=1e-6).judge(level[0].prefix(9), StudyView("maximize", level[1:]))
+    study = StudyView("maximize", level[1:])
+    assert not core(keep=1e-6).judge(level[0].prefix(9), study).stop
+    decision = core(preset="balanced", confidence=1e-6).judge(level[0].prefix(9), study)
     assert not decision.stop
-    assert decision.reason.endswith("; less is asked where trials may still gain inf times their spread")
+    assert "; threshold lowered, since trials may still gain inf times their spread" in decision.reason
 
 
 def test_before_a_trial_has_finished_it_is_guessed_from_the_last_doubling_of_the_steps():
@@ -88,5 +92,5 @@ def test_before_a_trial_has_finished_it_is_guessed_from_the_last_doubling_of_the
     steep, *others = levels(8, gain=30.0)
     assert verdict(steep, others).remaining_gain == MAX_UNKNOWN_GAIN == 4
     assert verdict(steep.prefix(1), others).remaining_gain == MAX_UNKNOWN_GAIN
-    decision = core().judge(steep, StudyView("maximize", [], others))
-    assert "; less is asked where trials may still gain 4 times their spread" in decision.reason
+    decision = core(preset="balanced").judge(steep, StudyView("maximize", [], others))
+    assert "; threshold lowered, since trials may still gain 4 times their spread" in decision.reason

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from lcstop import PrunerConfig, PrunerCore
 from lcstop.commands.app import app, main
+from lcstop.config.keep import DEFAULT_KEEP, KEEP
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import replay
 from lcstop.simulation.task import ReplayStudy
@@ -98,12 +99,12 @@ def test_a_what_if_replay_agrees_with_the_benchmark_and_with_a_live_study(url):
 
 
 def test_a_study_with_another_pruner_is_replayed_up_to_its_recorded_reports(url):
-    found = figures("--storage", url, "--study", "median", "--confidence", "0.8")
+    found = figures("--storage", url, "--study", "median", "--keep", "0.8")
     recorded = read_storage(url, "median")
     assert any(trial.state == "stopped" for trial in recorded.trials)
     assert found["epochs_recorded"] == recorded.epochs
     assert found["epochs_saved"] == recorded.epochs - found["epochs"] > 0
-    assert found["config"]["confidence"] == 0.8
+    assert found["config"]["keep"] == 0.8
 
 
 def test_the_replay_is_printed_for_people(url):
@@ -166,18 +167,17 @@ def test_the_last_decision_on_a_stopped_trial_is_the_recorded_one(url):
         assert [row["stop"] for row in found["history"]] == [False] * (len(found["history"]) - 1) + [True]
         assert found["history"][-1]["reason"] == found["reason"] == trial.reason
         assert found["history"][-1]["step"] == trial.curve.cutoff
-        assert {row["confidence"]: row["stopped_at"] for row in found["confidences"]}[
-            0.95
-        ] == trial.curve.cutoff
+        alternatives = {row["value"]: row["stopped_at"] for row in found["alternatives"]}
+        assert alternatives[KEEP[DEFAULT_KEEP]] == trial.curve.cutoff
 
 
 def test_the_options_are_those_of_the_study_the_file_and_the_command_line(url, tmp_path):
     path = tmp_path / "pruner.yaml"
-    path.write_text(f"horizon: {H}\nmin_steps: 4\nconfidence: 0.5\n")
+    path.write_text(f"horizon: {H}\nmin_steps: 4\nkeep: 0.5\n")
     found = figures(
-        "--storage", url, "--study", "live", "--trial", "1", "--config", str(path), "--confidence", "0.6"
+        "--storage", url, "--study", "live", "--trial", "1", "--config", str(path), "--keep", "0.6"
     )
-    assert (found["config"]["min_steps"], found["config"]["confidence"]) == (4, 0.6)
+    assert (found["config"]["min_steps"], found["config"]["keep"]) == (4, 0.6)
     assert min(row["step"] for row in found["history"]) >= 4
 
 
@@ -190,7 +190,11 @@ def test_a_trial_is_printed_for_people(url):
     stopped = next(trial for trial in read_storage(url, "live").trials if trial.reason)
     text = run("--storage", url, "--study", "live", "--trial", str(stopped.number))
     assert " ".join(f"on record: {stopped.reason}".split()) in " ".join(text.split())
-    assert text.index("Judgements on record") < text.index("What would be decided") < text.index("At other")
+    assert (
+        text.index("Judgements on record")
+        < text.index("What would be decided")
+        < text.index("At other values of keep")
+    )
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -274,15 +278,15 @@ def test_what_the_pruner_has_noted_is_used(url):
 def test_the_options_are_noted_once_and_again_when_they_change(surrogate):
     study = optuna.create_study(direction="maximize")
     study.add_trial(create_trial(value=0.9, intermediate_values=dict.fromkeys(range(H), 0.9)))
-    for confidence in (0.9, 0.8):
-        pruner = LCPFNPruner(horizon=H, confidence=confidence)
+    for keep in (0.9, 0.8):
+        pruner = LCPFNPruner(horizon=H, keep=keep)
         pruner._core = PrunerCore(pruner.config, surrogate)
         study.pruner = pruner
         trial = study.ask()
         for step in range(2):
             trial.report(0.1, step)
             trial.should_prune()
-        assert study.user_attrs[CONFIG_ATTR]["confidence"] == confidence
+        assert study.user_attrs[CONFIG_ATTR]["keep"] == keep
 
 
 def test_more_than_one_objective_is_refused():

@@ -1,4 +1,4 @@
-"""Recorded studies: the view at each report, one trial at other confidences, wrong stops."""
+"""Recorded studies: the view at each report, one trial at other values of keep, wrong stops."""
 
 import math
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from lcstop import Curve, Decision, PrunerCore
 from lcstop.review import history
-from lcstop.review.history import at_confidences, was_wrong
+from lcstop.review.history import at_other_values, was_wrong
 from lcstop.review.record import longest
 from tests.review.recorded_trials import H, config_of, flat, study_of, trial_of
 
@@ -85,14 +85,14 @@ def test_other_confidences_stop_later_or_never(surrogate):
     values = [0.85 - 0.02 * i for i in range(H)]
     trial = trial_of(3, values)
     study = study_of([*(trial_of(i, np.linspace(0.1, 0.9, H)) for i in range(3)), trial])
-    rows = at_confidences(config_of(confidence=0.93), study, trial, surrogate)
-    assert [row.confidence for row in rows] == [0.5, 0.8, 0.9, 0.93, 0.95, 0.98, 0.99, 0.999]
+    rows = at_other_values(config_of(confidence=0.93), study, trial, surrogate)
+    assert [row.value for row in rows] == [0.5, 0.8, 0.9, 0.93, 0.95, 0.98, 0.99, 0.999]
     steps = [math.inf if row.decision is None else row.decision.cutoff for row in rows]
     assert steps == sorted(steps)
     assert steps[0] == 2
     assert steps[-1] > 8
     assert all(row.wrong is False for row in rows if row.decision)
-    assert rows[0].as_dict() == {"confidence": 0.5, "stopped_at": 2.0, "wrong": False}
+    assert rows[0].as_dict() == {"option": "confidence", "value": 0.5, "stopped_at": 2.0, "wrong": False}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_options_on_record_are_used_and_unknown_ones_passed_over():
     study = study_of([flat(0, 0.8)], options={"confidence": 0.8, "patience": 2, "from_the_future": 1})
     config = options_of(study, {"patience": 3})
     assert (config.horizon, config.confidence, config.patience) == (H, 0.8, 3)
-    with pytest.raises(ValueError, match="confidence"):
+    with pytest.raises(ValueError, match=r"^confidence: must be below 1, got 2$"):
         options_of(study, {"confidence": 2})
 
 
