@@ -1,18 +1,20 @@
 """Draw the pictures of the documentation: `python docs/picture.py`.
 
 docs/images/decision.svg shows one decision in an artificial study, drawn by the plots of lcstop.
-docs/images/benchmark.svg shows the table of the README.
+docs/images/benchmark.svg shows docs/figures.json.
 """
 
+import json
 import re
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from figures import FIGURES, RULES
 from matplotlib.figure import Figure
 
 from lcstop import Curve, PrunerConfig
-from lcstop._utils.palette import GREY, INCUMBENT, INK, LINE, WHOLE
+from lcstop._utils.palette import INCUMBENT, INK, LINE, WHOLE
 from lcstop.plots.matplotlib import plot_curves, plot_trial
 from lcstop.review import Review
 from lcstop.review.record import RecordedStudy, RecordedTrial
@@ -20,7 +22,6 @@ from lcstop.review.record import RecordedStudy, RecordedTrial
 EPOCHS = 40
 TRIALS = 24
 IMAGES = Path(__file__).parent / "images"
-README = Path(__file__).parents[1] / "README.md"
 
 
 def study() -> RecordedStudy:
@@ -63,29 +64,28 @@ def draw_decision() -> None:
 
 
 def draw_benchmark() -> None:
-    """Draw the table of the README: a bar for the speed-up of each rule, a dot for its worst study."""
-    text = README.read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([^|]+) \| \**([\d.]+)\** \| ([\d.]+) \| \d+ \| [\d.]+ % \|$", text, re.MULTILINE)
-    names = [re.sub(r"[*`]", "", name) for name, _, _ in rows]
-    positions = range(len(rows))
-    figure = Figure(figsize=(8, 2.6), layout="constrained", facecolor="white")
-    ax = figure.subplots()
-    colors = [INCUMBENT if name.startswith("lcstop") else WHOLE for name in names]
-    bars = ax.barh(positions, [float(mean) for _, mean, _ in rows], color=colors, height=0.6)
-    ax.bar_label(bars, [mean for _, mean, _ in rows], padding=4, color=INK)
-    lowest = [float(worst) for _, _, worst in rows]
-    ax.plot(lowest, positions, "o", color=INK, ms=4, label="worst study", zorder=3)
-    ax.axvline(1, color=GREY, lw=0.8, ls=":")
-    ax.set_yticks(positions, names)
-    ax.invert_yaxis()
-    ax.set_xlabel("speed-up, geometric mean of 16 recorded studies (1: no stopping)", color=INK)
-    ax.grid(axis="x", color=LINE, lw=0.6)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(colors=INK, length=0)
-    ax.legend(loc="lower right", frameon=False)
+    """Draw docs/figures.json: the epochs that each rule trains, and how often it keeps the best trial."""
+    rules = json.loads(FIGURES.read_text(encoding="utf-8"))["rules"]
+    shown = [(name, rules[setting]) for setting, name in RULES.items() if setting in rules]
+    names = [re.sub(r"[*`]", "", name) for name, _ in shown]
+    figure = Figure(figsize=(8, 0.9 + 0.3 * len(shown)), layout="constrained", facecolor="white")
+    columns = (("share", "epochs trained"), ("kept", "best trial kept"))
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, (key, title) in zip(axes, columns, strict=True):
+        values = [100 * row[key] for _, row in shown]
+        colors = [INCUMBENT if name.startswith("lcstop") else WHOLE for name in names]
+        bars = ax.barh(range(len(shown)), values, color=colors, height=0.6)
+        ax.bar_label(bars, [f"{value:.0f} %" for value in values], padding=4, color=INK)
+        ax.set_title(title, size=10, loc="left", color=INK)
+        ax.set_xlim(0, 115)
+        ax.set_xticks([])
+        ax.set_yticks(range(len(shown)), names)
+        ax.spines[["top", "right", "bottom"]].set_visible(False)
+        ax.spines["left"].set_color(LINE)
+        ax.tick_params(colors=INK, length=0)
+    axes[0].invert_yaxis()
     save(figure, "benchmark.svg")
-    print(f"{len(rows)} rules")
+    print(f"{len(shown)} rules")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The documentation: its code runs, its names exist, its tables match the frameworks."""
 
 import inspect
+import json
 import re
 import runpy
 from pathlib import Path
@@ -51,32 +52,6 @@ def quiet():
     optuna.logging.set_verbosity(verbosity)
 
 
-@pytest.mark.parametrize("code", PYTHON)
-def test_python_runs_as_written_and_is_not_warned_of(code, tmp_path, monkeypatch, warnings):
-    monkeypatch.chdir(tmp_path)
-    script = tmp_path / "page.py"
-    script.write_text(code, encoding="utf-8")
-    runpy.run_path(str(script))
-    meant = "a decision took", "a trial goes on because"
-    assert not [message for message in warnings() if not message.startswith(meant)]
-
-
-def test_code_for_ray_is_that_of_the_readme_which_is_run():
-    (code,) = [code for code in blocks(PAGES["index"], "python") if "__main__" in code]
-    (readme,) = [code for code in blocks(TEXTS["README"], "python") if "__main__" in code]
-    assert re.sub(r" +# your .*", "", code) == readme
-
-
-def test_what_the_page_on_metrics_shows_is_what_its_code_prints(tmp_path, capsys, caplog):
-    (code,) = blocks(PAGES["metrics"], "python")
-    (shown,) = blocks(PAGES["metrics"], "text")
-    script = tmp_path / "metrics.py"
-    script.write_text(code, encoding="utf-8")
-    runpy.run_path(str(script))
-    warned = [f"{record.levelname}:{record.name}:{record.getMessage()}" for record in caplog.records]
-    assert [*warned, capsys.readouterr().out.strip()] == shown.strip().splitlines()
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with the study and the files that the commands of the pages name."""
@@ -90,6 +65,31 @@ def folder(tmp_path, monkeypatch):
     storage.remove_session()
     storage.engine.dispose()
     return tmp_path
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_python_runs_as_written_and_is_not_warned_of(code, folder, warnings):
+    script = folder / "page.py"
+    script.write_text(code, encoding="utf-8")
+    runpy.run_path(str(script))
+    meant = "a decision took", "a trial goes on because"
+    assert not [message for message in warnings() if not message.startswith(meant)]
+
+
+def test_code_for_ray_is_that_of_the_readme_which_is_run():
+    (code,) = [code for code in blocks(PAGES["index"], "python") if "__main__" in code]
+    (readme,) = [code for code in blocks(TEXTS["README"], "python") if "__main__" in code]
+    assert code == readme
+
+
+def test_what_the_page_on_metrics_shows_is_what_its_code_prints(tmp_path, capsys, caplog):
+    (code,) = blocks(PAGES["metrics"], "python")
+    (shown,) = blocks(PAGES["metrics"], "text")
+    script = tmp_path / "metrics.py"
+    script.write_text(code, encoding="utf-8")
+    runpy.run_path(str(script))
+    warned = [f"{record.levelname}:{record.name}:{record.getMessage()}" for record in caplog.records]
+    assert [*warned, capsys.readouterr().out.strip()] == shown.strip().splitlines()
 
 
 @pytest.mark.parametrize("page", [name for name, text in PAGES.items() if "```console" in text])
@@ -165,6 +165,16 @@ def test_the_table_of_keep_is_true():
     rows = re.findall(r"^\| `(\w+)`(, the default)? \| ([\d.]+) \|", PAGES["choosing"], re.MULTILINE)
     assert {name: float(probability) for name, _, probability in rows} == KEEP
     assert [name for name, default, _ in rows if default] == [DEFAULT_KEEP]
+
+
+def test_no_page_says_other_figures_than_the_file_of_figures():
+    figures = runpy.run_path(str(ROOT / "docs" / "figures.py"))
+    known = json.loads(figures["FIGURES"].read_text(encoding="utf-8"))
+    with_figures = [path for path in figures["PAGES"] if "<!-- figures: " in path.read_text(encoding="utf-8")]
+    assert ROOT / "README.md" in with_figures
+    for path in with_figures:
+        text = path.read_text(encoding="utf-8")
+        assert text == figures["written"](text, known), f"{path}: run python docs/figures.py"
 
 
 def test_every_page_is_in_the_navigation():

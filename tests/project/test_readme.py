@@ -1,4 +1,4 @@
-"""The README: its code runs, its files exist."""
+"""The README: short, in plain sentences, its code runs, its commands exist, its files exist."""
 
 import os
 import re
@@ -11,9 +11,27 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(?:python|yaml)\n(.*?)```", README, re.DOTALL)
-SNIPPETS = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if block[0] != "#"]
-FILES = {block.split()[1]: block for block in BLOCKS if block[0] == "#"}
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+MAX_LINES, MAX_WORDS = 150, 30
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a page, without code, tables, pictures, comments and the targets of links."""
+    text = re.sub(
+        r"```.*?```|<!--.*?-->|^    .*?$|^\|.*?$|!\[[^]]*\]\([^)]*\)",
+        "",
+        text,
+        flags=re.DOTALL | re.MULTILINE,
+    )
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    parts = re.split(r"\n\s*\n|\n(?=[-#])|(?<=[.!?:])\s+", text)
+    return [" ".join(part.split()) for part in parts if part.strip()]
+
+
+def test_it_is_short_and_no_sentence_is_long():
+    assert len(README.splitlines()) <= MAX_LINES
+    long = [sentence for sentence in sentences(README) if len(sentence.split()) > MAX_WORDS]
+    assert not long
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda s: s.splitlines()[0])
@@ -30,38 +48,15 @@ def test_snippets_run_as_pasted(snippet, tmp_path):
         env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "HOME": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr
-    assert " % chance to " in done.stdout
+    shown = done.stdout + done.stderr
+    assert re.search(r"Trial \S+ stopped at step \d+ of 30: \S+( \S+)? % chance to ", shown)
+    assert re.search(r"stopped \d+ of \d+ trials, \d+ % of the epochs saved", shown)
 
 
-def test_there_is_a_snippet_for_each_engine():
+def test_there_is_a_snippet_for_each_engine_with_its_output():
     assert [snippet.splitlines()[0] for snippet in SNIPPETS] == ["import optuna", "from ray import tune"]
-
-
-def test_the_commands_on_yaml_run_as_written(tmp_path):
-    for name, content in FILES.items():
-        (tmp_path / name).write_text(content, encoding="utf-8")
-    (tmp_path / "curve.csv").write_text("epoch,val_acc\n1,0.3\n2,0.5\n3,0.6\n", encoding="utf-8")
-    lines = re.findall(r"^lcstop ((?:config|run|predict) [^#\n]*)", README, re.MULTILINE)
-    assert {line.split()[0] for line in lines} == {"config", "run", "predict"}
-    for line in lines:
-        words, _, target = line.partition(">")
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "lcstop.commands.app", *words.split()],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
-        assert "Traceback" not in done.stderr
-        assert not target or "properties" in done.stdout
-    (tmp_path / "pruner.yaml").write_text(FILES["pruner.yaml"].replace("keep", "kepp"))
-    command = [sys.executable, "-m", "lcstop.commands.app", "config", "check", "pruner.yaml"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
-    shown = re.search(r"^lcstop: pruner.yaml.*$", README, re.MULTILINE)[0]
-    assert done.returncode == 2
-    assert done.stderr.startswith(shown.removesuffix("..."))
+    assert len(re.findall(r"^(?:\[I .*\] )?Trial .* stopped at step ", README, re.MULTILINE)) >= 2
+    assert len(re.findall(r"stopped \d+ of \d+ trials, \d+ % of the epochs saved", README)) == 2
 
 
 def test_the_commands_that_look_back_run_as_written(tmp_path):
@@ -89,5 +84,5 @@ def test_the_commands_that_look_back_run_as_written(tmp_path):
 
 
 def test_named_files_exist():
-    for path in re.findall(r"`((?:configs|docs|benchmarks|lcstop)/[\w/.-]+)`", README):
+    for path in re.findall(r"[`(]((?:configs|docs|benchmarks|examples|lcstop)/[\w/.-]+)[`)]", README):
         assert (ROOT / path).exists(), path

@@ -1,0 +1,94 @@
+"""Keep the figures of the pages in one file: `python docs/figures.py [SEARCHES.json]`.
+
+With the file that `lcstop bench --sampler tpe` writes, it first takes the figures of the pages into
+docs/figures.json. Then it writes the tables between `<!-- figures: NAME -->` and `<!-- /figures -->` again,
+from docs/figures.json alone. A test fails as long as a page says something else.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "docs" / "figures.json"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+RULES = {
+    "limits.none": "no pruner",
+    "lcstop:keep=0.99:n_trials=100:audit=0": '`lcstop`, `keep="safe"`',
+    "lcstop:keep=0.95:n_trials=100:audit=0": "**`lcstop`**, its default",
+    "lcstop:keep=0.6:n_trials=100:audit=0": '`lcstop`, `keep="bold"`',
+    "optuna.sha:reduction_factor=2:min_resource=8%": "successive halving, reduction 2 from 8 %",
+    "optuna.sha:reduction_factor=2:min_resource=16%": "successive halving, reduction 2 from 16 %",
+    "optuna.sha": "successive halving, Optuna's defaults",
+    "optuna.median": "median rule, Optuna's defaults",
+}
+"""Settings whose figures the pages may show, and their names there."""
+
+TABLES = {
+    "results": (
+        "limits.none",
+        "lcstop:keep=0.95:n_trials=100:audit=0",
+        "optuna.sha:reduction_factor=2:min_resource=8%",
+        "optuna.median",
+    ),
+    "dial": tuple(RULES),
+}
+"""Settings of each table. Those that the benchmark has not run are left out."""
+
+_BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
+
+
+def taken_from(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of the pages, from what a benchmark of searches has written."""
+    config, (scope, *_) = summary["config"], summary["scopes"]
+    names = ("share", "kept", "worse_by_a_point", "sooner", "sooner_error", "failures")
+    return {
+        "n_tasks": len(scope["tasks"]),
+        "trials": config["trials"],
+        "seeds": config["seeds"],
+        "sampler": config["sampler"],
+        "commit": summary["versions"]["commit"],
+        "rules": {
+            row["setting"]: {name: row[name] for name in names}
+            for row in scope["settings"]
+            if row["setting"] in RULES
+        },
+    }
+
+
+def table(name: str, figures: Mapping[str, Any]) -> str:
+    """A table of the pages, with a line on what was measured."""
+    lines = [
+        "| rule | epochs trained | best trial kept | worse than no pruner, by a point | times sooner |",
+        "|---|---|---|---|---|",
+    ]
+    for setting in TABLES[name]:
+        if row := figures["rules"].get(setting):
+            cells = [f"{100 * row[cell]:.0f} %" for cell in ("share", "kept", "worse_by_a_point")]
+            sooner = f"{row['sooner']:.2f}" + (f", {row['failures']} failures" if row["failures"] else "")
+            lines.append(f"| {' | '.join([RULES[setting], *cells, sooner])} |")
+    searches = f"{figures['trials']} trials each by {figures['sampler'].upper()}, {figures['seeds']} seeds"
+    what = f"{figures['n_tasks']} recorded studies, {searches}."
+    return "\n".join([*lines, "", what]) + "\n"
+
+
+def written(page: str, figures: Mapping[str, Any]) -> str:
+    """A page with its tables written again."""
+    return _BLOCK.sub(lambda match: match[1] + table(match[2], figures) + match[3], page)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        taken = taken_from(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+        FIGURES.write_text(json.dumps(taken, indent=1) + "\n", encoding="utf-8")
+    known = json.loads(FIGURES.read_text(encoding="utf-8"))
+    for path in PAGES:
+        before = path.read_text(encoding="utf-8")
+        after = written(before, known)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+            print(path.relative_to(ROOT))
