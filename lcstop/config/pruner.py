@@ -77,8 +77,8 @@ class PrunerConfig(BaseModel):
         None,
         ge=1,
         description="Number of trials that the study will have, for `keep`; null (None) if unknown. Twice "
-        "the trials so far are then assumed. Ray Tune's `num_samples` and the `n_trials` of `lcstop run` are "
-        "used without it.",
+        "the trials so far are then assumed, and at least 30. Ray Tune's `num_samples` and the `n_trials` of "
+        "`lcstop run` are used without it.",
     )
     use_params: bool = Field(
         True,

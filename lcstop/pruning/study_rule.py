@@ -12,6 +12,12 @@ from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.thresholds import THRESHOLDS, best_threshold
 from lcstop.ranking.ranker import Ranker, Ranking
 
+MIN_ASSUMED_TRIALS = 30
+"""Minimum number of trials that is assumed where none is told.
+
+With fewer, the first stops would spend most of what may be spent (research/best-of-the-study.md).
+"""
+
 
 def judge_in_study(
     config: PrunerConfig,
@@ -84,7 +90,7 @@ def _probability_and_threshold(
         )
         return ranking.p_top, threshold
     n_known = len(study.finished) + len(study.unfinished) + 1
-    n_trials = max(config.n_trials or 2 * n_known, n_known)
+    n_trials = max(config.n_trials or max(2 * n_known, MIN_ASSUMED_TRIALS), n_known)
     n_left = n_trials - max(study.n_ended, len(study.finished))
     return ranking.p_best(n_trials), best_threshold(trial.share, 1 - certainty - study.spent, n_left)
 

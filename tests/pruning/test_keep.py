@@ -50,10 +50,20 @@ def test_more_planned_trials_make_each_less_likely_to_be_the_best():
     assert few > 2 * many
 
 
-def test_without_a_number_twice_the_known_trials_are_assumed():
+@pytest.mark.parametrize(("n_known", "n_assumed"), [(2, 30), (13, 30), (20, 40)])
+def test_without_a_number_twice_the_known_trials_are_assumed_and_at_least_thirty(n_known, n_assumed):
+    trial, others = curve(0.6, 12), [curve(end) for end in np.linspace(0.5, 0.9, n_known - 1)]
+    study = StudyView("maximize", finished=others, n_ended=len(others))
+    told = PrunerCore(PrunerConfig(horizon=N, keep=0.8, n_trials=n_assumed)).judge(trial, study)
+    assert PrunerCore(PrunerConfig(horizon=N, keep=0.8)).judge(trial, study) == told
+
+
+def test_a_study_of_more_trials_than_were_told_is_judged_by_those_there_are():
     trial = curve(0.6, 12)
-    told = PrunerCore(PrunerConfig(horizon=N, keep=0.8, n_trials=26, audit=0)).judge(trial, view())
-    assert PrunerCore(PrunerConfig(horizon=N, keep=0.8, audit=0)).judge(trial, view()) == told
+    told = PrunerCore(PrunerConfig(horizon=N, keep=0.8, n_trials=13)).judge(trial, view())
+    assert (
+        PrunerCore(PrunerConfig(horizon=N, keep=0.8, n_trials=5)).judge(trial, view()).p_best == told.p_best
+    )
 
 
 def test_the_record_keeps_what_a_stop_spends():
