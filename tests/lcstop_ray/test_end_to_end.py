@@ -83,8 +83,9 @@ def test_a_search_stops_what_cannot_win(
     cluster, surrogate, tmp_path, monkeypatch, trainable, tune_config, metric
 ):
     monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: surrogate)
-    scheduler = LCPFNScheduler(lower=0, upper=1, min_steps=3)
+    scheduler = LCPFNScheduler(lower=0, upper=1, min_steps=3, keep=0.1)
     results = fit(trainable, scheduler, tmp_path, **tune_config)
+    assert scheduler.config.n_trials == 5
     steps = {result.config["top"]: result.metrics["training_iteration"] for result in results}
     assert steps == {0.9: H, 0.1: 3, 0.5: 3, 0.92: H, 0.3: 3}
     assert scheduler.metric == metric
