@@ -11,6 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,33 +89,37 @@ def show(what: str, outcome: object) -> None:
     print(f"  {what:<55} {outcome}")
 
 
+told = partial(LCPFNPruner, n_trials=TRIALS)
+"""A pruner that knows how many trials there will be."""
+
+
 def too_early() -> None:
     """The best trials learn slowest, so early ranks are the reverse of late ones."""
     curves = accuracies(late=True)
-    show("defaults", run(curves, LCPFNPruner(EPOCHS)))
-    show("keep='safe'", run(curves, LCPFNPruner(EPOCHS, keep="safe")))
-    show("min_steps=15", run(curves, LCPFNPruner(EPOCHS, min_steps=15)))
-    show("n_startup_trials=10", run(curves, LCPFNPruner(EPOCHS, n_startup_trials=10)))
+    show("defaults", run(curves, told(EPOCHS)))
+    show("keep='safe'", run(curves, told(EPOCHS, keep="safe")))
+    show("min_steps=15", run(curves, told(EPOCHS, min_steps=15)))
+    show("n_startup_trials=10", run(curves, told(EPOCHS, n_startup_trials=10)))
 
 
 def never() -> None:
     """The horizon or the bounds are in another unit than the reports."""
     curves = accuracies()
-    show("horizon=50, as trained", run(curves, LCPFNPruner(EPOCHS)))
-    show("horizon=5000, batches instead of epochs", run(curves, LCPFNPruner(100 * EPOCHS)))
-    show("horizon=5, too short", run(curves, LCPFNPruner(5)))
-    show("upper=1, but percent are reported", run(100 * curves, LCPFNPruner(EPOCHS, upper=1)))
+    show("horizon=50, as trained", run(curves, told(EPOCHS)))
+    show("horizon=5000, batches instead of epochs", run(curves, told(100 * EPOCHS)))
+    show("horizon=5, too short", run(curves, told(5)))
+    show("upper=1, but percent are reported", run(100 * curves, told(EPOCHS, upper=1)))
 
 
 def noisy() -> None:
     """The noise of the values is as large as the differences of the trials."""
     for noise in (0.003, 0.03, 0.1):
         curves = accuracies(noise=noise)
-        show(f"noise {noise}", run(curves, LCPFNPruner(EPOCHS)))
-    show("noise 0.1, patience=2", run(curves, LCPFNPruner(EPOCHS, patience=2)))
-    show("noise 0.1, keep='safe'", run(curves, LCPFNPruner(EPOCHS, keep="safe")))
+        show(f"noise {noise}", run(curves, told(EPOCHS)))
+    show("noise 0.1, patience=2", run(curves, told(EPOCHS, patience=2)))
+    show("noise 0.1, keep='safe'", run(curves, told(EPOCHS, keep="safe")))
     mean = np.array([[row[max(0, i - 4) : i + 1].mean() for i in range(EPOCHS)] for row in curves])
-    show("noise 0.1, mean of the last 5 reported", run(mean, LCPFNPruner(EPOCHS)))
+    show("noise 0.1, mean of the last 5 reported", run(mean, told(EPOCHS)))
 
 
 def late_drop() -> None:
@@ -124,10 +129,10 @@ def late_drop() -> None:
     lift = rng.uniform(0.05, 0.3, (TRIALS, 1)) * (1 - curves[:, -1:])
     epochs = np.arange(EPOCHS)
     curves = np.clip(curves + lift * (1 - np.exp(-np.maximum(0, epochs - 0.7 * EPOCHS) / 2)), 0, 1)
-    show("defaults", run(curves, LCPFNPruner(EPOCHS)))
-    show("keep='safe'", run(curves, LCPFNPruner(EPOCHS, keep="safe")))
+    show("defaults", run(curves, told(EPOCHS)))
+    show("keep='safe'", run(curves, told(EPOCHS, keep="safe")))
     show("policy='published'", run(curves, LCPFNPruner(EPOCHS, policy="published")))
-    show("min_steps=36, after the drop", run(curves, LCPFNPruner(EPOCHS, min_steps=36)))
+    show("min_steps=36, after the drop", run(curves, told(EPOCHS, min_steps=36)))
 
 
 def folds() -> None:
@@ -143,16 +148,16 @@ def folds() -> None:
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        show("epoch of the fold as step, horizon=10", run(curves, LCPFNPruner(10), again))
+        show("epoch of the fold as step, horizon=10", run(curves, told(10), again))
     print(f"  Optuna: {caught[0].message}")
-    show("mean of the folds so far, horizon=5", run(curves, LCPFNPruner(5), after_each))
+    show("mean of the folds so far, horizon=5", run(curves, told(5), after_each))
 
 
 def distributed() -> None:
     """With several trials at a time, the incumbent is known later."""
     curves = accuracies()
     for n_jobs in (1, 4, 16):
-        show(f"n_jobs={n_jobs}", run(curves, LCPFNPruner(EPOCHS), n_jobs=n_jobs))
+        show(f"n_jobs={n_jobs}", run(curves, told(EPOCHS), n_jobs=n_jobs))
 
 
 def resuming() -> None:
@@ -161,7 +166,7 @@ def resuming() -> None:
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{Path(folder, 'study.db').as_posix()}"
         study = optuna.create_study(
-            storage=storage, study_name="s", direction="maximize", pruner=LCPFNPruner(EPOCHS)
+            storage=storage, study_name="s", direction="maximize", pruner=told(EPOCHS)
         )
         for number in range(20):
             trial = study.ask()
@@ -178,7 +183,7 @@ def resuming() -> None:
         again = optuna.load_study(storage=storage, study_name="s")
         restored = again.trials[-1]
         show("the killed trial after a restart", f"{restored.state.name} at step {restored.last_step}")
-        same = [LCPFNPruner(EPOCHS).explain(s, restored).reason for s in (study, again)]
+        same = [told(EPOCHS).explain(s, restored).reason for s in (study, again)]
         show("the same decision before and after", same[0] == same[1])
         show("its reason", same[0])
 

@@ -43,7 +43,7 @@ if __name__ == "__main__":
     study = optuna.create_study(
         direction="minimize",
         sampler=optuna.samplers.TPESampler(seed=0),
-        pruner=LCPFNPruner(horizon=ROUNDS, lower=0),  # the one line
+        pruner=LCPFNPruner(horizon=ROUNDS, n_trials=TRIALS, lower=0),  # the one line
     )
     study.optimize(objective, n_trials=TRIALS)
     stopped = study.get_trials(states=[optuna.trial.TrialState.PRUNED])

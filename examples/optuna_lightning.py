@@ -76,7 +76,7 @@ if __name__ == "__main__":
     study = optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=0),
-        pruner=LCPFNPruner(horizon=EPOCHS, lower=0, upper=1, target="final"),  # the one line
+        pruner=LCPFNPruner(horizon=EPOCHS, n_trials=TRIALS, lower=0, upper=1, target="final"),  # the one line
     )
     study.optimize(objective, n_trials=TRIALS)
     stopped = study.get_trials(states=[optuna.trial.TrialState.PRUNED])

@@ -99,7 +99,7 @@ if __name__ == "__main__":
             study_name=study_name,  # this and the following go to optuna.create_study
             storage=storage,
             sampler=optuna.samplers.TPESampler(seed=0),
-            pruner=LCPFNPruner(horizon=steps, lower=0, upper=1, target="final"),  # the one line
+            pruner=LCPFNPruner(steps, n_trials=TRIALS, lower=0, upper=1, target="final"),  # the one line
         )
     study = optuna.load_study(study_name=study_name, storage=storage)
     stopped = study.get_trials(states=[optuna.trial.TrialState.PRUNED])

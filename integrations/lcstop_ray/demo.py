@@ -120,8 +120,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
     out.mkdir(parents=True, exist_ok=True)  # fails before the search, not after it
     name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     names = (name, f"{name}-without-pruning")
-    # No audit: the search without pruning shows what stops have cost.
-    config = PrunerConfig(horizon=n_epochs, audit=0)
+    config = PrunerConfig(horizon=n_epochs, n_trials=n_trials)
     scheduler = TimedScheduler(**config.model_dump())
     with _folder(storage) as folder, _cluster(), search_progress(console) as progress:
         seconds = []

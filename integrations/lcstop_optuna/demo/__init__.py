@@ -45,7 +45,7 @@ def run_demo(storage: str | None, out: Path, n_trials: int, n_epochs: int, conso
         ValueError: If ``n_epochs`` is too small, or the storage URL is not allowed.
     """
     out.mkdir(parents=True, exist_ok=True)  # fails before the search, not after it
-    pruner = LCPFNPruner(horizon=n_epochs, audit=0)  # the search without pruning shows what stops have cost
+    pruner = LCPFNPruner(horizon=n_epochs, n_trials=n_trials)
     load_data()  # before either search is timed
     name = f"lcstop-demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with _quiet_optuna(), _one_thread(), _opened(storage) as place:
