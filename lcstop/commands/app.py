@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
@@ -59,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     debug = "--debug" in given  # allowed anywhere: users append it to a command that failed
     given = [argument for argument in given if argument != "--debug"]
     try:
-        code = app(given, prog_name="lcstop", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code = app(given, prog_name="lcstop", standalone_mode=False)
     except Exception as error:
         usage_error = _usage_error(error)
         if debug or not (usage_error or isinstance(error, (ValueError, OSError, ObjectiveError))):
@@ -68,6 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             errors.print(f"lcstop: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise SystemExit(1 if isinstance(error, ObjectiveError) else 2) from None
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_more: Any, **_named: Any
+) -> None:
+    """Show that an option will change as a line, without the place in the code. Others as Python does."""
+    if issubclass(category, FutureWarning):
+        errors.print(f"lcstop: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
 
 
 def _usage_error(error: Any) -> str | None:

@@ -33,8 +33,8 @@ from lcstop.config.pruner_options import AllOptions
 from lcstop.config.yaml_file import read_yaml
 from lcstop.curves.curve import Target
 
-_RECORDED = "recorded"
-"""Key of the validation context that is set where options are read from a record."""
+RECORDED = {"recorded": True}
+"""Validation context in which options are read from a record: nothing is warned of."""
 
 
 _NAMES = ", ".join(f"`{name}` ({share:g})" for name, share in KEEP.items())
@@ -206,7 +206,7 @@ class PrunerConfig(BaseModel):
         check_options(self)
         if has_replaced(self):
             self.__dict__["keep"] = None
-            if not (info.context or {}).get(_RECORDED):
+            if info.context != RECORDED:
                 is_used = self.policy == "study"
                 warn_of_replaced(self.preset, self.confidence, is_used=is_used)
         elif self.policy != "study":
@@ -249,7 +249,7 @@ class PrunerConfig(BaseModel):
         if known.get("keep") is not None:
             known.pop("preset", None)  # the first version with keep recorded both
         try:
-            return cls.model_validate(known, context={_RECORDED: True})
+            return cls.model_validate(known, context=RECORDED)
         except ValidationError as error:
             raise _one_line(error) from None
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from lcstop.config.error_messages import suggest
 from lcstop.config.horizon import horizon_of
-from lcstop.config.pruner import PrunerConfig
+from lcstop.config.pruner import RECORDED, PrunerConfig
 from lcstop.curves.curve import Curve, Direction
 
 Objective = Callable[..., Iterator[float]]
@@ -274,8 +274,8 @@ class SearchConfig(BaseModel):
             for name, former in _FORMER_DEFAULTS.items():
                 if pruner.get(name) == former and getattr(self.pruner, name) != former:
                     del pruner[name]
-            stored = {**stored, "pruner": PrunerConfig.from_record(pruner)}
-            stored = SearchConfig.model_validate(stored).model_dump(mode="json")
+            stored = {**stored, "pruner": PrunerConfig.from_record(pruner).model_dump()}
+            stored = SearchConfig.model_validate(stored, context=RECORDED).model_dump(mode="json")
         old, new = _flat(stored), _flat(self.model_dump(mode="json"))
         return [
             f"{key} was {old.get(key)!r}, is {new.get(key)!r}"

@@ -79,6 +79,16 @@ def test_debug_shows_the_trace(arguments):
         main(arguments)
 
 
+@pytest.mark.filterwarnings("always::FutureWarning")
+def test_an_option_that_goes_away_is_named_in_one_line_on_stderr(run, tmp_path):
+    path = tmp_path / "pruner.yaml"
+    path.write_text("horizon: 50\npreset: bold\n")
+    code, out, err = run("config", "check", str(path))
+    assert (code, out) == (0, f"{path}: fine (pruner)\n")
+    assert err.startswith("lcstop: preset='bold' goes away in lcstop 0.3: write keep='bold' instead")
+    assert err.count("\n") == 1
+
+
 def test_schema_is_json(run):
     for kind, key in (("pruner", "confidence"), ("search", "objective")):
         assert key in json.loads(run("config", "schema", kind)[1])["properties"]

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from lcstop.commands.app import main
 from lcstop.config.search_config import SearchConfig
-from lcstop_optuna import CONVERGED_ATTR, REASON_ATTR
+from lcstop_optuna import CONFIG_ATTR, CONVERGED_ATTR, REASON_ATTR
 from lcstop_optuna.run_search import SEARCH_ATTR
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,31 @@ def test_a_search_is_run_and_its_figures_are_those_of_the_study(tmp_path, run):
     assert again == 0
     assert "12 trials" in out
     assert len(load(tmp_path).trials) == 12
+
+
+@pytest.mark.parametrize(
+    ("pruner", "n_trials"), [({}, 2), ({"n_trials": 9}, 9), ({"policy": "published"}, None)]
+)
+def test_the_pruner_is_told_how_many_trials_there_will_be(pruner, n_trials, tmp_path, run):
+    path = write(tmp_path, n_trials=2, pruner={"horizon": 15, **pruner})
+    assert run(path)[0] == 0
+    assert load(tmp_path).user_attrs[CONFIG_ATTR]["n_trials"] == n_trials
+
+
+def test_a_search_of_before_keep_goes_on_with_the_same_file(tmp_path, run):
+    path = write(tmp_path, n_trials=2)
+    assert run(path)[0] == 0
+    study = load(tmp_path)
+    before = json.loads(study.user_attrs[SEARCH_ATTR])
+    before["pruner"] |= {"preset": "balanced", "audit": 0.05}
+    del before["pruner"]["keep"], before["pruner"]["n_trials"]
+    study.set_user_attr(SEARCH_ATTR, json.dumps(before))
+    code, _, err = run(write(tmp_path, n_trials=3))
+    assert code == 0, err
+    study.set_user_attr(SEARCH_ATTR, json.dumps({**before, "pruner": {**before["pruner"], "preset": "safe"}}))
+    code, _, err = run(write(tmp_path, n_trials=4))
+    assert code == 2
+    assert "pruner.preset was 'safe', is None" in err
 
 
 def test_lengths_from_the_space_and_an_end_at_convergence(tmp_path, run):
