@@ -280,9 +280,9 @@ def _points(curve: Curve) -> dict[str, list[Any]]:
     return {"x": round_all(curve.steps), "y": round_all(curve.values)}
 
 
-def round_all(values: Iterable[float]) -> list[float | None]:
-    """Values with six significant digits, more than a screen can show; None for non-finite ones."""
-    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values]
+def round_all(values: Iterable[float], digits: int = 6) -> list[float | None]:
+    """Values with so many significant digits; None for non-finite ones. Six are more than a screen shows."""
+    return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in values]
 
 
 def _faint(color: str, opacity: float) -> str:

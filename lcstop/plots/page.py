@@ -171,6 +171,10 @@ def _data(review: Review) -> dict[str, Any]:
     }
     if any(part.n >= MIN_FORECASTS for part in calibration(review)):
         figures["calibration"] = plot_calibration(review)
+    shown = {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+    for trace in shown["curves"]["data"]:
+        if trace["mode"] == "lines":  # the page joins the curves of its trials
+            trace.update(x=[], y=[], customdata=[])
     return {
         "step": review.study.step,
         "horizon": review.study.horizon,
@@ -179,7 +183,7 @@ def _data(review: Review) -> dict[str, Any]:
         "ink": INK,
         "first": first,
         "axis": asdict(value_axis(review)),
-        "figures": {name: json.loads(figure.to_json()) for name, figure in figures.items()},
+        "figures": shown,
         "trials": [trial_data(review, trial) for trial in review.trials],
     }
 

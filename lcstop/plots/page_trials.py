@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lcstop._utils.number_words import distinct, percents
 from lcstop.plots.figures import round_all
 from lcstop.pruning.decision import Decision
@@ -33,6 +36,7 @@ def trial_data(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         status = f"{record.state}, audited"
     if record.is_infeasible:
         status += ", infeasible"
+    note = _note(trial, last)
     named = [*(record.curve.params or {}).items(), *record.attrs.items()]
     return {
         "number": record.number,
@@ -44,11 +48,12 @@ def trial_data(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         "p": last and last.probability,
         "threshold": last and last.threshold,
         **_chance(last),
-        "note": _note(trial, last),
+        "group": "best" if trial is review.winner else "stopped" if trial.stop else "went on",
+        "note": None if last and note == last.reason else note,  # the page takes it from the snapshot
         "wrong": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
         "params": [[str(name), _text(value)] for name, value in named],
         "n": trial.n,
-        "x": round_all(full.steps),
+        "x": _steps(full.steps),
         "y": round_all(full.values),
         "snapshots": [_snapshot(snapshot) for snapshot in trial.snapshots],
     }
@@ -67,7 +72,7 @@ def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
     drawn: dict[str, Any] = {}
     if band is not None:
         # The steps are evenly spaced up to the last one. Their spacing and end make a smaller page.
-        drawn = {part: round_all(getattr(band, part)) for part in ("low", "median", "high")}
+        drawn = {part: round_all(getattr(band, part), 4) for part in ("low", "median", "high")}
         drawn["end"] = band.steps[-1]
     return {
         "n": snapshot.n,
@@ -76,9 +81,17 @@ def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
         "incumbent": _rounded(decision.incumbent),
         "predicted": _predicted(decision),
         "reason": decision.reason,
-        "spacing": band and (band.steps[-1] - band.steps[0]) / max(len(band.steps) - 1, 1),
+        "spacing": band and round_all([(band.steps[-1] - band.steps[0]) / max(len(band.steps) - 1, 1)])[0],
         **drawn,
     }
+
+
+def _steps(steps: NDArray[np.float64]) -> list[float | None] | dict[str, float]:
+    """The steps of a curve. First step, distance and number, if they are evenly spaced: a smaller page."""
+    gaps = np.diff(steps)
+    if len(gaps) and (gaps == gaps[0]).all():
+        return {"first": float(steps[0]), "gap": float(gaps[0]), "n": len(steps)}
+    return round_all(steps)
 
 
 def _chance(decision: Decision | None) -> dict[str, str | None]:

@@ -16,7 +16,7 @@ from lcstop.surrogates.tilt import Tilt
 
 Array = NDArray[np.float64]
 
-MAX_STEPS = 20
+MAX_STEPS = 10
 """Maximum number of steps of a band. Forecasts are smooth, so more steps would not show in a figure."""
 
 

@@ -99,7 +99,8 @@ def test_the_headline_of_a_study_with_lcstop_is_what_happened(surrogate, tmp_pat
     assert "wrong stops" not in page.text  # it is unknown
     assert "This study ran without lcstop" not in page.text
     trials = data_of(page)["trials"]
-    assert [trial["note"] for trial in trials][1] == "too poor"
+    assert trials[1]["note"] is None  # the page takes it from the last judgement
+    assert trials[1]["snapshots"][-1]["reason"] == "too poor"
     assert [trial["status"] for trial in trials] == ["best", "stopped at 4"]
     assert trials[1]["wrong"] == "not known"
 
@@ -118,14 +119,14 @@ def test_every_trial_is_there_with_its_forecasts(review, tmp_path):
     assert [trial["number"] for trial in data["trials"]] == [0, 1, 2, 3]
     stopped = data["trials"][1]
     assert (stopped["status"], stopped["n"], stopped["wrong"]) == ("stopped at 2", 2, "no")
-    assert len(stopped["x"]) == H  # its later reports are recorded
+    assert stopped["x"] == {"first": 1.0, "gap": 1.0, "n": H}  # its later reports are recorded
     shot = stopped["snapshots"][-1]
     assert shot["reason"] == review.trials[1].stop.reason
     band = review.trials[1].snapshots[-1].band
     assert data["horizon"] - shot["spacing"] * (len(shot["low"]) - 1) == pytest.approx(band.steps[0])
     assert shot["median"] == pytest.approx(band.median.tolist(), rel=1e-5)
     assert data["trials"][3]["y"] == [0.1, *[None] * (H - 1)]
-    assert "diverged" in data["trials"][3]["note"]
+    assert "diverged" in data["trials"][3]["snapshots"][-1]["reason"]
     assert len(data["figures"]["trial"]["data"]) == len(data["parts"])
 
 
@@ -157,7 +158,7 @@ def test_whatever_comes_from_a_study_is_text(surrogate, tmp_path):
     assert all("onerror" not in str(attrs) for _, attrs in page.tags)
     data = data_of(page)
     assert data["trials"][0]["params"][0] == [EVIL, EVIL]
-    assert data["trials"][1]["note"] == data["trials"][1]["snapshots"][-1]["reason"] == EVIL
+    assert data["trials"][1]["snapshots"][-1]["reason"] == EVIL
     for figure in data["figures"].values():  # plotly interprets tags in labels
         assert "<img" not in json.dumps(figure)
 

@@ -1,6 +1,23 @@
 "use strict";
 // Texts from the study are set as textContent, never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
+for (const trial of data.trials) {
+  if (!Array.isArray(trial.x)) {
+    const { first, gap, n } = trial.x;
+    trial.x = Array.from({ length: n }, (_, i) => first + i * gap);
+  }
+  trial.note ??= trial.snapshots.at(-1).reason;
+}
+// Many curves as one trace with gaps: browsers draw it much faster than many traces.
+for (const trace of data.figures.curves.data) {
+  if (trace.mode !== "lines") continue;
+  for (const trial of data.trials) {
+    if (trial.group !== trace.name) continue;
+    trace.x.push(...trial.x.slice(0, trial.n), null);
+    trace.y.push(...trial.y.slice(0, trial.n), null);
+    trace.customdata.push(...Array(trial.n + 1).fill(trial.number));
+  }
+}
 const element = (id) => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const options = { responsive: true, displayModeBar: false, doubleClick: false };
