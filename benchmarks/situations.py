@@ -148,7 +148,12 @@ SITUATIONS: dict[str, Callable[[np.random.Generator], Situation]] = {
 }
 
 PRUNERS: dict[str, Callable[[dict[str, object]], optuna.pruners.BasePruner]] = {
-    "lcstop": lambda options: LCPFNPruner(horizon=EPOCHS, audit=0, **options),  # type: ignore[arg-type]
+    "lcstop": lambda options: LCPFNPruner(horizon=EPOCHS, **options),  # type: ignore[arg-type]
+    f"lcstop, n_trials={TRIALS}": lambda options: LCPFNPruner(
+        horizon=EPOCHS,
+        n_trials=TRIALS,
+        **options,  # type: ignore[arg-type]
+    ),
     "MedianPruner": lambda options: optuna.pruners.MedianPruner(),
     "SuccessiveHalvingPruner": lambda options: optuna.pruners.SuccessiveHalvingPruner(),
 }
