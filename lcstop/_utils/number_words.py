@@ -65,6 +65,20 @@ def distinct(values: Sequence[float], digits: int = 3) -> list[str]:
     return words
 
 
+def apart_from(value: float, others: Sequence[float], words: Sequence[str], digits: int = 3) -> str:
+    """A value with as many digits as tell it from others, which are already in words.
+
+    Example:
+        >>> apart_from(0.6714, [0.506, 0.6711], ["0.506", "0.671"]), apart_from(0.9, [], [])
+        ('0.6714', '0.9')
+    """
+    for some in range(digits, _MOST_DIGITS + 1):
+        shown = _rounded(value + 0.0, some)
+        if shown not in words or value in others:
+            break
+    return shown
+
+
 def _rounded(value: float, digits: int) -> str:
     """A value rounded to significant digits. Digits before the point are all kept."""
     if not math.isfinite(value) or (value and not 1e-5 <= abs(value) < 1e15):

@@ -104,7 +104,7 @@ def _explain_record(found: StudyToReview) -> dict[str, Any]:
         **summary.as_dict(),
         "summary": str(summary),
         "stops": [stop_as_dict(stop) for stop in summary.stops],
-        "spared": [stop_as_dict(stop) for stop in summary.audited],
+        "spared": [stop_as_dict(stop) for stop in [*summary.stops, *summary.audited] if stop.kind != "stop"],
         "config": options_of(found.study, {}).model_dump(),
         "what_if": _explain_what_if(found) if found.has_own_options else None,
     }

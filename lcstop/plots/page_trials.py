@@ -106,8 +106,7 @@ def _predicted(decision: Decision) -> str | None:
     """The predicted end, as in the reason."""
     if decision.median is None or decision.interval is None:
         return None
-    best = [] if decision.incumbent is None else [decision.incumbent]
-    median, low, high, *_ = distinct([decision.median, *decision.interval, *best])
+    median, low, high = distinct([decision.median, *decision.interval])
     return f"{median} [{low}, {high}]"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lcstop._utils.number_words import distinct, percents
+from lcstop._utils.number_words import apart_from, distinct, percents
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
@@ -154,9 +154,9 @@ def values_in_words(end: PredictedEnd | None, incumbent: float | None) -> str:
         ', predicted 0.896 [0.87, 0.95], best so far 0.971'
     """
     known = [] if end is None else [end.median, end.low, end.high]
-    shown = distinct([*known, *([] if incumbent is None else [incumbent])])
+    shown = distinct(known)
     words = "" if end is None else ", predicted {} [{}, {}]".format(*shown)
-    return words if incumbent is None else f"{words}, best so far {shown[-1]}"
+    return words if incumbent is None else f"{words}, best so far {apart_from(incumbent, known, shown)}"
 
 
 def _is_low(evidence: Evidence) -> bool:

@@ -72,7 +72,7 @@ def forecast_band(
         >>> scale = MetricScale("maximize", lower=0.0, upper=1.0)
         >>> band = forecast_band(load_surrogate(), curve, scale)
         >>> len(band.steps), bool((band.low < band.high).all())
-        (17, True)
+        (10, True)
     """
     steps = curve.future_steps(max_steps)
     forecast = surrogate.forecast([curve], steps.tolist(), scale, study)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lcstop._utils.number_words import probability_of_keeping
+from lcstop.curves.curve import Target
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate, StartedTrial, certificate
 from lcstop.pruning.judgement_record import JudgementRecord
@@ -27,6 +28,7 @@ class StopOnRecord:
         kind: ``stop``: made. ``audit`` and ``shadow``: decided, but not made.
         reason: Its reason.
         judgement: The judgement as numbers; None if it is not on record.
+        wrong: Whether a stop that was not made would have been a mistake; None if that is not known.
     """
 
     trial: int
@@ -34,6 +36,7 @@ class StopOnRecord:
     kind: Literal["stop", "audit", "shadow"]
     reason: str
     judgement: JudgementRecord | None
+    wrong: bool | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,8 +95,8 @@ class StudySummary:
         started = study.started() if not shadow else [_started(trial) for trial in study.trials]
         return cls(
             study.name,
-            [_stop(trial) for trial in (suppressed if shadow else stopped)],
-            [] if shadow else [_stop(trial) for trial in suppressed],
+            [_stop(trial, study, config.target) for trial in (suppressed if shadow else stopped)],
+            [] if shadow else [_stop(trial, study, config.target) for trial in suppressed],
             certificate(started),
             sum(
                 trial.seconds * (one.horizon - one.steps) / trial.curve.cutoff
@@ -148,15 +151,26 @@ class StudySummary:
 def stop_as_dict(stop: StopOnRecord) -> dict[str, Any]:
     """A stop on record as a dictionary, for JSON and CSV."""
     judgement = stop.judgement.to_json() if stop.judgement else {}
-    return {"trial": stop.trial, "name": stop.name, "kind": stop.kind, **judgement, "reason": stop.reason}
+    wrong = {} if stop.kind == "stop" else {"wrong": stop.wrong}
+    names = {"trial": stop.trial, "name": stop.name, "kind": stop.kind}
+    return {**names, **judgement, **wrong, "reason": stop.reason}
 
 
-def _stop(trial: RecordedTrial) -> StopOnRecord:
+def _stop(trial: RecordedTrial, study: RecordedStudy, target: Target) -> StopOnRecord:
     suppressed = trial.suppressed_stop
     if trial.is_stopped or suppressed is None:
         return StopOnRecord(trial.number, trial.name, "stop", trial.reason or NO_REASON, trial.stop)
-    same = (record for record in trial.judgements if record.step == suppressed.step)
-    return StopOnRecord(trial.number, trial.name, suppressed.kind, suppressed.reason, next(same, None))
+    wrong = trial.audited.won(study.direction, target) if trial.audited else None
+    return StopOnRecord(
+        trial.number, trial.name, suppressed.kind, suppressed.reason, _suppressed_judgement(trial), wrong
+    )
+
+
+def _suppressed_judgement(trial: RecordedTrial) -> JudgementRecord | None:
+    """The judgement whose stop was suppressed first; None if it is not on record."""
+    suppressed = trial.suppressed_stop
+    step = None if suppressed is None else suppressed.step
+    return next((record for record in trial.judgements if record.step == step), None)
 
 
 def _started(trial: RecordedTrial) -> StartedTrial:
@@ -165,5 +179,5 @@ def _started(trial: RecordedTrial) -> StartedTrial:
     if suppressed is None:
         return StartedTrial(trial.epochs, curve.horizon)
     end = curve.cutoff if curve.cutoff > suppressed.step else curve.horizon
-    stop = _stop(trial).judgement or JudgementRecord(suppressed.step, "shadow")
+    stop = _suppressed_judgement(trial) or JudgementRecord(suppressed.step, "shadow")
     return StartedTrial(suppressed.step, end, stop)

@@ -28,7 +28,8 @@ def show_record(content: Mapping[str, Any], console: Console) -> None:
     console.print(Text("\n".join(facts)))
     _show_audit(content, console)
     heading = "Would have been stopped" if content["shadow"] else "Stopped"
-    for title, rows in ((heading, content["stops"]), ("Audited: not stopped, to check", content["spared"])):
+    audited = [] if content["shadow"] else content["spared"]
+    for title, rows in ((heading, content["stops"]), ("Audited: not stopped, to check", audited)):
         if rows:
             _show_reasons(title, rows, console)
     if content["what_if"]:

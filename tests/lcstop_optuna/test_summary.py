@@ -32,12 +32,13 @@ def study_with(pruner, **options) -> optuna.Study:
 @pytest.fixture
 def log(caplog):
     """The lines of Optuna's log that are about stops."""
+    before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.INFO)
     optuna.logging.enable_propagation()
     caplog.set_level(logging.INFO, "optuna")
     yield lambda: [r.getMessage() for r in caplog.records if r.name == "optuna.lcstop"]
     optuna.logging.disable_propagation()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    optuna.logging.set_verbosity(before)
 
 
 def lines_of(study) -> list[str]:

@@ -101,7 +101,8 @@ study.optimize(objective, n_trials=12)
 assert any(trial.state == optuna.trial.TrialState.PRUNED for trial in study.trials)
 write_page(Review.of(read_study(study), pruner.config), Path("report.html"))
 Path("curve.csv").write_text("epoch,loss\\n1,2.0\\n2,1.5\\n3,1.4\\n")
-app(["predict", "curve.csv", "--horizon", "12", "--direction", "minimize"], standalone_mode=False)
+options = ["--horizon", "12", "--direction", "minimize", "--lower", "0"]
+app(["predict", "curve.csv", *options], standalone_mode=False)
 assert not opened, opened
 import socket
 
