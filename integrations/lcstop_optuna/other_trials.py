@@ -14,10 +14,11 @@ from lcstop import Curve, StudyView
 from lcstop.curves.curve import Direction
 from lcstop.pruning.certificate import Certificate
 from lcstop.pruning.judgement_record import JudgementRecord
+from lcstop.pruning.last_verdict import shadow_stop
 from lcstop.pruning.suppressed_stop import AuditedTrial
 from lcstop.pruning.trial_table import State, TrialTable
 from lcstop_optuna.judgements import is_stopped, records_of, stop_of, suppressed_stop_of
-from lcstop_optuna.trials import is_infeasible, to_curve
+from lcstop_optuna.trials import AUDIT_ATTR, is_infeasible, to_curve
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -106,6 +107,8 @@ class OtherTrials:
             result = Curve([curve.horizon], [trial.values[0]], curve.horizon)
         # A trial that has been told to stop has spent, ended or not: another worker may decide meanwhile.
         stop = stop_of(trial) if state in ("stopped", "running") else None
+        if stop is None and AUDIT_ATTR in trial.user_attrs:
+            stop = shadow_stop(records_of(trial, from_0))
         table.set(index, state, curve, audited, result, stop, steps)
 
 

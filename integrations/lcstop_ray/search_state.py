@@ -18,6 +18,7 @@ from lcstop.config.horizon import horizon_of
 from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate
+from lcstop.pruning.last_verdict import shadow_stop
 from lcstop.pruning.trial_table import State, TrialTable
 from lcstop_ray.earlier_run import name_of, read_earlier_run
 from lcstop_ray.history import History
@@ -231,7 +232,7 @@ class SearchState:
                 _STATES[history.state],
                 curve,
                 history.audited,
-                stop=history.stop,
+                stop=history.stop or shadow_stop(history.judgements),
             )
         self._changed &= {judged}  # the judged trial changes again when it is decided
         judged_history = self.histories.get(judged or "")
@@ -270,7 +271,7 @@ class SearchState:
             n_suppressed = sum(history.suppressed_stop is not None for history in histories)
             parts.append(f"{n_suppressed} would have been in shadow mode")
         parts.append(f"{saved:g} steps of {self.time_attr} saved")
-        if found.promise:
+        if found.promise and not self.core.config.shadow:
             parts.append(found.promise)
         incumbent = self.incumbent()
         parts.append(f"incumbent {'not known yet' if incumbent is None else f'{incumbent:.4g}'}")

@@ -16,6 +16,14 @@ def last_judgement(records: Sequence[JudgementRecord]) -> JudgementRecord | None
     return next((record for record in reversed(records) if record.is_judged), None)
 
 
+def shadow_stop(records: Sequence[JudgementRecord]) -> JudgementRecord | None:
+    """The first of these that would have stopped the trial but for the shadow mode; None if there is none.
+
+    It spends what the stop would have spent, so that shadow mode shows what would have been stopped.
+    """
+    return next((record for record in records if record.verdict == "shadow"), None)
+
+
 def last_verdict(trial: Curve, study: StudyView, target: Target) -> Decision:
     """The last judgement on record as a decision; that the trial goes on if there is none.
 

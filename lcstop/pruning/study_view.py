@@ -31,7 +31,8 @@ class StudyView:
             are not listed, and only divergence stops a trial until a feasible one has finished.
         judgements: What is on record of the judged trial, oldest first; None if that is unknown. Each of its
             reports then counts as asked and judged.
-        spent: Sum of the probabilities of becoming the best that the stopped trials had at their stops.
+        spent: Sum of the probabilities of becoming the best that the stopped trials had at their stops, in
+            shadow mode at those that were not made.
         n_ended: How many trials have ended. A question that could not be judged is asked again once there
             are more.
 

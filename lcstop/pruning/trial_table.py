@@ -93,7 +93,8 @@ class TrialTable:
             audited: Its suppressed stop, if it has ended.
             result: The result of a trial that has not finished, as one point at the horizon: an objective
                 may return a value when it is told to stop.
-            stop: The judgement by which ``lcstop`` has told it to stop; None if that is not on record.
+            stop: The judgement by which ``lcstop`` has told it to stop, or would have but for the shadow
+                mode; None if that is not on record.
             steps: Steps that it has trained; None for the last one of the curve.
         """
         self._audited.pop(index, None)

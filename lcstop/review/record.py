@@ -15,7 +15,7 @@ from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate, StartedTrial, certificate, p_lost
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.judgement_record import JudgementRecord
-from lcstop.pruning.last_verdict import last_judgement
+from lcstop.pruning.last_verdict import last_judgement, shadow_stop
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
@@ -235,8 +235,8 @@ class RecordedStudy:
                 (finished if other.state == "finished" else unfinished).append(other.curve)
                 n_stopped += other.state == "stopped" and other.reason is not None
                 n_ended += 1
-                if other.stop is not None:
-                    spent.append(p_lost(other.stop) or 0.0)
+                if (stop := other.stop or shadow_stop(other.judgements)) is not None:
+                    spent.append(p_lost(stop) or 0.0)
                 if other.result is not None:
                     finished.append(other.result_alone)
                 if other.audited:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import optuna
 import pytest
 
-from lcstop_optuna import CERTIFICATE_ATTR, LCPFNPruner, read_study
+from lcstop_optuna import AUDIT_ATTR, CERTIFICATE_ATTR, LCPFNPruner, read_study
 from lcstop_optuna.judgements import stop_of
 from lcstop_optuna.other_trials import OtherTrials
 
@@ -114,3 +114,14 @@ def test_parallel_workers_stop_trials_before_any_has_finished_and_keep_the_promi
     assert found.n_stopped > N_TRIALS / 4
     assert n_before > 0
     assert found.expected_lost <= 1 - KEEP
+
+
+def test_shadow_mode_spends_as_the_stops_would_have():
+    study = study_of(LCPFNPruner(horizon=N_STEPS, keep=KEEP, n_trials=N_TRIALS, shadow=True), N_TRIALS)
+    would = [trial for trial in study.trials if AUDIT_ATTR in trial.user_attrs]
+    assert len(would) >= 10
+    spent = OtherTrials(float(N_STEPS)).view(study, N_TRIALS).spent
+    assert 0 < spent <= 1 - KEEP
+    recorded, last = read_study(study), study.trials[-1].number
+    others = OtherTrials(float(N_STEPS)).view(study, last)
+    assert recorded.view(recorded.trial(last), N_STEPS).spent == pytest.approx(others.spent)
