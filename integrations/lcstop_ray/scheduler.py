@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -20,12 +18,11 @@ from typing_extensions import Unpack
 from lcstop import Decision, PrunerConfig, PrunerCore
 from lcstop.config.keywords import options_as_text, takes_options
 from lcstop.config.pruner_options import PrunerOptions
-from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate
-from lcstop_ray.history import History
 from lcstop_ray.planned_trials import planned_trials
 from lcstop_ray.results import DIRECTIONS
+from lcstop_ray.saved_state import read_state, write_state
 from lcstop_ray.search_state import SearchState
 
 if TYPE_CHECKING:
@@ -259,16 +256,7 @@ class LCPFNScheduler(FIFOScheduler):
             OSError: If the file cannot be written.
             ValueError: If the metric, the mode or the horizon is unknown.
         """
-        search = self._search_state()
-        state = {
-            "time_attr": search.time_attr,
-            "metric": search.metric,
-            "mode": search.mode,
-            "config": search.core.config.model_dump(),
-            "steps": asdict(search.counting),
-            "trials": {trial_id: history.to_json() for trial_id, history in search.histories.items()},
-        }
-        Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
+        write_state(self._search_state(), Path(checkpoint_path))
 
     def restore(self, checkpoint_path: str) -> None:
         """Replace the state of this scheduler, options included, by one that :meth:`save` has written.
@@ -277,20 +265,12 @@ class LCPFNScheduler(FIFOScheduler):
             OSError: If the file cannot be read.
             ValueError: If it was not written by :meth:`save`.
         """
-        try:
-            state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
-            config = PrunerConfig.from_record(state["config"])
-            counting = StepCounting(**state.get("steps", {}))
-            histories = {trial_id: History.from_json(trial) for trial_id, trial in state["trials"].items()}
-            self._time_attr, self._metric, self._mode = state["time_attr"], state["metric"], state["mode"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{checkpoint_path} was not written by LCPFNScheduler.save: {error!r}"
-            ) from error
-        if config != self.config:
-            self._core = PrunerCore(config)
+        state = read_state(Path(checkpoint_path))
+        self._time_attr, self._metric, self._mode = state.time_attr, state.metric, state.mode
+        if state.config != self.config:
+            self._core = PrunerCore(state.config)
         self._search, self._is_restored = None, True
-        self._search_state().adopt(histories, counting)
+        self._search_state().adopt(state.histories, state.counting)
 
     def _search_state(self, n_trials: int | None = None) -> SearchState:
         """The state of the search; ``n_trials`` is the number of its trials, None if unknown."""

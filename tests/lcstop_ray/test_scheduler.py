@@ -257,7 +257,7 @@ def test_a_retried_trial_goes_on_from_its_checkpoint(make, checkpoint, kept, sta
     retry(scheduler, trial, checkpoint)
     again = [0.6] * 2
     feed(scheduler, trial, results(again, start=start))
-    (curve,) = scheduler._search.view().unfinished
+    curve = scheduler._search.histories[trial.trial_id].curve
     assert curve.values.tolist() == [0.5] * kept + again
     assert curve.steps.tolist() == list(range(1, start + 2))
 
@@ -269,7 +269,7 @@ def test_a_function_that_ignores_its_checkpoint_replaces_its_curve(make, checkpo
     feed(scheduler, trial, results([0.5] * 5))
     retry(scheduler, trial, checkpoint)
     feed(scheduler, trial, results([0.6] * 2))
-    (curve,) = scheduler._search.view().unfinished
+    curve = scheduler._search.histories[trial.trial_id].curve
     assert curve.values.tolist() == [0.6, 0.6]
 
 
