@@ -13,6 +13,7 @@ from lcstop.curves.curve import Curve, Direction, Target
 from lcstop.curves.curve_list import CurveList
 from lcstop.ranking.comparison import MISSING, Array, Comparison
 from lcstop.ranking.features import TrialFeatures
+from lcstop.ranking.gaussian_process import N_REGRESSION, RankByParams, rank_by_params
 from lcstop.ranking.grid import align
 from lcstop.ranking.numpy_network import NumpyStudyNetwork, best_of
 
@@ -21,7 +22,13 @@ MAX_UNKNOWN_GAIN = 4.0
 
 
 _BEST_INTERCEPT, _BEST_SLOPE = 0.2, 1.15
-"""Correction of the log-odds in :meth:`Ranking.p_best`."""
+"""Correction of the log-odds in :meth:`Ranking.p_best` without hyperparameters."""
+
+_PARAMS_INTERCEPT, _PARAMS_LOG_SHARE, _PARAMS_EXPLAINED, _PARAMS_RANK = -0.83, -0.32, -1.19, 2.22
+"""The same with hyperparameters, by the share of the horizon and by what hyperparameters tell."""
+
+_FIRST_SHARE = 0.02
+"""Share of the horizon before which no trial was judged in these searches."""
 
 _LEAVE_RATE = 0.1
 """Share of the trials at a common first value that must have left it lately for the rest to go on."""
@@ -46,6 +53,8 @@ class Ranking(NamedTuple):
         shares: Probabilities of the bins between :data:`lcstop.ranking.numpy_network.QUANTILES`, ``[19]``,
             with hyperparameters where there are any.
         p_beat_informed: Probability that it beats the incumbent, likewise.
+        share: Share of its horizon that the trial has reached.
+        rank_by_params: What the hyperparameters tell of its rank; None if there are none.
     """
 
     p_top: float
@@ -56,14 +65,26 @@ class Ranking(NamedTuple):
     remaining_gain: float
     shares: tuple[float, ...]
     p_beat_informed: float
+    share: float
+    rank_by_params: RankByParams | None
 
     def p_best(self, n_trials: float) -> float:
         """Probability that the trial becomes the best of ``n_trials`` trials, itself included.
 
-        The network takes trials for independent. Two numbers, fitted to recorded studies, correct for that.
+        The network takes trials for independent, and learned from artificial studies, in which
+        hyperparameters tell less than in real ones. A few numbers correct for that. They were fitted to
+        recorded searches (``research/best-by-hyperparameters.md``). A poor rank by hyperparameters counts as
+        a middle one: a region whose trials were stopped early looks worse than it is, and would not be tried
+        again.
         """
-        p = min(best_of(self.shares, n_trials), self.p_beat_informed)
-        return float(expit(_BEST_INTERCEPT + _BEST_SLOPE * logit(p)))
+        log_odds = logit(min(best_of(self.shares, n_trials), self.p_beat_informed))
+        told = self.rank_by_params
+        if told is None:
+            return float(expit(_BEST_INTERCEPT + _BEST_SLOPE * log_odds))
+        by_params = _PARAMS_EXPLAINED + _PARAMS_RANK * max(told.rank, 0.0)
+        by_time = _PARAMS_LOG_SHARE * math.log(max(self.share, _FIRST_SHARE))
+        correction = _PARAMS_INTERCEPT + by_time + math.sqrt(told.explained) * by_params
+        return float(expit(log_odds + correction))
 
 
 class Ranker:
@@ -110,7 +131,8 @@ class Ranker:
         view = TrialFeatures(seen.context, seen.gains, seen.cutoff, seen.start, target)
         configurations = seen.configurations()
         compared = [None] if configurations is None else [None, configurations]
-        found = self._network.probabilities(view.features(compared)[:, 0])
+        features = view.features(compared)[:, 0]
+        found = self._network.probabilities(features)
         # Between two points of a grid that is coarser than its reports, a trial may just have taken the lead.
         leads = _leads(view.study) or _surpasses(trial, finished, unfinished, direction, target)
         undecided = _is_undecided(view.study)
@@ -123,6 +145,8 @@ class Ranker:
             _remaining_gain(view.study),
             tuple(found.shares[-1].tolist()),
             float(found.beat[-1]),
+            trial.share,
+            None if configurations is None else rank_by_params(features[-1, -N_REGRESSION:]),
         )
 
 

@@ -201,7 +201,8 @@ def test_the_record_holds_decisions_of_every_kind_and_none_that_rounding_turns(k
     assert np.nansum(leads) > 20
     close = p / threshold
     assert ((close > 0.5) & (close < 2)).sum() > 50
-    assert np.nanmin(np.abs(p - threshold)) > TOLERANCE[decides]
+    # The rounding of a small probability is as small.
+    assert (np.abs(p - threshold) > np.minimum(TOLERANCE[decides], 0.005 * threshold))[np.isfinite(p)].all()
 
 
 def _rounded(found: Any) -> Any:

@@ -92,7 +92,7 @@ def test_a_loss_is_the_mirror_image():
 
 def test_patience_wants_judgements_in_a_row():
     trial = poor(19)
-    assert core(patience=1).judge(trial, view()).stop
+    assert core(patience=1).judge(trial.prefix(12), view()).stop
     due = [n for n in range(1, 20) if core().question(trial.prefix(n))]
     stops = [n for n in due if core(patience=3).decide(trial.prefix(n), view()).stop]
     first = next(i for i, n in enumerate(due) if core().judge(trial.prefix(n), view()).stop)
