@@ -75,7 +75,10 @@ def test_the_adapters_of_this_package_are_found():
 
 
 COMMON = {"study_reader": Callable, "search_runner": Callable, "rule_source": RuleSource}
-PARTS = {"optuna": {**COMMON, "searcher": Searcher}, "ray": {**COMMON, "executor": Callable}}
+PARTS = {
+    "optuna": {**COMMON, "searcher": Searcher},
+    "ray": {**COMMON, "executor": Callable, "searcher": Searcher},
+}
 
 
 @pytest.mark.parametrize(
