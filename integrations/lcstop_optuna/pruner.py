@@ -250,7 +250,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         return {**self.__dict__, "_others": OtherTrials(self.config.horizon), "_last_line": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        # An earlier version pickled neither of the two.
+        self.__dict__.update({"_verbose": False, "_stops_log": logger, **state})
         self._last_line = LastLine(self) if self._verbose else None
 
     def _record(

@@ -219,6 +219,8 @@ class PrunerConfig(BaseModel):
         # Schedulers that Ray has pickled may come from an earlier version, which had not every option.
         super().__setstate__(state)
         self.__dict__.setdefault("keep", None)  # a preset decides
+        if self.__dict__["keep"] is not None:
+            self.__dict__["preset"] = None  # the first version with keep had both
         for name, field in type(self).model_fields.items():
             self.__dict__.setdefault(name, field.default)
 

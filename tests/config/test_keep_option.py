@@ -126,3 +126,17 @@ def test_a_pickle_of_before_decides_as_it_did():
         del config.__dict__[name]
     found = pickle.loads(pickle.dumps(config))  # noqa: S301
     assert (found.keep, found.preset, found.n_trials) == (None, "balanced", None)
+    config.__dict__.update(keep=0.8, preset="balanced")  # as the first version with keep had pickled it
+    found = pickle.loads(pickle.dumps(config))  # noqa: S301
+    assert (found.keep, found.preset) == (0.8, None)
+
+
+def test_a_pruner_of_before_is_unpickled():
+    pruner = LCPFNPruner(50)
+    for name in ("_verbose", "_stops_log", "_last_line"):  # as an earlier version had pickled it
+        del pruner.__dict__[name]
+    state = {**pruner.__dict__}
+    found = LCPFNPruner.__new__(LCPFNPruner)
+    found.__setstate__(state)
+    assert repr(found) == repr(LCPFNPruner(50))
+    assert found.config == pruner.config
