@@ -18,12 +18,18 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 RULES = {
     "limits.none": "no pruner",
-    "lcstop:keep=0.99:n_trials=100:audit=0": '`lcstop`, `keep="safe"`',
-    "lcstop:keep=0.95:n_trials=100:audit=0": "**`lcstop`**, its default",
-    "lcstop:keep=0.6:n_trials=100:audit=0": '`lcstop`, `keep="bold"`',
+    "lcstop:keep=0.99": '`lcstop`, `keep="safe"` (0.99)',
+    "lcstop:keep=0.95": "**`lcstop`**, its default (0.95)",
+    "lcstop:keep=0.9": "`lcstop`, `keep=0.9`",
+    "lcstop:keep=0.8": '**`lcstop`**, `keep="bold"` (0.8)',
+    "lcstop:keep=0.6": "`lcstop`, `keep=0.6`",
+    "optuna.sha:reduction_factor=2:min_resource=4%": "successive halving, reduction 2 from 4 %",
     "optuna.sha:reduction_factor=2:min_resource=8%": "successive halving, reduction 2 from 8 %",
     "optuna.sha:reduction_factor=2:min_resource=16%": "successive halving, reduction 2 from 16 %",
-    "optuna.sha": "successive halving, Optuna's defaults",
+    "optuna.sha:reduction_factor=2:min_resource=25%": "successive halving, reduction 2 from 25 %",
+    "optuna.sha:reduction_factor=3:min_resource=8%": "successive halving, reduction 3 from 8 %",
+    "optuna.sha:reduction_factor=4:min_resource=8%": "successive halving, reduction 4 from 8 %",
+    "optuna.hyperband": "Hyperband, Optuna's defaults",
     "optuna.median": "median rule, Optuna's defaults",
 }
 """Settings whose figures the pages may show, and their names there."""
@@ -31,7 +37,8 @@ RULES = {
 TABLES = {
     "results": (
         "limits.none",
-        "lcstop:keep=0.95:n_trials=100:audit=0",
+        "lcstop:keep=0.95",
+        "lcstop:keep=0.8",
         "optuna.sha:reduction_factor=2:min_resource=8%",
         "optuna.median",
     ),
@@ -45,7 +52,10 @@ _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- /figures -->)", re.DOT
 def taken_from(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of the pages, from what a benchmark of searches has written."""
     config, (scope, *_) = summary["config"], summary["scopes"]
-    names = ("share", "kept", "worse_by_a_point", "sooner", "sooner_error", "failures")
+    names = (
+        *("share", "excess", "excess_error", "kept", "worse_by_a_point"),
+        *("sooner", "sooner_error", "failures"),
+    )
     return {
         "n_tasks": len(scope["tasks"]),
         "trials": config["trials"],
@@ -63,13 +73,17 @@ def taken_from(summary: Mapping[str, Any]) -> dict[str, Any]:
 def table(name: str, figures: Mapping[str, Any]) -> str:
     """A table of the pages, with a line on what was measured."""
     lines = [
-        "| rule | epochs trained | best trial kept | worse than no pruner, by a point | times sooner |",
-        "|---|---|---|---|---|",
+        "| rule | epochs trained | lost at the end, points | worse by a point | best kept | times sooner |",
+        "|---|---|---|---|---|---|",
     ]
     for setting in TABLES[name]:
         if row := figures["rules"].get(setting):
-            cells = [f"{100 * row[cell]:.0f} %" for cell in ("share", "kept", "worse_by_a_point")]
-            sooner = f"{row['sooner']:.2f}" + (f", {row['failures']} failures" if row["failures"] else "")
+            epochs, kept, worse = (
+                f"{100 * row[cell]:.0f} %" for cell in ("share", "kept", "worse_by_a_point")
+            )
+            lost = f"{100 * row['excess']:+.1f} ± {100 * row['excess_error']:.1f}"
+            cells = [epochs, *(["", ""] if setting == "limits.none" else [lost, worse]), kept]
+            sooner = f"{row['sooner']:.2f}" + (f", {row['failures']} never" if row["failures"] else "")
             lines.append(f"| {' | '.join([RULES[setting], *cells, sooner])} |")
     searches = f"{figures['trials']} trials each by {figures['sampler'].upper()}, {figures['seeds']} seeds"
     what = f"{figures['n_tasks']} recorded studies, {searches}."

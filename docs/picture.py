@@ -1,20 +1,12 @@
-"""Draw the pictures of the documentation: `python docs/picture.py`.
+"""Draw docs/images/decision.svg: one decision in an artificial study, by the plots of lcstop."""
 
-docs/images/decision.svg shows one decision in an artificial study, drawn by the plots of lcstop.
-docs/images/benchmark.svg shows docs/figures.json.
-"""
-
-import json
-import re
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from figures import FIGURES, RULES
 from matplotlib.figure import Figure
 
 from lcstop import Curve, PrunerConfig
-from lcstop._utils.palette import INCUMBENT, INK, LINE, WHOLE
 from lcstop.plots.matplotlib import plot_curves, plot_trial
 from lcstop.review import Review
 from lcstop.review.record import RecordedStudy, RecordedTrial
@@ -63,33 +55,7 @@ def draw_decision() -> None:
     print(f"trial {trial.record.number}: {trial.stop.reason if trial.stop else ''}")
 
 
-def draw_benchmark() -> None:
-    """Draw docs/figures.json: the epochs that each rule trains, and how often it keeps the best trial."""
-    rules = json.loads(FIGURES.read_text(encoding="utf-8"))["rules"]
-    shown = [(name, rules[setting]) for setting, name in RULES.items() if setting in rules]
-    names = [re.sub(r"[*`]", "", name) for name, _ in shown]
-    figure = Figure(figsize=(8, 0.9 + 0.3 * len(shown)), layout="constrained", facecolor="white")
-    columns = (("share", "epochs trained"), ("kept", "best trial kept"))
-    axes = figure.subplots(1, 2, sharey=True)
-    for ax, (key, title) in zip(axes, columns, strict=True):
-        values = [100 * row[key] for _, row in shown]
-        colors = [INCUMBENT if name.startswith("lcstop") else WHOLE for name in names]
-        bars = ax.barh(range(len(shown)), values, color=colors, height=0.6)
-        ax.bar_label(bars, [f"{value:.0f} %" for value in values], padding=4, color=INK)
-        ax.set_title(title, size=10, loc="left", color=INK)
-        ax.set_xlim(0, 115)
-        ax.set_xticks([])
-        ax.set_yticks(range(len(shown)), names)
-        ax.spines[["top", "right", "bottom"]].set_visible(False)
-        ax.spines["left"].set_color(LINE)
-        ax.tick_params(colors=INK, length=0)
-    axes[0].invert_yaxis()
-    save(figure, "benchmark.svg")
-    print(f"{len(shown)} rules")
-
-
 if __name__ == "__main__":
     mpl.rcParams.update({"svg.hashsalt": "lcstop", "font.size": 8.5})
     IMAGES.mkdir(exist_ok=True)
     draw_decision()
-    draw_benchmark()

@@ -11,7 +11,7 @@ from pydantic import Field, GetPydanticSchema, PlainSerializer, WithJsonSchema, 
 from lcstop.config.choices import KeepName, Preset
 from lcstop.config.error_messages import suggest
 
-KEEP: dict[KeepName, float] = {"safe": 0.99, "balanced": 0.95, "bold": 0.6}
+KEEP: dict[KeepName, float] = {"safe": 0.99, "balanced": 0.95, "bold": 0.8}
 """The probability that each name stands for; docs/benchmark.md has what each of them saves and loses."""
 
 DEFAULT_KEEP: KeepName = "balanced"
