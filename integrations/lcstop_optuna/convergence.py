@@ -42,8 +42,8 @@ def converged(trial: optuna.trial.BaseTrial, pruner: LCPFNPruner | None = None) 
         >>> pruner = LCPFNPruner(horizon=50, min_gain=0.02)
         >>> study = optuna.create_study(direction="maximize", pruner=pruner)
         >>> study.optimize(objective, n_trials=1)
-        >>> study.best_trial.last_step < 49, study.best_trial.user_attrs["lcstop_converged"][:10]
-        (True, 'converged:')
+        >>> study.best_trial.last_step < 49, study.best_trial.user_attrs["lcstop_converged"][:9]
+        (True, 'converged')
     """
     if not isinstance(trial, optuna.Trial):
         return False  # a FixedTrial or FrozenTrial is no part of a search

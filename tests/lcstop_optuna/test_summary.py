@@ -1,5 +1,6 @@
 """What a study shows: a line for each stop, the summary, and that explain and the report say the same."""
 
+import gc
 import json
 import logging
 import pickle
@@ -32,13 +33,11 @@ def study_with(pruner, **options) -> optuna.Study:
 @pytest.fixture
 def log(caplog):
     """The lines of Optuna's log that are about stops."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.INFO)
-    optuna.logging.enable_propagation()
+    gc.collect()  # the summaries of earlier tests come now, and not in this one
     caplog.set_level(logging.INFO, "optuna")
+    optuna.logging.enable_propagation()
     yield lambda: [r.getMessage() for r in caplog.records if r.name == "optuna.lcstop"]
     optuna.logging.disable_propagation()
-    optuna.logging.set_verbosity(before)
 
 
 def lines_of(study) -> list[str]:
