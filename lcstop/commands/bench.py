@@ -102,7 +102,7 @@ def bench(
     else:
         from lcstop.benchmark import run_searches
 
-        searcher = adapters.provided_by(engine, "searcher", needed_by="--sampler")
+        searcher = adapters.provided_by(engine, "searcher", needed_by=f"--engine {engine}")
         search_options = run_searches.SearchOptions(
             curves,
             names,

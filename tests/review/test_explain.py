@@ -6,10 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import optuna
 import pytest
-from optuna.trial import TrialState, create_trial
 from typer.testing import CliRunner
 
 from lcstop import PrunerConfig, PrunerCore
@@ -18,7 +16,7 @@ from lcstop.config.keep import DEFAULT_KEEP, KEEP
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import replay
 from lcstop.simulation.task import ReplayStudy
-from lcstop_optuna import CONFIG_ATTR, REASON_ATTR, LCPFNPruner, read_storage, read_study
+from lcstop_optuna import REASON_ATTR, LCPFNPruner, read_storage
 from tests.simulation.replay_tasks import random_task
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -157,6 +155,14 @@ def test_the_report_gives_the_same_numbers(url, study, tmp_path):
     assert f"<b>{found['stopped']} of {found['trials']}</b>" in page
 
 
+def test_what_the_pruner_has_noted_is_used(url):
+    found = read_storage(url, "live")
+    assert found.options == LCPFNPruner(horizon=H).config.model_dump()
+    assert read_storage(url, "whole").options is None
+    stopped = [trial for trial in found.trials if trial.reason]
+    assert all(trial.state == "stopped" and REASON_ATTR not in trial.attrs for trial in stopped)
+
+
 # --- one trial --------------------------------------------------------------------------------------------
 
 
@@ -237,99 +243,3 @@ def test_a_database_that_is_no_storage_stays_as_it_was(tmp_path):
     with pytest.raises(ValueError, match="cannot use the storage"):
         read_storage(f"sqlite:///{path.as_posix()}")
     assert path.read_bytes() == before
-
-
-# --- what is read -----------------------------------------------------------------------------------------
-
-
-def test_every_kind_of_trial_is_read():
-    study = optuna.create_study(study_name="tuning", direction="minimize")
-    reports = {0: 3.0, 1: 2.0, 2: 1.0}
-    study.add_trial(create_trial(value=1.0, intermediate_values=reports, user_attrs={"note": "first"}))
-    study.add_trial(create_trial(value=0.5))  # a result alone is known at the horizon
-    study.add_trial(create_trial(state=TrialState.PRUNED, intermediate_values={0: 3.0}))
-    study.add_trial(create_trial(state=TrialState.PRUNED))  # never reported
-    study.add_trial(create_trial(state=TrialState.FAIL, intermediate_values={0: 2.0}))
-    running = study.ask()
-    running.report(2.5, 0)
-    study.enqueue_trial({})
-    found = read_study(study)
-    assert (found.name, found.direction, found.metric, found.horizon) == ("tuning", "minimize", "value", 3)
-    assert [(t.number, t.state) for t in found.trials] == [
-        (0, "finished"),
-        (1, "finished"),
-        (2, "stopped"),
-        (4, "failed"),
-        (5, "running"),
-    ]
-    assert found.trials[1].curve.steps.tolist() == [3]
-    assert found.trials[0].attrs == {"note": "first"}
-    assert found.trials[-1].end >= found.trials[-1].start
-
-
-def test_what_the_pruner_has_noted_is_used(url):
-    found = read_storage(url, "live")
-    assert found.options == LCPFNPruner(horizon=H).config.model_dump()
-    assert read_storage(url, "whole").options is None
-    stopped = [trial for trial in found.trials if trial.reason]
-    assert all(trial.state == "stopped" and REASON_ATTR not in trial.attrs for trial in stopped)
-
-
-def test_the_options_are_noted_once_and_again_when_they_change(surrogate):
-    study = optuna.create_study(direction="maximize")
-    study.add_trial(create_trial(value=0.9, intermediate_values=dict.fromkeys(range(H), 0.9)))
-    for keep in (0.9, 0.8):
-        pruner = LCPFNPruner(horizon=H, keep=keep)
-        pruner._core = PrunerCore(pruner.config, surrogate)
-        study.pruner = pruner
-        trial = study.ask()
-        for step in range(2):
-            trial.report(0.1, step)
-            trial.should_prune()
-        assert study.user_attrs[CONFIG_ATTR]["keep"] == keep
-
-
-def test_more_than_one_objective_is_refused():
-    study = optuna.create_study(directions=["minimize", "maximize"])
-    with pytest.raises(ValueError, match="one objective"):
-        read_study(study)
-
-
-def test_a_horizon_cuts_what_lies_beyond():
-    study = optuna.create_study(direction="maximize")
-    study.add_trial(create_trial(value=0.9, intermediate_values={i: i / 10 for i in range(1, 10)}))
-    assert read_study(study, horizon=5).trials[0].curve.cutoff == 5
-    assert np.isclose(read_study(study).trials[0].curve.cutoff, 9)
-
-
-def test_infeasible_trials_and_results_without_curves_are_told(tmp_path, capsys):
-    path = tmp_path / "study.log"
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
-    study = optuna.create_study(study_name="mixed", direction="maximize", storage=storage)
-    reports = {epoch: 0.8 - 0.8 * 0.7**epoch for epoch in range(H)}
-    study.add_trial(create_trial(value=0.95, intermediate_values=reports))
-    broken = create_trial(value=0.95, intermediate_values=reports)
-    broken.system_attrs["constraints"] = (1.0,)
-    study.add_trial(broken)
-    study.add_trial(create_trial(value=0.9))
-    recorded = read_study(study)
-    assert [(t.is_infeasible, t.has_curve) for t in recorded.trials] == [
-        (False, True),
-        (True, True),
-        (False, False),
-    ]
-    options = ["explain", "--storage", str(path)]
-    for trial, words in (("1", "finished, infeasible"), ("2", "it is a result without a curve")):
-        with pytest.raises(SystemExit):
-            main([*options, "--trial", trial])
-        assert words in capsys.readouterr().out
-        with pytest.raises(SystemExit):
-            main([*options, "--trial", trial, "--json"])
-        content = json.loads(capsys.readouterr().out)
-        assert (content["infeasible"], content["has_curve"]) == (trial == "1", trial == "1")
-        assert bool(content["history"]) == (trial == "1")
-    with pytest.raises(SystemExit):
-        main(options)
-    out = capsys.readouterr().out
-    assert "infeasible trials, never the best" in out
-    assert f"{2 * H}" in out
