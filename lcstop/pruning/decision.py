@@ -40,6 +40,9 @@ class Decision:
         says_stop: Whether this judgement says stop. With ``patience`` above 1 the trial may go on.
         diverged: Whether the trial is stopped because it has diverged.
         is_new: Whether it was made now. Between two judgements the last one holds.
+        waits: Whether the trial waits from now on; with ``pause`` only.
+        resumes: Whether a trial that waited, or came to a rung, is let go on; likewise.
+        parked_at: As in :class:`lcstop.pruning.judgement_record.JudgementRecord`.
     """
 
     stop: bool
@@ -60,6 +63,9 @@ class Decision:
     diverged: bool = False
     is_new: bool = True
     p_best: float | None = None
+    waits: bool = False
+    resumes: bool = False
+    parked_at: int | None = None
 
     @property
     def would_stop(self) -> bool:
@@ -87,6 +93,8 @@ class Decision:
             return "audited" if self.suppressed_by == "audit" else "shadow"
         if self.stop:
             return "stop"
+        if self.waits or self.resumes:
+            return "wait" if self.waits else "resume"
         return "not judged" if self.threshold is None else "go on"
 
     def as_recorded(self, record: JudgementRecord) -> Decision:
@@ -125,10 +133,11 @@ class Decision:
             self.probability,
             self.threshold,
             self.p_beat,
-            self.reason if self.diverged or self.verdict == "not judged" else "",
+            self.reason if self.diverged or self.waits or self.verdict == "not judged" else "",
             self.to_beat,
             self.median,
             low,
             high,
             self.p_best,
+            self.parked_at,
         )

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-Verdict = Literal["go on", "stop", "audited", "shadow", "not judged"]
-"""The outcome of a question. ``audited`` and ``shadow`` are stops that were not made."""
+Verdict = Literal["go on", "stop", "audited", "shadow", "not judged", "wait", "resume"]
+"""The outcome of a question. ``audited`` and ``shadow`` are stops that were not made.
+
+``wait`` and ``resume``: the trial was paused, and was let go on, see :mod:`lcstop.pausing`."""
 
 SCHEMA_VERSION = 1
 """Version of the mappings that :meth:`JudgementRecord.to_json` makes."""
@@ -33,6 +35,7 @@ class JudgementRecord:
         low: Predicted 5 % quantile, likewise.
         high: Predicted 95 % quantile, likewise.
         p_best: Probability that the trial becomes the best of the study; with ``keep`` only.
+        parked_at: Of a ``wait`` between two rungs: :func:`lcstop.pausing.rule.n_moments` of the study.
 
     Example:
         >>> record = JudgementRecord(3.0, "go on", n_ended=7, probability=0.4, threshold=0.1, p_beat=0.2)
@@ -53,6 +56,7 @@ class JudgementRecord:
     low: float | None = None
     high: float | None = None
     p_best: float | None = None
+    parked_at: int | None = None
 
     @property
     def is_judged(self) -> bool:
@@ -79,12 +83,14 @@ class JudgementRecord:
         try:
             numbers = {name: float(content[name]) for name in _NUMBERS if content.get(name) is not None}
             step = numbers.pop("step")
+            parked_at = content.get("parked_at")
             return cls(
                 step=step,
                 verdict=cast(Verdict, content["verdict"]),
                 n_ended=int(content["n_ended"]),
                 says_stop=bool(content["says_stop"]),
                 why=str(content.get("why", "")),
+                parked_at=None if parked_at is None else int(parked_at),
                 **numbers,
             )
         except (KeyError, TypeError, ValueError, OverflowError):
