@@ -1,9 +1,9 @@
 """The rule for trials that can be paused: which trial is advanced next, or whether a new one is started.
 
 A trial waits at each of :data:`RUNGS`, shares of the horizon. Of all trials that have come to a rung, the
-best quarter by value there goes on, the last rung first. Between the rungs a trial is judged, and parked if it
-will hardly end among the best. A parked trial counts as the worst of the first rung. It is judged again when
-the study has learned more. ``research/pausing.md`` has what this rule gains.
+best quarter by value there goes on, the last rung first. Between the rungs a trial is judged, and parked if
+it will hardly end among the best. A parked trial counts as the worst of the first rung. It is judged again
+when the study has learned more. ``research/pausing.md`` has what this rule gains.
 """
 
 from __future__ import annotations
