@@ -17,6 +17,7 @@ from lcstop.pruning.core import PrunerCore
 from lcstop.ranking.numpy_network import WEIGHTS
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Policy
+from lcstop.simulation.pausing_policy import PausingPolicy
 from lcstop.simulation.task import ReplayStudy, Task
 
 SETTINGS = (
@@ -47,7 +48,8 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
             "target": study.target,
         }
     )
-    return CorePolicy(PrunerCore(config, loaded(surrogate)), study, longest=_is_longest(setting))
+    kind = PausingPolicy if config.pause else CorePolicy
+    return kind(PrunerCore(config, loaded(surrogate)), study, longest=_is_longest(setting))
 
 
 def pruner_options(

@@ -24,8 +24,24 @@ def check_options(config: PrunerConfig) -> None:
     horizon = math.inf if isinstance(config.horizon, str) else config.horizon
     if config.min_steps > max(horizon, 2):  # horizon=1 is allowed with the default min_steps of 2
         raise ValueError(f"min_steps must be at most the horizon {horizon:g}, got {config.min_steps:g}")
+    if config.pause:
+        _check_pause(config)
     if config.surrogate == "mcmc" and find_spec("emcee") is None:
         raise ValueError('surrogate mcmc needs emcee: pip install "lcstop[mcmc]"')
+
+
+def _check_pause(config: PrunerConfig) -> None:
+    """Check that ``pause`` fits the other options.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if config.policy != "study":
+        raise ValueError(f"pause needs policy study, got pause=True, policy={config.policy}")
+    for name in ("audit", "shadow", "preset"):
+        value = getattr(config, name)
+        if value:
+            raise ValueError(f"pause is used without {name}, got pause=True, {name}={value}")
 
 
 def has_replaced(config: PrunerConfig) -> bool:

@@ -170,6 +170,13 @@ class PrunerConfig(BaseModel):
         False,
         description="Whether to decide, log and record everything but stop no trial.",
     )
+    pause: bool = Field(
+        False,
+        description="Whether trials wait instead of being stopped, and go on later if they look best. It "
+        "finds good trials sooner. Trials must be able to go on from a checkpoint. Once there is no new "
+        "trial, `keep` decides which of the waiting trials are stopped. Only with `policy: study`, and "
+        "without `audit`, `shadow` and `preset`.",
+    )
     preset: Preset | None = Field(
         None,
         description="Until lcstop 0.3: the thresholds of `policy: study` before there was `keep`, with a "

@@ -40,6 +40,7 @@ class PrunerOptions(TypedDict, total=False):
     surrogate: SurrogateName
     audit: float
     shadow: bool
+    pause: bool
     preset: Preset | None
 
 

@@ -32,7 +32,7 @@ EVERY = {
     "audit": 0.1,
     "shadow": True,
 }
-KEEP = {"keep": 0.9, "n_trials": 30}
+KEEP = {"keep": 0.9, "n_trials": 30, "pause": True}
 """Options of policy ``study`` alone."""
 PRESET = {"preset": "safe"}
 """The option that ``keep`` has replaced."""

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -58,3 +59,23 @@ def test_mcmc_without_emcee_is_refused_where_it_is_asked_for(monkeypatch):
 
 def test_pickles_of_the_first_release_find_the_class():
     assert pickle.loads(b"clcstop.config\nPrunerConfig\n.") is PrunerConfig  # noqa: S301
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"policy": "published"}, "pause needs policy study, got pause=True, policy=published"),
+        ({"audit": 0.1}, "pause is used without audit, got pause=True, audit=0.1"),
+        ({"shadow": True}, "pause is used without shadow, got pause=True, shadow=True"),
+        ({"preset": "safe"}, "pause is used without preset, got pause=True, preset=safe"),
+    ],
+)
+def test_pause_refuses_what_does_not_fit(other, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        PrunerConfig(horizon=50, pause=True, **other)
+
+
+def test_pause_is_read_from_words():
+    assert PrunerConfig(horizon=50, pause="true").pause is True
+    with pytest.raises(ValueError, match="pause"):
+        PrunerConfig(horizon=50, pause=3)
