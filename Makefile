@@ -6,6 +6,7 @@ DOCS_READY := .venv/.docs-ready
 EXAMPLES := .venv-examples
 NO_TORCH := .venv-no-torch
 MUTATION := .venv-mutation
+AXE := .axe/node_modules/axe-core/axe.min.js
 # Tests that need no torch, except those that take minutes.
 WITHOUT_TORCH := tests/config tests/curves tests/pruning tests/ranking tests/surrogates tests/simulation \
 	tests/review tests/plots/test_report.py tests/commands tests/benchmark/test_run_benchmark.py \
@@ -13,7 +14,7 @@ WITHOUT_TORCH := tests/config tests/curves tests/pruning tests/ranking tests/sur
 	tests/lcstop_ray/test_records.py tests/lcstop_ray/test_machine.py tests/lcstop_ray/test_lifecycle.py \
 	tests/project/test_adapters_agree.py tests/project/test_without_torch.py tests/project/test_environments.py
 
-.PHONY: help demo demo-ray test test-no-torch mutation slow examples check docs generate optunahub train clean
+.PHONY: help demo demo-ray test test-no-torch mutation slow examples check check-report docs generate optunahub train clean
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' Makefile
@@ -61,6 +62,10 @@ check: $(READY) ## linter, formatter, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# axe-core comes from npm, and is used by nothing else. Without Chromium or npm the tests are skipped, and say so.
+check-report: $(READY) $(AXE) ## the report in Chromium: no accessibility error by axe-core, no message, keyboard, phone
+	$(BIN)/python -m pytest -m slow -rs tests/plots/test_report_accessibility.py tests/plots/test_report_browser.py
+
 docs: $(DOCS_READY) ## the documentation, in site/; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -91,6 +96,9 @@ $(EXAMPLES)/.ready: pyproject.toml constraints.txt
 		--editable ".[examples]" pytest pytest-timeout
 	touch $(EXAMPLES)/.ready
 
+$(AXE):
+	npm install --prefix .axe --no-save --no-audit --no-fund --silent axe-core@4.14.1 || echo "npm cannot install axe-core"
+
 # The dependencies of the wheel and of its extras, except torch, in the versions of constraints.txt.
 $(NO_TORCH)/.ready: pyproject.toml constraints.txt
 	test -x $(NO_TORCH)/bin/python || $(PYTHON) -m venv $(NO_TORCH)
@@ -108,4 +116,4 @@ $(MUTATION)/session.sqlite: $(READY)
 	mv $(MUTATION)/all.sqlite $@
 
 clean: ## remove the environments and what the targets wrote
-	rm -rf .venv $(EXAMPLES) $(NO_TORCH) $(MUTATION) dist demo-output site
+	rm -rf .venv .axe $(EXAMPLES) $(NO_TORCH) $(MUTATION) dist demo-output site

@@ -10,12 +10,15 @@ Example:
 
 from lcstop.plots.figures import plot_calibration, plot_curves, plot_incumbent, plot_savings, plot_trial
 from lcstop.plots.page import write_page
+from lcstop.plots.parameters import plot_parameters, plot_slice
 
 __all__ = [
     "plot_calibration",
     "plot_curves",
     "plot_incumbent",
+    "plot_parameters",
     "plot_savings",
+    "plot_slice",
     "plot_trial",
     "write_page",
 ]

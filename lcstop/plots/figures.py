@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
 from lcstop.curves.curve import Curve
-from lcstop.plots.series import MIN_FORECASTS, calibration, incumbents, savings, value_axis
+from lcstop.plots.series import MIN_FORECASTS, calibration, group_of, incumbents, savings, value_axis
 from lcstop.review.review import Review, ReviewedTrial
 from lcstop.review.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+GROUPS: dict[str, dict[str, Any]] = {
+    "stopped": {"color": GREY, "width": 1},
+    "not stopped": {"color": BAND, "width": 1.4},
+    "best": {"color": INCUMBENT, "width": 3.5},
+}
+"""Groups of trials and the styles of their lines. Width tells them apart where colours do not."""
 
 PARTS = ("low", "high", "median", "incumbent", "rest", "curve", "now")
 """Traces of :func:`plot_trial`, in order."""
@@ -31,7 +38,7 @@ def plot_incumbent(review: Review) -> Figure:
         >>> [trace.name for trace in plot_incumbent(example()).data]
         ['without stopping', 'with lcstop']
     """
-    figure = _figure("epochs trained, all trials together", escape(review.study.metric))
+    figure = base_figure("epochs trained, all trials together", escape(review.study.metric))
     kept, without = incumbents(review)
     for name, line, color, dash in (
         ("without stopping", without, GREY, "dot"),
@@ -46,9 +53,13 @@ def plot_incumbent(review: Review) -> Figure:
                 line={"color": color, "width": 3 if color == INCUMBENT else 2, "shape": "hv", "dash": dash},
                 hovertemplate=f"{name}, after %{{x:,.0f}} epochs: <b>%{{y:.5~g}}</b><extra></extra>",
             )
-    if len(set(kept.y) | set(without.y if without else ())) == 1:
-        margin = 0.05 * abs(kept.y[0]) or 1.0  # an axis close to the value of a constant line
-        figure.update_yaxes(range=[kept.y[0] - margin, kept.y[0] + margin])
+    values = [*kept.y, *(without.y if without else ())]
+    axis = value_axis(review)
+    if axis.log or not all(axis.low <= value <= axis.high for value in values):
+        scale_values(figure, review)  # the first value must not hide the progress
+    elif len(set(values)) == 1:
+        margin = 0.05 * abs(values[0]) or 1.0  # an axis close to the value of a constant line
+        figure.update_yaxes(range=[values[0] - margin, values[0] + margin])
     return figure
 
 
@@ -63,22 +74,16 @@ def plot_curves(review: Review) -> Figure:
     Example:
         >>> from lcstop.review.example import example
         >>> [trace.name for trace in plot_curves(example()).data]
-        ['stopped', 'went on', 'best', 'stop']
+        ['stopped', 'not stopped', 'best', 'stop']
     """
-    study, winner, step = review.study, review.winner, escape(review.study.step)
-    figure = _figure(step, escape(study.metric))
-    others = [trial for trial in review.trials if trial is not winner]
-    groups = (
-        ("stopped", [t for t in others if t.stop], _faint(GREY, 0.55), 1.2),
-        ("went on", [t for t in others if not t.stop], _faint(WHOLE, 0.75), 1.4),
-        ("best", [winner] if winner else [], INCUMBENT, 3.0),
-    )
-    for name, trials, color, width in groups:
+    study, step = review.study, escape(review.study.step)
+    figure = base_figure(step, escape(study.metric))
+    for name, style in GROUPS.items():
         figure.add_scatter(
-            **_joined(trials),
+            **_joined(trial for trial in review.trials if group_of(review, trial) == name),
             mode="lines",
             name=name,
-            line={"color": color, "width": width},
+            line=style,
             hovertemplate=f"trial %{{customdata}}, {step} %{{x}}: <b>%{{y:.5~g}}</b><extra></extra>",
         )
     for name, trials, symbol, size in (
@@ -97,7 +102,7 @@ def plot_curves(review: Review) -> Figure:
                 marker={"color": STOPPED, "size": size, "symbol": symbol},
                 hovertemplate="trial %{customdata}, stopped: %{text}<extra></extra>",
             )
-    _value_axis(figure, review)
+    scale_values(figure, review)
     figure.update_xaxes(range=[0, study.horizon * 1.01])
     return figure
 
@@ -122,7 +127,7 @@ def plot_trial(review: Review, number: int, snapshot: int = -1) -> Figure:
     """
     study, trial = review.study, review.trial(number)
     step = escape(study.step)
-    figure = _figure(step, escape(study.metric))
+    figure = base_figure(step, escape(study.metric))
     styles: dict[str, dict[str, Any]] = {
         "low": {"line": {"width": 0}, "showlegend": False},
         "high": {
@@ -185,7 +190,7 @@ def plot_calibration(review: Review) -> Figure:
         >>> len(plot_calibration(example()).data)
         3
     """
-    figure = _figure("predicted interval", "share that held")
+    figure = base_figure("predicted interval", "share that held")
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -194,14 +199,14 @@ def plot_calibration(review: Review) -> Figure:
         showlegend=False,
         hoverinfo="skip",
     )
-    for part, color in zip(calibration(review), (WHOLE, BAND), strict=True):
+    for part, color, dash in zip(calibration(review), (WHOLE, BAND), ("solid", "dash"), strict=True):
         if part.n >= MIN_FORECASTS:
             figure.add_scatter(
                 x=part.line.x,
                 y=round_all(part.line.y),
                 mode="lines+markers",
                 name=f"{part.name} ({part.n})",
-                line={"color": color, "width": 2.5},
+                line={"color": color, "width": 2.5, "dash": dash},
                 hovertemplate="%{x:.0%} interval: held %{y:.0%}<extra></extra>",
             )
     for update in (figure.update_xaxes, figure.update_yaxes):
@@ -220,7 +225,7 @@ def plot_savings(review: Review) -> Figure:
         >>> [trace.name for trace in plot_savings(example()).data]
         ['with lcstop', 'saved']
     """
-    figure = _figure("trials", "epochs")
+    figure = base_figure("trials", "epochs")
     kept, without = savings(review)
     for name, line, color, fill in (("with lcstop", kept, BAND, None), ("saved", without, WHOLE, "tonexty")):
         figure.add_scatter(
@@ -238,7 +243,8 @@ def plot_savings(review: Review) -> Figure:
     return figure
 
 
-def _figure(x: str, y: str) -> Figure:
+def base_figure(x: str, y: str) -> Figure:
+    """An empty figure with titles of its axes, on any ground."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -251,12 +257,14 @@ def _figure(x: str, y: str) -> Figure:
         hovermode="closest",
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.01, "yanchor": "bottom"},
     )
-    figure.update_xaxes(title=x, linecolor=LINE, showgrid=False, zeroline=False, automargin=True)
-    figure.update_yaxes(title=y, gridcolor=LINE, linecolor=LINE, zeroline=False, automargin=True)
+    shared = {"linecolor": LINE, "zeroline": False, "automargin": True, "exponentformat": "power"}
+    figure.update_xaxes(title=x, showgrid=False, **shared)
+    figure.update_yaxes(title=y, gridcolor=LINE, **shared)
     return figure
 
 
-def _value_axis(figure: Figure, review: Review) -> None:
+def scale_values(figure: Figure, review: Review) -> None:
+    """Scale the vertical axis to the good trials, see :func:`value_axis`."""
     axis = value_axis(review)
     ends = (axis.low, axis.high)
     if axis.log:

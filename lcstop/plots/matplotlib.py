@@ -12,11 +12,26 @@ from typing import TYPE_CHECKING, Any
 from lcstop._utils.number_words import percent
 from lcstop._utils.palette import BAND, GREY, INCUMBENT, INK, LINE, STOPPED, WHOLE
 from lcstop.curves.curve import Curve
-from lcstop.plots.series import MIN_FORECASTS, calibration, incumbents, savings, value_axis
+from lcstop.plots.parameter_axes import parameter_axes
+from lcstop.plots.series import (
+    MIN_FORECASTS,
+    calibration,
+    group_of,
+    incumbents,
+    savings,
+    value_axis,
+)
 from lcstop.review.review import Review
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_GROUPS: dict[str, dict[str, Any]] = {
+    "stopped": {"color": GREY, "lw": 0.7},
+    "not stopped": {"color": BAND, "lw": 1.1},
+    "best": {"color": INCUMBENT, "lw": 2.6, "zorder": 5},
+}
+"""Groups of trials and the styles of their lines. Width tells them apart where colours do not."""
 
 _MAX_STOPS = 8
 """Maximum number of stops with a panel of their own, four in a row."""
@@ -36,6 +51,10 @@ def plot_incumbent(review: Review, ax: Axes | None = None) -> Axes:
     if without is not None:
         ax.step(without.x, without.y, where="post", color=GREY, ls=":", label="without stopping")
     ax.step(kept.x, kept.y, where="post", color=INCUMBENT, lw=2.5, label="with lcstop")
+    axis = value_axis(review)
+    values = [*kept.y, *(without.y if without else ())]
+    if axis.log or not all(axis.low <= value <= axis.high for value in values):
+        _scale_values(ax, review)  # the first value must not hide the progress
     return _legend(ax)
 
 
@@ -50,21 +69,13 @@ def plot_curves(review: Review, ax: Axes | None = None) -> Axes:
         ('epoch', 'accuracy')
     """
     ax = _axes(ax, review.study.step, review.study.metric)
-    styles: dict[str, dict[str, Any]] = {
-        "stopped": {"color": GREY, "alpha": 0.55, "lw": 0.9},
-        "went on": {"color": WHOLE, "alpha": 0.8, "lw": 1.1},
-        "best": {"color": INCUMBENT, "lw": 2.4, "zorder": 5},
-    }
     for trial in review.trials:
-        name = "best" if trial is review.winner else "stopped" if trial.stop else "went on"
-        ax.plot(trial.curve.steps, trial.curve.values, label=name, **styles[name])
+        name = group_of(review, trial)
+        ax.plot(trial.curve.steps, trial.curve.values, label=name, **_GROUPS[name])
     for trial in review.stopped:
         name = "wrong stop" if trial.wrong else "stop"
         _dot(ax, trial.curve, label=name, marker="X" if trial.wrong else "o")
-    axis = value_axis(review)
-    if axis.log:
-        ax.set_yscale("log")
-    ax.set_ylim(axis.low, axis.high)
+    _scale_values(ax, review)
     ax.set_xlim(0, review.study.horizon * 1.01)
     ax.locator_params(axis="x", integer=True)
     return _legend(ax)
@@ -118,9 +129,9 @@ def plot_calibration(review: Review, ax: Axes | None = None) -> Axes:
     """
     ax = _axes(ax, "predicted interval", "share that held")
     ax.plot([0, 1], [0, 1], color=GREY, ls=":")
-    for part, color in zip(calibration(review), (WHOLE, BAND), strict=True):
+    for part, color, dash in zip(calibration(review), (WHOLE, BAND), ("-", "--"), strict=True):
         if part.n >= MIN_FORECASTS:
-            ax.plot(part.line.x, part.line.y, "o-", color=color, ms=4, label=f"{part.name} ({part.n})")
+            ax.plot(part.line.x, part.line.y, f"o{dash}", color=color, ms=4, label=f"{part.name} ({part.n})")
     return _legend(ax)
 
 
@@ -138,6 +149,37 @@ def plot_savings(review: Review, ax: Axes | None = None) -> Axes:
     ax.fill_between(kept.x, kept.y, without.y, color=WHOLE, alpha=0.3, lw=0, label="saved")
     ax.plot(kept.x, kept.y, color=BAND, lw=2, label="with lcstop")
     ax.set_ylim(bottom=0)
+    return _legend(ax)
+
+
+def plot_parameters(review: Review, ax: Axes | None = None) -> Axes:
+    """See :func:`lcstop.plots.plot_parameters`.
+
+    Raises:
+        ValueError: If no hyperparameter has two values.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> from lcstop.review.example import example
+        >>> len(plot_parameters(example(), Figure().subplots()).lines)
+        14
+    """
+    axes = parameter_axes(review)
+    if not axes:
+        raise ValueError(f"study {review.study.name!r} has no hyperparameter with two values")
+    ax = _axes(ax, "", "")
+    for place, axis in enumerate(axes):
+        ax.axvline(place, color=GREY, lw=0.8)
+        for position, word in axis.ticks:
+            ax.annotate(
+                _escape(word), (place, position), xytext=(3, 2), textcoords="offset points", color=INK
+            )
+    for row, trial in enumerate(review.trials):
+        name = group_of(review, trial)
+        y = [math.nan if (p := axis.positions[row]) is None else p for axis in axes]
+        ax.plot(range(len(axes)), y, label=name, **_GROUPS[name])
+    ax.set_xticks(range(len(axes)), [_escape(axis.name) for axis in axes])
+    ax.set_yticks([])
     return _legend(ax)
 
 
@@ -193,6 +235,13 @@ def _axes(ax: Axes | None, x: str, y: str) -> Axes:
     ax.spines["bottom"].set_color("#bbbbbb")
     ax.tick_params(colors=INK, length=0)
     return ax
+
+
+def _scale_values(ax: Axes, review: Review) -> None:
+    axis = value_axis(review)
+    if axis.log:
+        ax.set_yscale("log")
+    ax.set_ylim(axis.low, axis.high)
 
 
 def _escape(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ from typing import Any
 import lcstop
 from lcstop._utils.json_safe import json_safe
 from lcstop._utils.number_words import probability_of_keeping
-from lcstop._utils.palette import BAND, INK, LINE, WHOLE
+from lcstop._utils.palette import BAND, INCUMBENT, INK, LINE, STOPPED, WHOLE
 from lcstop.plots.figures import (
     PARTS,
     plot_calibration,
@@ -24,17 +26,22 @@ from lcstop.plots.figures import (
     plot_trial,
 )
 from lcstop.plots.page_trials import trial_data
+from lcstop.plots.parameter_axes import parameter_axes
+from lcstop.plots.parameters import plot_parameters, plot_slice
 from lcstop.plots.series import MIN_FORECASTS, calibration, value_axis
 from lcstop.review.review import Review
 from lcstop.review.summary import MIN_AUDITED
 from lcstop.review.table import duration, summary
 
-_DARK = {
+DARK = {
     INK: "#e8eaed",
     LINE: "#2c323a",
     BAND: "#4aa8e0",
     "rgba(0, 114, 178": "rgba(74, 168, 224",
     WHOLE: "#8cc4e6",
+    INCUMBENT: "#f5b04a",
+    STOPPED: "#ff7a4d",
+    "#ffffff": "#191d23",
 }
 """Replacements on a dark page for colours with too little contrast there."""
 
@@ -68,9 +75,9 @@ def write_page(review: Review, path: Path) -> None:
         "options": _options(review),
         "notice": "" if review.live else f'<p class="notice">{texts["notice"]}</p>',
         "style": _asset("page.css"),
-        "script": _asset("page.js"),
+        "script": _asset("page.js") + _asset("table.js"),
         "data": _embedded(_data(review)),
-        "plotly": get_plotlyjs(),
+        "plotly": _compressed(get_plotlyjs()),
     }
     # One pass over the template: inserted text may contain {{...}}, too, and must not be replaced.
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
@@ -163,12 +170,16 @@ def _options(review: Review) -> str:
 def _data(review: Review) -> dict[str, Any]:
     first = _first_shown(review)
     number = review.trials[first].record.number
+    axes = parameter_axes(review)
     figures: dict[str, Any] = {
         "incumbent": plot_incumbent(review),
         "curves": plot_curves(review),
         "trial": plot_trial(review, number),
         "savings": plot_savings(review),
     }
+    if axes:
+        figures["parameters"] = plot_parameters(review)
+        figures["slice"] = plot_slice(review, axes[0].name)  # the page draws the other hyperparameters
     if any(part.n >= MIN_FORECASTS for part in calibration(review)):
         figures["calibration"] = plot_calibration(review)
     shown = {name: json.loads(figure.to_json()) for name, figure in figures.items()}
@@ -179,9 +190,10 @@ def _data(review: Review) -> dict[str, Any]:
         "step": review.study.step,
         "horizon": review.study.horizon,
         "parts": PARTS,
-        "dark": _DARK,
+        "dark": DARK,
         "ink": INK,
         "first": first,
+        "parameters": [{"name": axis.name, "kind": axis.kind} for axis in axes[:-1]],
         "axis": asdict(value_axis(review)),
         "figures": shown,
         "trials": [trial_data(review, trial) for trial in review.trials],
@@ -210,6 +222,11 @@ def _embedded(data: Mapping[str, Any]) -> str:
     """JSON without characters that could end the script element."""
     text = json.dumps(json_safe(data), separators=(",", ":"), allow_nan=False, default=str)
     return re.sub(r"[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _compressed(script: str) -> str:
+    """A script as gzip in base64, 2 MB in place of 5. The page unpacks it."""
+    return base64.b64encode(gzip.compress(script.encode(), mtime=0)).decode("ascii")
 
 
 def _asset(name: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcstop._utils.number_words import distinct, percents
+from lcstop.config.pruner import PrunerConfig
 from lcstop.plots.figures import round_all
+from lcstop.plots.series import group_of
 from lcstop.pruning.decision import Decision
 from lcstop.review.review import Review, ReviewedTrial
 from lcstop.review.snapshot import Snapshot
@@ -25,7 +29,7 @@ def trial_data(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
     full = record.full_curve or record.curve
     last = trial.snapshots[-1].decision if trial.snapshots else None
     kind: str = record.state
-    status = "went on" if kind == "finished" else kind
+    status = "completed" if kind == "finished" else kind
     if not record.has_curve:
         status = "a result without a curve"
     if trial.stop:
@@ -33,7 +37,7 @@ def trial_data(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
     elif trial is review.winner:
         kind, status = "best", "best"
     elif record.suppressed_stop:
-        status = f"{record.state}, audited"
+        status += ", audited"
     if record.is_infeasible:
         status += ", infeasible"
     note = _note(trial, last)
@@ -48,14 +52,14 @@ def trial_data(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         "p": last and last.probability,
         "threshold": last and last.threshold,
         **_chance(last),
-        "group": "best" if trial is review.winner else "stopped" if trial.stop else "went on",
+        "group": group_of(review, trial),
         "note": None if last and note == last.reason else note,  # the page takes it from the snapshot
         "wrong": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
         "params": [[str(name), _text(value)] for name, value in named],
         "n": trial.n,
         "x": _steps(full.steps),
         "y": round_all(full.values),
-        "snapshots": [_snapshot(snapshot) for snapshot in trial.snapshots],
+        "snapshots": [_snapshot(snapshot, review.config) for snapshot in trial.snapshots],
     }
 
 
@@ -67,12 +71,14 @@ def _note(trial: ReviewedTrial, last: Decision | None) -> str:
     return last.reason if last else "never judged"
 
 
-def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
+def _snapshot(snapshot: Snapshot, config: PrunerConfig) -> dict[str, Any]:
     decision, band = snapshot.decision, snapshot.band
     drawn: dict[str, Any] = {}
     if band is not None:
         # The steps are evenly spaced up to the last one. Their spacing and end make a smaller page.
-        drawn = {part: round_all(getattr(band, part), 4) for part in ("low", "median", "high")}
+        drawn = {
+            part: _within(config, round_all(getattr(band, part), 4)) for part in ("low", "median", "high")
+        }
         drawn["end"] = band.steps[-1]
     return {
         "n": snapshot.n,
@@ -84,6 +90,13 @@ def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
         "spacing": band and round_all([(band.steps[-1] - band.steps[0]) / max(len(band.steps) - 1, 1)])[0],
         **drawn,
     }
+
+
+def _within(config: PrunerConfig, values: Sequence[float | None]) -> list[float | None]:
+    """Rounded values, which may lie beyond the bounds of the metric, within them."""
+    low = -math.inf if config.lower is None else config.lower
+    high = math.inf if config.upper is None else config.upper
+    return [None if value is None else min(max(value, low), high) for value in values]
 
 
 def _steps(steps: NDArray[np.float64]) -> list[float | None] | dict[str, float]:

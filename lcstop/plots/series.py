@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcstop.curves.curve import Curve
-from lcstop.review.review import Review
+from lcstop.review.review import Review, ReviewedTrial
 
 Array = NDArray[np.float64]
 
 MIN_FORECASTS = 10
 """Minimum number of forecasts for a calibration curve."""
 
-_LOG_RATIO = 30.0
+LOG_RATIO = 30.0
 """Ratio of the ends of an axis above which it is logarithmic, if all values are positive."""
 
 _LEVELS = np.linspace(0.1, 0.9, 9)
@@ -67,11 +67,24 @@ def value_axis(review: Review) -> Axis:
     else:
         best, worst = values.min(), min(start, np.quantile(values, 0.9))
     low, high = sorted((float(best), float(worst)))
-    if values.min() > 0 and high / low > _LOG_RATIO:
+    if values.min() > 0 and high / low > LOG_RATIO:
         margin = (high / low) ** 0.05
         return Axis(low / margin, high * margin, True)
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
     return Axis(low - margin, high + margin, False)
+
+
+def group_of(review: Review, trial: ReviewedTrial) -> str:
+    """The group of a trial in the figures: ``best``, ``stopped`` or ``not stopped``.
+
+    Example:
+        >>> from lcstop.review.example import example
+        >>> group_of(example(), example().trials[1])
+        'stopped'
+    """
+    if trial is review.winner:
+        return "best"
+    return "stopped" if trial.stop else "not stopped"
 
 
 def incumbents(review: Review) -> tuple[Line, Line | None]:

@@ -73,7 +73,7 @@ class RecordedTrial:
             return None
         return AuditedTrial(self.curve, self.suppressed_stop, self.state == "finished")
 
-    @property
+    @cached_property
     def stop(self) -> JudgementRecord | None:
         """The judgement by which ``lcstop`` has stopped it; None if ``lcstop`` has not."""
         last = last_judgement(self.judgements)
@@ -241,7 +241,9 @@ class RecordedStudy:
                     finished.append(other.result_alone)
                 if other.audited:
                     audited.append(other.audited)
-            elif known := bisect_right(range(1, len(other.curve) + 1), now[0], key=other.time):
+            elif other.start <= now[0] and (
+                known := bisect_right(range(1, len(other.curve) + 1), now[0], key=other.time)
+            ):
                 unfinished.append(other.curve.prefix(known))
         return StudyView(
             self.direction,

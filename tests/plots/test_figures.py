@@ -10,6 +10,8 @@ import pytest
 
 from lcstop import Curve, PrunerConfig, plots
 from lcstop.plots import matplotlib as still
+from lcstop.plots.page_trials import trial_data
+from lcstop.plots.parameter_axes import parameter_axes
 from lcstop.plots.series import calibration, incumbents, savings, value_axis
 from lcstop.review import Review
 from tests.review.recorded_trials import H, config_of, flat, study_of, trial_of
@@ -113,6 +115,8 @@ def test_a_loss_over_decades_gets_a_logarithmic_axis():
     assert axis.low < 0.01 < 10 < axis.high
     assert plots.plot_curves(review).layout.yaxis.type == "log"
     assert still.plot_curves(review, axes()).get_yscale() == "log"
+    assert plots.plot_incumbent(review).layout.yaxis.type == "log"
+    assert still.plot_incumbent(review, axes()).get_yscale() == "log"
 
 
 def axes():
@@ -169,3 +173,67 @@ def test_the_figures_import_no_drawing_library_before_they_are_used():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
     assert done.stdout.strip() == "set()"
+
+
+def test_parameters_have_axes_by_their_kind_and_odd_values_are_at_the_ends(surrogate):
+    params = [
+        {"lr": 1e-5, "layers": 1, "act": "relu", "fixed": 3, "only": 1},
+        {"lr": 1e-1, "layers": 4, "act": None, "fixed": 3},
+        {"lr": 1e-3, "layers": 2, "act": "<b>tanh", "fixed": 3, "only": 2},
+    ]
+    tops = (0.8, 0.7, -1e9)
+    trials = [
+        trial_of(i, [top] * H, params=values)
+        for i, (top, values) in enumerate(zip(tops, params, strict=True))
+    ]
+    review = Review.of(study_of(trials), config_of(), surrogate)
+    axes = {axis.name: axis for axis in parameter_axes(review)}
+    assert [(name, axis.kind) for name, axis in axes.items()] == [
+        ("lr", "log"),
+        ("layers", "linear"),
+        ("act", "category"),
+        ("only", "linear"),
+        ("accuracy", "linear"),
+    ]
+    assert axes["lr"].positions == pytest.approx([0, 1, 0.5])
+    assert axes["only"].positions == [0, None, 1]
+    assert [word for _, word in axes["act"].ticks] == ["<b>tanh", "None", "relu"]
+    assert all(0 <= position <= 1 for position in axes["accuracy"].positions)
+    figure = plots.plot_parameters(review)
+    assert {number for trace in figure.data for number in trace.customdata} == {0, 1, 2}
+    assert "<b>" not in str(figure.layout.annotations)
+    assert "<b>" not in str([trace.x for trace in plots.plot_slice(review, "act").data])
+    with pytest.raises(ValueError, match="no hyperparameter 'fixed' with two values"):
+        plots.plot_slice(review, "fixed")
+
+
+def test_without_two_values_there_are_no_axes(review):
+    assert parameter_axes(review) == []
+    for library in (plots, still):
+        with pytest.raises(ValueError, match="has no hyperparameter with two values"):
+            library.plot_parameters(review)
+
+
+def test_the_first_value_does_not_hide_the_progress(surrogate):
+    trials = [flat(i, top) for i, top in enumerate([1e6, 0.5, 0.4, 0.41, 0.3])]
+    review = Review.of(study_of(trials, "minimize"), config_of(lower=None, upper=None), surrogate)
+    for low, high in (
+        plots.plot_incumbent(review).layout.yaxis.range,
+        still.plot_incumbent(review, axes()).get_ylim(),
+    ):
+        assert low < 0.3 < 0.4 < high < 10
+
+
+def test_bands_stay_within_the_bounds_of_the_metric(surrogate):
+    bounds = PrunerConfig(horizon=H, policy="published", surrogate="last_value", lower=1 / 3, upper=0.99996)
+    trials = [trial_of(i, np.linspace(0.4, top, H)) for i, top in enumerate([0.9999, 0.99995, 0.5])]
+    review = Review.of(study_of(trials), bounds)
+    bands = [
+        value
+        for trial in review.trials
+        for shot in trial_data(review, trial)["snapshots"]
+        for part in ("low", "median", "high")
+        for value in shot.get(part, [])
+    ]
+    assert bands
+    assert 1 / 3 <= min(bands) <= max(bands) <= 0.99996

@@ -3,58 +3,28 @@
 Needs Chromium and playwright (``pip install playwright``); run with ``-m slow``.
 """
 
-import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from lcstop import Curve, PrunerConfig
-from lcstop.plots import write_page
-from lcstop.review import RecordedStudy, RecordedTrial, Review
+from tests.plots.browser_page import CHROMIUM, SCREENS, write_report
 from tests.plots.test_report import EVIL
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-N, H = 200, 40
+N = 200
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
 ]
-SCREENS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
 
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of 200 trials, most of them stopped, with markup in their names."""
-    rng = np.random.default_rng(0)
-    steps = np.arange(1.0, H + 1)
-    trials = []
-    for number in range(N):
-        values = rng.uniform(0.3, 0.9) * (1 - rng.uniform(0.7, 0.9) ** steps) + rng.normal(0, 0.01, H)
-        n = H if number % 5 == 0 else int(rng.integers(4, H))
-        trials.append(
-            RecordedTrial(
-                number,
-                Curve(steps[:n], values[:n], H, params={"lr": float(rng.uniform()), EVIL: EVIL}),
-                "finished" if n == H else "stopped",
-                start=60.0 * number,
-                end=60.0 * number + 60,
-                reason=None if n == H else f"reason {number} {EVIL}",
-                attrs={"note": EVIL},
-            )
-        )
-    study = RecordedStudy(EVIL, "Optuna", "accuracy", "epoch", "maximize", trials, {})
-    start = time.process_time()
-    review = Review.of(study, PrunerConfig(horizon=H, lower=0, upper=1))
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_page(review, path)
-    assert time.process_time() - start < 20
-    assert path.stat().st_size < 6e6
+    write_report(N, path)
     return path
 
 
@@ -65,15 +35,6 @@ class Opened:
     page: Any
     said: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -108,7 +69,7 @@ def test_it_opens_without_a_word_and_fits(show: Any, screen: str, scheme: str, p
     opened = show(screen, scheme)
     page = opened.page
     assert page.locator("h1").inner_text().strip() == EVIL.strip()
-    assert page.locator(".js-plotly-plot").count() == 5
+    assert page.locator(".js-plotly-plot").count() == 7
     assert page.evaluate("document.documentElement.scrollWidth") == SCREENS[screen]["width"]
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(245, 246, 248)" if scheme == "light" else "rgb(16, 19, 23)")
@@ -191,3 +152,25 @@ def test_the_page_follows_the_scheme(show: Any) -> None:
     expect(page.locator("#plot-curves .xtitle")).to_have_css("fill", "rgb(232, 234, 237)")
     page.locator("#zoom").click()
     assert page.locator("#zoom").get_attribute("aria-pressed") == "true"
+
+
+def test_a_hyperparameter_is_chosen_and_a_trial_by_it(show: Any) -> None:
+    opened = show()
+    page = opened.page
+    assert page.locator("#by option").all_inner_texts() == ["lr", "optimizer"]
+    page.locator("#by").select_option("optimizer")
+    kind = page.evaluate("document.getElementById('plot-slice').layout.xaxis.type")
+    assert kind == "category"
+    x = page.evaluate("document.getElementById('plot-slice').data.flatMap((trace) => trace.x)")
+    assert len(x) == N
+    assert not any("<" in value for value in x)
+    lines = page.evaluate("document.getElementById('plot-parameters').data.flatMap((t) => t.customdata)")
+    assert set(lines) == set(range(N))
+    assert opened.said == []
+
+
+def test_the_table_is_filtered_by_state(show: Any) -> None:
+    page = show("phone").page
+    page.locator("#state").select_option("stopped")
+    assert page.locator("#found").inner_text() == f"{N - N // 5} of {N}"
+    assert page.locator("tbody tr:visible").count() == N - N // 5

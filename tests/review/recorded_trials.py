@@ -10,7 +10,8 @@ H = 12
 
 def trial_of(number, values, state="finished", start=None, end=None, **options) -> RecordedTrial:
     start = float(number) if start is None else start
-    curve = Curve(np.arange(1.0, len(values) + 1), values, options.pop("horizon", H))
+    horizon, params = options.pop("horizon", H), options.pop("params", None)
+    curve = Curve(np.arange(1.0, len(values) + 1), values, horizon, params)
     return RecordedTrial(number, curve, state, start, start + 1 if end is None else end, **options)
 
 

@@ -116,6 +116,31 @@ function drawCurves() {
   draw("curves", figure);
 }
 
+// Values outside the axis are drawn at its ends.
+function drawSlice() {
+  const { name, kind } = data.parameters[element("by").selectedIndex];
+  const figure = data.figures.slice;
+  const { low, high } = data.axis;
+  for (const trace of figure.data) {
+    Object.assign(trace, { x: [], y: [], customdata: [] });
+    for (const trial of data.trials) {
+      const pair = trial.params.find((found) => found[0] === name);
+      if (trial.group !== trace.name || !pair || trial.best === null) continue;
+      trace.x.push(typeof pair[1] === "number" ? pair[1] : escaped(pair[1]));
+      trace.y.push(Math.min(Math.max(trial.best, low), high));
+      trace.customdata.push(trial.number);
+    }
+  }
+  figure.layout.xaxis.type = kind;
+  figure.layout.xaxis.title.text = escaped(name);
+  draw("slice", figure);
+}
+
+// Plotly reads tags in words.
+function escaped(text) {
+  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
+}
+
 function describe(list, pairs) {
   list.replaceChildren(...pairs.map(([name, value]) => {
     const pair = make("div");
@@ -166,81 +191,11 @@ function reveal() {
   if (box.top < 0 || box.top > innerHeight * 0.6) element("trial").scrollIntoView({ block: "start" });
 }
 
-const titles = [...element("table").tHead.rows[0].cells].map((head) => head.textContent);
-
-function matches(trial) {
-  const words = element("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = [`trial ${trial.number}`, trial.name, trial.status, trial.note, ...trial.params.map((pair) => pair.join("="))];
-  const all = text.join(" ").toLowerCase();
-  return words.every((word) => all.includes(word));
-}
-
-function filterTable() {
-  let n = 0;
-  for (const row of element("table").tBodies[0].rows) {
-    row.hidden = !matches(data.trials[Number(row.dataset.i)]);
-    if (!row.hidden) n += 1;
-  }
-  element("found").textContent = `${n} of ${data.trials.length}`;
-}
-
-// The record as a table for other programs. Texts that a spreadsheet would run as a formula get a quote.
-function csv() {
-  const head = ["trial", "name", "state", "last_step", "best", "probability", "threshold", "wrong", "reason"];
-  const field = (value) => {
-    if (value === null || value === undefined) return "";
-    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const rows = data.trials.map((trial) => [
-    trial.number, trial.name, trial.status, trial.last, trial.best, trial.p, trial.threshold, trial.wrong, trial.note,
-  ]);
-  return [head, ...rows].map((row) => row.map(field).join(",")).join("\r\n");
-}
-
 const indexOf = new Map(data.trials.map((trial, i) => [trial.number, i]));
 
-function fillTable(key, descending) {
-  const order = data.trials.map((_, i) => i);
-  const sign = descending ? -1 : 1;
-  order.sort((a, b) => {
-    const [x, y] = [data.trials[a][key], data.trials[b][key]];
-    if (x === y) return a - b;
-    if (x === null) return 1;
-    if (y === null) return -1;
-    return sign * (x < y ? -1 : 1);
-  });
-  element("table").tBodies[0].replaceChildren(...order.map((i) => {
-    const trial = data.trials[i];
-    const row = make("tr");
-    row.dataset.i = String(i);
-    row.classList.toggle("chosen", i === chosen);
-    const button = make("button", String(trial.number));
-    button.type = "button";
-    button.addEventListener("click", () => {
-      choose(i);
-      reveal();
-      element("trial").focus({ preventScroll: true });
-    });
-    const first = make("td");
-    first.append(button);
-    const state = make("td");
-    state.append(make("span", trial.status, `badge ${trial.kind}`));
-    const numbers = [format(trial.last), format(trial.best), format(trial.chance), format(trial.needs)];
-    row.append(first, state, ...numbers.map((text) => make("td", text, "number")), make("td", trial.note));
-    [...row.cells].forEach((cell, j) => { cell.dataset.title = titles[j]; });
-    row.hidden = !matches(trial);
-    return row;
-  }));
-  for (const head of document.querySelectorAll("th")) {
-    const mine = head.querySelector("button")?.dataset.key === key;
-    if (mine) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
-    else head.removeAttribute("aria-sort");
-  }
-}
-
 function drawAll() {
-  for (const name of ["incumbent", "savings", "calibration"]) if (data.figures[name]) draw(name, data.figures[name]);
+  for (const name of ["incumbent", "savings", "calibration", "parameters"]) if (data.figures[name]) draw(name, data.figures[name]);
+  if (data.figures.slice) drawSlice();
   drawTrial();
   drawCurves();
 }
@@ -258,29 +213,43 @@ element("zoom").addEventListener("click", () => {
   element("zoom").setAttribute("aria-pressed", String(whole));
   drawCurves();
 });
-for (const button of document.querySelectorAll("th button")) {
-  button.addEventListener("click", () => {
-    const up = button.closest("th").getAttribute("aria-sort") === "ascending";
-    fillTable(button.dataset.key, up);
-  });
-}
+element("by").append(...data.parameters.map(({ name }) => make("option", name)));
+element("by").addEventListener("change", drawSlice);
+element("parameters").hidden = data.parameters.length === 0;
+element("plot-parameters").style.minWidth = `${5.5 * (data.parameters.length + 1)}rem`;
 if (!data.figures.calibration) {
   element("plot-calibration").append(make("p", "Too few trials ran to the end to tell.", "empty"));
 }
-element("search").addEventListener("input", filterTable);
-element("download").addEventListener("click", () => {
-  element("download").href = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
-});
 for (const query of [dark, narrow]) query.addEventListener("change", drawAll);
 
-fillTable("number", false);
-filterTable();
-choose(data.first);
-drawAll();
-element("plot-curves").on("plotly_click", (event) => {
-  const i = indexOf.get(event.points[0].customdata);
-  if (i !== undefined) {
-    choose(i);
-    reveal();
+// The library is compressed, which makes the file half as large.
+async function unpack() {
+  const bytes = Uint8Array.from(atob(element("plotly").textContent), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = make("script", await new Response(stream).text());
+  document.head.append(script);
+}
+
+async function start() {
+  if (typeof DecompressionStream === "undefined") {
+    element("old").hidden = false;
+    return;
   }
-});
+  await unpack();
+  fillTable("number", false);
+  filterTable();
+  choose(data.first);
+  drawAll();
+  for (const name of ["curves", "parameters", "slice"]) {
+    if (!data.figures[name]) continue;
+    element(`plot-${name}`).on("plotly_click", (event) => {
+      const i = indexOf.get(event.points[0].customdata);
+      if (i !== undefined) {
+        choose(i);
+        reveal();
+      }
+    });
+  }
+}
+
+start();
