@@ -1,8 +1,9 @@
-"""Keep the figures of the pages in one file: `python docs/figures.py [SEARCHES.json]`.
+"""Keep the figures of the pages in one file: `python docs/figures.py [SEARCHES.json ...]`.
 
-With the file that `lcstop bench --sampler tpe` writes, it first takes the figures of the pages into
-docs/figures.json. Then it writes the tables between `<!-- figures: NAME -->` and `<!-- /figures -->` again,
-from docs/figures.json alone. A test fails as long as a page says something else.
+Each argument is a file that `lcstop bench --sampler tpe`, `random` or `shuffle` writes. Its figures go into
+docs/figures.json, under the name of the sampler. Then the tables between `<!-- figures: NAME -->` and
+`<!-- /figures -->` are written again, from docs/figures.json alone. A test fails as long as a page says
+something else.
 """
 
 import json
@@ -34,17 +35,27 @@ RULES = {
 }
 """Settings whose figures the pages may show, and their names there."""
 
-TABLES = {
-    "results": (
-        "limits.none",
-        "lcstop:keep=0.95",
-        "lcstop:keep=0.8",
-        "optuna.sha:reduction_factor=2:min_resource=8%",
-        "optuna.median",
-    ),
-    "dial": tuple(RULES),
+SEARCHES = {
+    "tpe": "trials each by TPE, Optuna's default sampler",
+    "random": "trials each by Optuna's random sampler",
+    "shuffle": "trials each, the recorded trials in a random order",
 }
-"""Settings of each table. Those that the benchmark has not run are left out."""
+"""Samplers of the benchmark, in the words of the pages."""
+
+SHORT = (
+    "limits.none",
+    "lcstop:keep=0.95",
+    "lcstop:keep=0.8",
+    "optuna.sha:reduction_factor=2:min_resource=8%",
+    "optuna.median",
+)
+TABLES = {
+    "results": ("tpe", SHORT),
+    "dial": ("tpe", tuple(RULES)),
+    "random": ("random", tuple(RULES)),
+    "order": ("shuffle", tuple(RULES)),
+}
+"""Sampler and settings of each table. Settings that the benchmark has not run are left out."""
 
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
 
@@ -60,7 +71,6 @@ def taken_from(summary: Mapping[str, Any]) -> dict[str, Any]:
         "n_tasks": len(scope["tasks"]),
         "trials": config["trials"],
         "seeds": config["seeds"],
-        "sampler": config["sampler"],
         "commit": summary["versions"]["commit"],
         "rules": {
             row["setting"]: {name: row[name] for name in names}
@@ -70,13 +80,17 @@ def taken_from(summary: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def table(name: str, figures: Mapping[str, Any]) -> str:
+def table(name: str, known: Mapping[str, Any]) -> str:
     """A table of the pages, with a line on what was measured."""
+    if name == "promise":
+        return _promise(known)
+    sampler, settings = TABLES[name]
+    figures = known[sampler]
     lines = [
         "| rule | epochs trained | lost at the end, points | worse by a point | best kept | times sooner |",
         "|---|---|---|---|---|---|",
     ]
-    for setting in TABLES[name]:
+    for setting in settings:
         if row := figures["rules"].get(setting):
             epochs, kept, worse = (
                 f"{100 * row[cell]:.0f} %" for cell in ("share", "kept", "worse_by_a_point")
@@ -85,9 +99,21 @@ def table(name: str, figures: Mapping[str, Any]) -> str:
             cells = [epochs, *(["", ""] if setting == "limits.none" else [lost, worse]), kept]
             sooner = f"{row['sooner']:.2f}" + (f", {row['failures']} never" if row["failures"] else "")
             lines.append(f"| {' | '.join([RULES[setting], *cells, sooner])} |")
-    searches = f"{figures['trials']} trials each by {figures['sampler'].upper()}, {figures['seeds']} seeds"
-    what = f"{figures['n_tasks']} recorded studies, {searches}."
-    return "\n".join([*lines, "", what]) + "\n"
+    searches = f"{figures['trials']} {SEARCHES[sampler]}; {figures['seeds']} seeds"
+    return "\n".join([*lines, "", f"{figures['n_tasks']} recorded studies, {searches}."]) + "\n"
+
+
+def _promise(known: Mapping[str, Any]) -> str:
+    """How often the best trial was kept, beside what `keep` asks for."""
+    settings = [setting for setting in RULES if setting.startswith("lcstop:keep=")]
+    measured = {name: figures["rules"] for name, figures in known.items()}
+    lines = ["| `keep` | TPE | random sampler | random order |", "|---|---|---|---|"]
+    for setting in settings:
+        rows = [measured[name].get(setting) for name in SEARCHES]
+        if any(rows):
+            cells = [f"{100 * row['kept']:.0f} %" if row else "not run" for row in rows]
+            lines.append(f"| {' | '.join([setting.rpartition('=')[2], *cells])} |")
+    return "\n".join(lines) + "\n"
 
 
 def written(page: str, figures: Mapping[str, Any]) -> str:
@@ -96,10 +122,12 @@ def written(page: str, figures: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        taken = taken_from(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
-        FIGURES.write_text(json.dumps(taken, indent=1) + "\n", encoding="utf-8")
     known = json.loads(FIGURES.read_text(encoding="utf-8"))
+    for argument in sys.argv[1:]:
+        summary = json.loads(Path(argument).read_text(encoding="utf-8"))
+        known[summary["config"]["sampler"]] = taken_from(summary)
+    if sys.argv[1:]:
+        FIGURES.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     for path in PAGES:
         before = path.read_text(encoding="utf-8")
         after = written(before, known)

@@ -177,6 +177,16 @@ def test_no_page_says_other_figures_than_the_file_of_figures():
         assert text == figures["written"](text, known), f"{path}: run python docs/figures.py"
 
 
+def test_tables_of_the_benchmark_come_from_the_file_of_figures():
+    figures = runpy.run_path(str(ROOT / "docs" / "figures.py"))
+    for path in figures["PAGES"]:
+        outside = figures["_BLOCK"].sub("", path.read_text(encoding="utf-8"))
+        found = re.search(r"^\|.*(?:best kept|times sooner|lost at the end)", outside, re.MULTILINE)
+        assert not found, path
+    named = set(re.findall(r"<!-- figures: (\w+)", "".join(TEXTS.values())))
+    assert named == {*figures["TABLES"], "promise"}
+
+
 def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
     named = re.findall(r": (\w[\w-]*)\.md$", navigation, re.MULTILINE)
