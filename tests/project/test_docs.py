@@ -8,7 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule
+from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler, MedianStoppingRule
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
@@ -25,7 +25,12 @@ RULES = {
     "MedianPruner": optuna.pruners.MedianPruner,
     "SuccessiveHalvingPruner": optuna.pruners.SuccessiveHalvingPruner,
     "HyperbandPruner": optuna.pruners.HyperbandPruner,
+    "PercentilePruner": optuna.pruners.PercentilePruner,
+    "WilcoxonPruner": optuna.pruners.WilcoxonPruner,
+    "PatientPruner": optuna.pruners.PatientPruner,
+    "ThresholdPruner": optuna.pruners.ThresholdPruner,
     "ASHAScheduler": ASHAScheduler,
+    "HyperBandScheduler": HyperBandScheduler,
     "MedianStoppingRule": MedianStoppingRule,
 }
 
@@ -67,6 +72,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")  # PatientPruner
 @pytest.mark.parametrize("code", PYTHON)
 def test_python_runs_as_written_and_is_not_warned_of(code, folder, warnings):
     script = folder / "page.py"
@@ -152,7 +158,8 @@ def test_tables_of_other_rules_name_all_their_options_and_defaults(name):
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()]
     parameters = inspect.signature(RULES[name]).parameters
     assert [(row[0].strip("`"), row[1]) for row in rows] == [
-        (parameter.name, str(parameter.default)) for parameter in parameters.values()
+        (parameter.name, "required" if parameter.default is parameter.empty else str(parameter.default))
+        for parameter in parameters.values()
     ]
     for row in rows:
         for option, default in re.findall(r"`(\w+)(?:=(\w+))?`", row[2]):
