@@ -3,12 +3,14 @@
 python benchmarks/fit_best.py search runs/fit tpe 0.85 4 CURVES...   # sampler, keep, seeds, files of curves
 python benchmarks/fit_best.py permuted runs/fit random 0.85 4 CURVES...
 python benchmarks/fit_best.py fit runs/fit
+python benchmarks/fit_best.py fit-curve runs/fit
 
 ``keep`` stops trials of these searches as in use. A stopped trial is also followed to its end, unseen by its
 study: each judgement is recorded, and whether a stop there loses the best trial of the study. ``fit`` prints
-the numbers fitted to all searches of the folder, and with each task left out. A rule makes its own evidence:
-search again with the new numbers, and fit to both. ``permuted`` permutes the hyperparameters of each task
-among its trials: the numbers have to hold where hyperparameters tell nothing, too.
+the numbers of hyperparameters fitted to all searches of the folder, and with each task left out, and
+``fit-curve`` those of the trial's own curve. A rule makes its own evidence: search again with the new
+numbers, and fit to both. ``permuted`` permutes the hyperparameters of each task among its trials: the numbers
+have to hold where hyperparameters tell nothing, too.
 
 A search takes some seconds. Never name tasks that a benchmark reports on.
 """
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,10 +34,13 @@ from lcstop.benchmark.readers import read_packs
 from lcstop.benchmark.search_space import SearchSpace
 from lcstop.benchmark.settings import interval
 from lcstop.pruning.due import assumed_records
+from lcstop.pruning.own_curve import p_beat_by_curve
+from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.thresholds import best_threshold
 from lcstop.ranking.numpy_network import best_of
-from lcstop.ranking.ranker import Ranker, Ranking
+from lcstop.ranking.ranker import CURVE_MIDDLE, CURVE_RANGE, LARGE_REMAINING_GAIN, Ranker, Ranking
 from lcstop.simulation.task import Task
+from lcstop.surrogates import Surrogate, load_surrogate
 
 Array = NDArray[np.float64]
 
@@ -44,6 +49,9 @@ SAMPLERS = {"random": (optuna.samplers.RandomSampler, 40), "tpe": (optuna.sample
 
 SIZES = (15, 25, 50)
 """The first trials of a search also count as a study of this size, so that ``n_trials`` varies."""
+
+DECIDED_BELOW = 0.03
+"""Highest probability of the judgements to which ``fit-curve`` fits: stops are made far below it."""
 
 PENALTY = 30.0
 """Of the squared numbers, for inputs of unit variance."""
@@ -56,9 +64,13 @@ class Judgement:
     number: int
     step: int
     ranking: Ranking
+    p_best: float
+    by_curve: float
 
 
-def search(task: Task, sampler: str, keep: float, seed: int, ranker: Ranker) -> dict[str, Array]:
+def search(
+    task: Task, sampler: str, keep: float, seed: int, ranker: Ranker, surrogate: Surrogate
+) -> dict[str, Array]:
     """Search a task once. Returns what :func:`examples` needs."""
     make, n_trials = SAMPLERS[sampler]
     study = optuna.create_study(direction=task.direction, sampler=make(seed=seed))
@@ -88,9 +100,12 @@ def search(task: Task, sampler: str, keep: float, seed: int, ranker: Ranker) -> 
             ranking = ranker.rank(curve, finished, stopped, task.direction)
             if ranking is None or ranking.leads or ranking.is_undecided:
                 continue
+            view = StudyView(task.direction, finished, stopped)
+            by_curve = p_beat_by_curve(curve, view, "best", surrogate)
             if ranking.rank_by_params is not None:
-                judged.append(Judgement(number, step, ranking))
-            p_best = ranking.p_best(n_trials)
+                known = math.nan if by_curve is None else by_curve
+                judged.append(Judgement(number, step, ranking, ranking.p_best(n_trials), known))
+            p_best = ranking.p_best(n_trials, by_curve)
             threshold = best_threshold(curve.share, to_spend, n_trials - number)
             if stopped_at is None and p_best <= threshold:
                 stopped_at, to_spend = step, to_spend - p_best
@@ -112,6 +127,9 @@ def search(task: Task, sampler: str, keep: float, seed: int, ranker: Ranker) -> 
         "p_beat": np.array([j.ranking.p_beat_informed for j in judged]),
         "share": np.array([j.ranking.share for j in judged]),
         "told": np.array([j.ranking.rank_by_params for j in judged]),
+        "remaining_gain": np.array([j.ranking.remaining_gain for j in judged]),
+        "p_best": np.array([j.p_best for j in judged]),
+        "by_curve": np.array([j.by_curve for j in judged]),
         "gain": gains.max(1),
         "reached_at": gains.argmax(1) + 1,
     }
@@ -150,6 +168,17 @@ def examples(found: dict[str, Array]) -> Examples:
     return _concatenated(parts)
 
 
+def examples_of_curves(found: dict[str, Array]) -> Examples:
+    """The same for the trial's own curve, inputs ``[m, 2]``, where trials are decided on."""
+    number, gain = found["number"], found["gain"]
+    lost = (gain[number] == gain.max()) & (found["reached_at"][number] > found["step"])
+    of = (found["p_best"] < DECIDED_BELOW) & ~np.isnan(found["by_curve"])
+    by_curve = np.clip(logit(found["by_curve"]) - logit(CURVE_MIDDLE), *CURVE_RANGE)
+    trust = LARGE_REMAINING_GAIN / np.maximum(found["remaining_gain"], LARGE_REMAINING_GAIN)
+    inputs = np.stack([trust, trust * by_curve], 1)
+    return inputs[of], logit(found["p_best"][of].clip(1e-7)), lost[of]
+
+
 def fit(inputs: Array, log_odds: Array, lost: NDArray[np.bool_]) -> Array:
     """The numbers ``[4]``: logistic regression on top of ``log_odds``, by Newton's method."""
     penalty = PENALTY * inputs.var(0)
@@ -167,31 +196,31 @@ def log_loss(log_odds: Array, lost: NDArray[np.bool_]) -> float:
     return float(np.logaddexp(0, np.where(lost, -log_odds, log_odds)).mean())
 
 
-def _joined(folder: Path, tasks: Sequence[str]) -> Examples:
+def _joined(folder: Path, tasks: Sequence[str], made: Callable[[dict[str, Array]], Examples]) -> Examples:
     files = [file for task in tasks for file in sorted(folder.glob(f"{task}~*.npz"))]
-    return _concatenated([examples(dict(np.load(file))) for file in files])
+    return _concatenated([made(dict(np.load(file))) for file in files])
 
 
-def _tables(folder: Path) -> Iterator[str]:
+def _tables(folder: Path, made: Callable[[dict[str, Array]], Examples]) -> Iterator[str]:
     tasks = sorted({file.name.split("~")[0] for file in folder.glob("*.npz")})
     for task in tasks:
-        weights = fit(*_joined(folder, [other for other in tasks if other != task]))
-        inputs, log_odds, lost = _joined(folder, [task])
+        weights = fit(*_joined(folder, [other for other in tasks if other != task], made))
+        inputs, log_odds, lost = _joined(folder, [task], made)
         before, after = log_loss(log_odds, lost), log_loss(log_odds + inputs @ weights, lost)
         yield f"without {task}: {weights.round(2).tolist()}, log-loss on it {before:.4f} -> {after:.4f}"
-    yield f"all: {fit(*_joined(folder, tasks)).round(2).tolist()}"
+    yield f"all: {fit(*_joined(folder, tasks, made)).round(2).tolist()}"
 
 
 def main() -> None:
     """Run the command."""
     what, folder = sys.argv[1], Path(sys.argv[2])
-    if what == "fit":
-        print("\n".join(_tables(folder)))
+    if what in ("fit", "fit-curve"):
+        print("\n".join(_tables(folder, examples if what == "fit" else examples_of_curves)))
         return
     sampler, keep, n_seeds = sys.argv[3], float(sys.argv[4]), int(sys.argv[5])
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
-    ranker = Ranker()
+    ranker, surrogate = Ranker(), load_surrogate()
     for path in sys.argv[6:]:
         for task in map(Task.from_pack, read_packs(Path(path))):
             if what == "permuted" and task.params is not None:
@@ -200,7 +229,7 @@ def main() -> None:
             for seed in range(n_seeds):
                 name = f"{task.name.replace('/', '-')}~{what}-{sampler}-{keep:g}-{seed}.npz"
                 with np.errstate(all="ignore"):
-                    found: dict[str, Any] = search(task, sampler, keep, seed, ranker)
+                    found: dict[str, Any] = search(task, sampler, keep, seed, ranker, surrogate)
                 np.savez_compressed(folder / name, **found)
                 print(name, flush=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,6 +21,8 @@ from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.exemption import exemption
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.last_verdict import last_verdict
+from lcstop.pruning.models import Models
+from lcstop.pruning.own_curve import p_beat_by_curve
 from lcstop.pruning.published_rule import judge_as_published
 from lcstop.pruning.study_rule import judge_in_study
 from lcstop.pruning.study_view import StudyView
@@ -37,8 +38,7 @@ from lcstop.pruning.wording import (
     values_in_words,
     with_end,
 )
-from lcstop.ranking.ranker import Ranker
-from lcstop.surrogates import Surrogate, load_surrogate
+from lcstop.surrogates import Surrogate
 
 logger = logging.getLogger("lcstop")
 
@@ -46,6 +46,8 @@ _SUPPRESSED: dict[SuppressedBy, str] = {
     "audit": "; audited, so it goes on",
     "shadow": "; in shadow mode, so it goes on",
 }
+
+_NO_FORECAST = "a decision is made without a forecast of the trial's end"
 
 
 class PrunerCore:
@@ -75,9 +77,7 @@ class PrunerCore:
         self.config = config
         self.error_log = ErrorLog()
         self._bounds = Bounds(config.lower, config.upper)
-        self._given_surrogate = surrogate
-        self._loaded_surrogate = surrogate
-        self._loaded_ranker: Ranker | None = None
+        self._models = Models(config, surrogate)
         self._logged_certainties: set[float] = set()
 
     def decide(self, trial: Curve, study: StudyView) -> Decision:
@@ -160,7 +160,7 @@ class PrunerCore:
             with np.errstate(all="ignore"):
                 self._bounds.check(trial)
                 study = self._bounds.filter(study)
-                found = judge_convergence(trial, study, self.config, min_gain, self._surrogate())
+                found = judge_convergence(trial, study, self.config, min_gain, self._models.surrogate)
         except Exception as error:
             return self.fail_open(error, trial.cutoff)
         end, failure = self._end(lambda: predicted_end(found.forecast, found.scale, self.config))
@@ -169,11 +169,7 @@ class PrunerCore:
 
     def warm_up(self) -> None:
         """Load the networks now rather than inside the first judgement, where a failure is logged."""
-        with contextlib.suppress(Exception):
-            if self.config.policy == "study":
-                self._ranker()
-        with contextlib.suppress(Exception):
-            self._surrogate()
+        self._models.warm_up()
 
     def fail_open(self, error: Exception, step: float) -> Decision:
         """Let a trial go on although judging it failed; each distinct cause is logged once."""
@@ -200,13 +196,21 @@ class PrunerCore:
         self._log_certainty(audit)
         certainty = audit.adjusted_certainty
         if config.policy == "study":
-            evidence = judge_in_study(config, prefixes, study, incumbent, certainty, self._ranker())
+            evidence = judge_in_study(
+                config,
+                prefixes,
+                study,
+                incumbent,
+                certainty,
+                self._models.ranker,
+                lambda prefix: self._p_beat_by_curve(prefix, study),
+            )
             if evidence is None:
                 return replace(known, reason="no other trial to compare with"), None
         else:
             assert incumbent is not None  # without one the trial is exempt
             evidence = judge_as_published(
-                config, trial, prefixes, study, incumbent, certainty, self._surrogate()
+                config, trial, prefixes, study, incumbent, certainty, self._models.surrogate
             )
         ranking = evidence.ranking
         evidence = replace(evidence, says_stop=[*question.said_stop, *evidence.says_stop])
@@ -243,7 +247,7 @@ class PrunerCore:
             elif decision.would_stop:
                 to_beat = decision.incumbent, evidence.p_beat
                 end, failure = self._end(
-                    lambda: forecast_end(trial, study, config, self._surrogate(), *to_beat)
+                    lambda: forecast_end(trial, study, config, self._models.surrogate, *to_beat)
                 )
             decision = with_end(decision, end)
             words = chance(config, evidence) + values_in_words(end, decision.incumbent)
@@ -260,10 +264,16 @@ class PrunerCore:
             with np.errstate(all="ignore"):
                 return predict(), ""
         except Exception as error:
-            cause = self.error_log.warn_once(
-                "a decision is made without a forecast of the trial's end", error
-            )
+            cause = self.error_log.warn_once(_NO_FORECAST, error)
             return None, f"; no forecast: {cause}"
+
+    def _p_beat_by_curve(self, trial: Curve, study: StudyView) -> float | None:
+        """See :func:`lcstop.pruning.own_curve.p_beat_by_curve`; None if it fails. Ranks then decide alone."""
+        try:
+            return p_beat_by_curve(trial, study, self.config.target, self._models.forecaster)
+        except Exception as error:
+            self.error_log.warn_once(_NO_FORECAST, error)
+            return None
 
     def _log_certainty(self, audit: Audit) -> None:
         certainty = audit.adjusted_certainty
@@ -282,19 +292,6 @@ class PrunerCore:
         """Name of the option that says how certain a stop has to be."""
         return "confidence" if self.config.keep is None else "keep"
 
-    # Threads that come here together each load the weights, and one of them is kept: a lock would be left
-    # locked for ever in a process that is forked meanwhile.
-
-    def _ranker(self) -> Ranker:
-        if self._loaded_ranker is None:
-            self._loaded_ranker = Ranker()
-        return self._loaded_ranker
-
-    def _surrogate(self) -> Surrogate:
-        if self._loaded_surrogate is None:
-            self._loaded_surrogate = load_surrogate(self.config.surrogate)
-        return self._loaded_surrogate
-
     def __reduce__(self) -> tuple[type[PrunerCore], tuple[PrunerConfig, Surrogate | None]]:
         # Weights are cheaper to load again than to send.
-        return type(self), (self.config, self._given_surrogate)
+        return type(self), (self.config, self._models.given_surrogate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Direction, better
@@ -26,6 +26,7 @@ def judge_in_study(
     incumbent: float | None,
     certainty: float,
     ranker: Ranker,
+    p_beat_by_curve: Callable[[Curve], float | None],
 ) -> Evidence | None:
     """How likely the trial is to become the best of the study; None without a trial to compare with.
 
@@ -42,6 +43,8 @@ def judge_in_study(
         certainty: See :attr:`lcstop.pruning.audit.Audit.adjusted_certainty`. All stops together may spend
             ``1 - certainty``. For a preset see :meth:`lcstop.pruning.thresholds.Thresholds.at`.
         ranker: What compares the trial with the others.
+        p_beat_by_curve: What the forecast of a curve says of beating the incumbent. It is called where it
+            can change the verdict.
 
     Raises:
         ValueError: If a probability is not finite.
@@ -62,7 +65,7 @@ def judge_in_study(
             raise ValueError("the forecast is not finite")
         rankings.append(ranking)
     found = [
-        _probability_and_threshold(config, prefix, ranking, study, certainty)
+        _probability_and_threshold(config, prefix, ranking, study, certainty, p_beat_by_curve)
         for prefix, ranking in zip(prefixes, rankings, strict=True)
     ]
     holds = [_holds_incumbent(config, prefix, incumbent, study.direction) for prefix in prefixes]
@@ -82,7 +85,12 @@ def judge_in_study(
 
 
 def _probability_and_threshold(
-    config: PrunerConfig, trial: Curve, ranking: Ranking, study: StudyView, certainty: float
+    config: PrunerConfig,
+    trial: Curve,
+    ranking: Ranking,
+    study: StudyView,
+    certainty: float,
+    p_beat_by_curve: Callable[[Curve], float | None],
 ) -> tuple[float, float]:
     if config.keep is None:
         threshold = THRESHOLDS[config.preset or "balanced"].at(
@@ -92,7 +100,9 @@ def _probability_and_threshold(
     n_known = len(study.finished) + len(study.unfinished) + 1
     n_trials = max(config.n_trials or max(2 * n_known, MIN_ASSUMED_TRIALS), n_known)
     n_left = n_trials - max(study.n_ended, len(study.finished))
-    return ranking.p_best(n_trials), best_threshold(trial.share, 1 - certainty - study.spent, n_left)
+    threshold = best_threshold(trial.share, 1 - certainty - study.spent, n_left)
+    is_open = ranking.p_best(n_trials, p_beat_by_curve=0.0) <= threshold
+    return ranking.p_best(n_trials, p_beat_by_curve(trial) if is_open else None), threshold
 
 
 def _holds_incumbent(

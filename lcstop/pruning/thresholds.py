@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lcstop.config.choices import Preset
-
-LARGE_REMAINING_GAIN = 2.0
-"""Remaining gain, in units of the trials' spread, above which ranks count for less."""
+from lcstop.ranking.ranker import LARGE_REMAINING_GAIN
 
 PARAMS_FACTOR = 1.4
 """Factor of the threshold where hyperparameters were compared: the higher of two probabilities is used."""
@@ -38,9 +36,8 @@ class Thresholds:
             share: Share of the horizon that the trial has reached.
             confidence: The odds of the threshold are multiplied by ``(1 - confidence) / 0.05``, so that it
                 stays a probability.
-            remaining_gain: See :class:`lcstop.ranking.ranker.Ranking`. Above :data:`LARGE_REMAINING_GAIN`
-                the threshold falls in proportion: the order of trials may still change, as it does when a
-                learning rate falls.
+            remaining_gain: See :class:`lcstop.ranking.ranker.Ranking`. Where it is large the threshold falls
+                in proportion: the order of trials may still change, as it does when a learning rate falls.
             has_params: Whether hyperparameters were compared, see :data:`PARAMS_FACTOR`.
 
         Example:

@@ -14,7 +14,7 @@ from lcstop.curves.scale import MetricScale
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.evidence import Evidence
 from lcstop.pruning.study_view import StudyView
-from lcstop.pruning.thresholds import LARGE_REMAINING_GAIN
+from lcstop.ranking.ranker import LARGE_REMAINING_GAIN
 from lcstop.surrogates import Surrogate
 from lcstop.surrogates.forecast import Forecast
 from lcstop.surrogates.tilt import Tilt

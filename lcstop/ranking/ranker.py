@@ -17,6 +17,9 @@ from lcstop.ranking.gaussian_process import N_REGRESSION, RankByParams, rank_by_
 from lcstop.ranking.grid import align
 from lcstop.ranking.numpy_network import NumpyStudyNetwork, best_of
 
+LARGE_REMAINING_GAIN = 2.0
+"""Remaining gain, in units of the trials' spread, above which ranks, and a curve, count for less."""
+
 MAX_UNKNOWN_GAIN = 4.0
 """Highest estimate while no trial has finished, and the remaining gain at a first report."""
 
@@ -29,6 +32,12 @@ _PARAMS_INTERCEPT, _PARAMS_LOG_SHARE, _PARAMS_EXPLAINED, _PARAMS_RANK = -0.83, -
 
 _FIRST_SHARE = 0.02
 """Share of the horizon before which no trial was judged in these searches."""
+
+CURVE_MIDDLE, CURVE_RANGE = 0.2, (-2.5, 1.5)
+"""Probability by the trial's own curve that says little, and the range of log-odds around it that counts."""
+
+_CURVE_INTERCEPT, _CURVE_WEIGHT = -0.25, 0.6
+"""The same correction by the trial's own curve."""
 
 _LEAVE_RATE = 0.1
 """Share of the trials at a common first value that must have left it lately for the rest to go on."""
@@ -68,8 +77,16 @@ class Ranking(NamedTuple):
     share: float
     rank_by_params: RankByParams | None
 
-    def p_best(self, n_trials: float) -> float:
+    def p_best(self, n_trials: float, p_beat_by_curve: float | None = None) -> float:
         """Probability that the trial becomes the best of ``n_trials`` trials, itself included.
+
+        Args:
+            n_trials: Number of trials.
+            p_beat_by_curve: Probability that it ends better than the incumbent by the forecast of its own
+                curve, see :func:`lcstop.pruning.own_curve.p_beat_by_curve`; None if that is not known. The
+                network sees little of the curve but ranks, so both together know more than either. The
+                forecast knows nothing of the study: it counts for less where :attr:`remaining_gain` is large,
+                as before a learning rate falls (``research/best-by-own-curve.md``).
 
         The network takes trials for independent, and learned from artificial studies, in which
         hyperparameters tell less than in real ones. A few numbers correct for that. They were fitted to
@@ -80,11 +97,16 @@ class Ranking(NamedTuple):
         log_odds = logit(min(best_of(self.shares, n_trials), self.p_beat_informed))
         told = self.rank_by_params
         if told is None:
-            return float(expit(_BEST_INTERCEPT + _BEST_SLOPE * log_odds))
-        by_params = _PARAMS_EXPLAINED + _PARAMS_RANK * max(told.rank, 0.0)
-        by_time = _PARAMS_LOG_SHARE * math.log(max(self.share, _FIRST_SHARE))
-        correction = _PARAMS_INTERCEPT + by_time + math.sqrt(told.explained) * by_params
-        return float(expit(log_odds + correction))
+            log_odds = _BEST_INTERCEPT + _BEST_SLOPE * log_odds
+        else:
+            by_params = _PARAMS_EXPLAINED + _PARAMS_RANK * max(told.rank, 0.0)
+            by_time = _PARAMS_LOG_SHARE * math.log(max(self.share, _FIRST_SHARE))
+            log_odds += _PARAMS_INTERCEPT + by_time + math.sqrt(told.explained) * by_params
+        if p_beat_by_curve is not None:
+            by_curve = np.clip(logit(p_beat_by_curve) - logit(CURVE_MIDDLE), *CURVE_RANGE)
+            trust = LARGE_REMAINING_GAIN / max(self.remaining_gain, LARGE_REMAINING_GAIN)
+            log_odds += trust * (_CURVE_INTERCEPT + _CURVE_WEIGHT * by_curve)
+        return float(expit(log_odds))
 
 
 class Ranker:

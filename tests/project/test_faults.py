@@ -14,6 +14,7 @@ import numpy as np
 import optuna
 import pytest
 
+from lcstop.pruning.models import Models
 from lcstop.ranking.numpy_network import NumpyStudyNetwork
 from lcstop.surrogates.forecast import BarDistribution
 from lcstop.surrogates.lcpfn import LCPFN
@@ -119,7 +120,7 @@ def without_file(name: str, core):
             raise FileNotFoundError(f"[Errno 2] No such file or directory: {str(self)!r}")
         return read_bytes(self)
 
-    core._loaded_ranker = core._loaded_surrogate = None
+    core._models = Models(core.config)
     with mock.patch.object(Path, "read_bytes", fault):
         yield
 
@@ -139,7 +140,7 @@ FAULTS = {
 @pytest.mark.parametrize("policy", ["study", "published"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_study_goes_on_with_one_warning_and_is_decided_on_again(start, fault, policy, warnings):
-    """What decides may fail: the trial goes on. The surrogate only words the stops of policy study."""
+    """What decides may fail: the trial goes on. Without a surrogate policy study decides by ranks alone."""
     search = start(policy)
     with FAULTS[fault](search.core):
         stopped = [search.stopped(POOR) for _ in range(4)]

@@ -232,17 +232,17 @@ def test_long_horizons_and_constant_curves():
 @pytest.mark.parametrize("policy", ["study", "published"])
 def test_warming_up_loads_what_decides_and_no_failure_escapes(policy, monkeypatch):
     loaded = []
-    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", loaded.append)
-    monkeypatch.setattr("lcstop.pruning.core.Ranker", lambda: loaded.append("ranker"))
+    monkeypatch.setattr("lcstop.pruning.models.load_surrogate", lambda name: loaded.append(name) or name)
+    monkeypatch.setattr("lcstop.pruning.models.Ranker", lambda: loaded.append("ranker"))
     config = PrunerConfig(horizon=H, policy=policy)
     PrunerCore(config).warm_up()
-    assert loaded == ["ranker"] * (policy == "study") + ["lcpfn"]
+    assert loaded == ["lcpfn"] + ["ranker"] * (policy == "study")
 
     def fail(*args):
         raise OSError("no weights")
 
-    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", fail)
-    monkeypatch.setattr("lcstop.pruning.core.Ranker", fail)
+    monkeypatch.setattr("lcstop.pruning.models.load_surrogate", fail)
+    monkeypatch.setattr("lcstop.pruning.models.Ranker", fail)
     PrunerCore(config).warm_up()
 
 

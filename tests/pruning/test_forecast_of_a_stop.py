@@ -32,7 +32,7 @@ def test_a_forecast_above_the_best_is_lowered_to_the_probability():
         for d in (0, 0.01, 0.02, 0.03, 0.04)
     ]
     trial = Curve(range(1, 11), [0.05 * i for i in range(1, 11)], horizon=50)
-    decision = PrunerCore(PrunerConfig(horizon=50, keep=0.2)).judge(
+    decision = PrunerCore(PrunerConfig(horizon=50, keep=0.02)).judge(
         trial, StudyView("maximize", finished=finished)
     )
     alone = load_surrogate().forecast([trial], [50], decision.scale)

@@ -78,8 +78,8 @@ def core(**options: Any) -> Recorder:
     name = json.dumps(options, sort_keys=True)
     if name not in _CORES:
         _CORES[name] = Recorder(PrunerConfig(**options))
-        first = next(iter(_CORES.values()))
-        _CORES[name]._loaded_ranker, _CORES[name]._loaded_surrogate = first._ranker(), first._surrogate()
+        first, models = next(iter(_CORES.values()))._models, _CORES[name]._models
+        models._ranker, models._surrogate = first.ranker, first.surrogate
     return _CORES[name]
 
 

@@ -32,7 +32,7 @@ def test_a_hopeless_trial_is_stopped_and_the_reason_says_why():
     assert low < decision.median < high
     assert decision.scale is not None
     assert re.fullmatch(
-        r"stopped at step \d+ of 20: \S+ % chance to become the best \(needs \S+ %\), "
+        r"stopped at step \d+ of 20: under \S+ % chance to become the best \(needs \S+ %\), "
         r"predicted 0\.\d+ \[0\.\d+, 0\.\d+\], best so far 0\.\d+",
         decision.reason,
     ), decision.reason
