@@ -11,13 +11,13 @@ from lcstop_optuna import LCPFNPruner
 
 PAGE = (Path(__file__).parents[2] / "docs" / "design.md").read_text(encoding="utf-8")
 CONDUCTORS = ("lcstop_optuna.pruner", "lcstop.pruning.core")
-DATA = ("study_view", "suppressed_stop", "evidence", "decision", "error_log")
+DATA = ("study_view", "suppressed_stop", "evidence", "decision", "error_log", "models")
 
 
 def modules(heading: str, until: str) -> list[str]:
     """Modules of the numbered list between two texts of the page."""
     section = PAGE.split(heading)[1].split(until)[0]
-    return re.findall(r"^\d\. `(lcstop[\w.]+)`", section, re.MULTILINE)
+    return re.findall(r"^\d+\. `(lcstop[\w.]+)`", section, re.MULTILINE)
 
 
 def traced(call) -> list[str]:
