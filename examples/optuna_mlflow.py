@@ -2,8 +2,9 @@
 
 ``horizon`` counts epochs here, the reports of a full trial. Optuna's ``MLflowCallback`` gives each trial a
 run, whose tags are its state (PRUNED if it was stopped) and its user attributes, ``lcstop_reason`` among
-them. Tags are texts, so ``log_stop`` adds the numbers of a stop as metrics. The ``best_accuracy`` of a stopped
-trial is its last report. The decorator ``track_in_mlflow`` opens the run before the trial, for the curve.
+them. Tags are texts, so ``log_stop`` adds the numbers of a stop as metrics. The ``best_accuracy`` of a
+stopped trial is its last report. The decorator ``track_in_mlflow`` opens the run before the trial, for the
+curve.
 
 The runs go to ``MLFLOW_TRACKING_URI``, by default a file in the working directory. ``mlflow ui`` shows them.
 

@@ -1,9 +1,9 @@
 """MLflow, Weights & Biases and TensorBoard with Ray Tune: the stops, their reasons and the savings.
 
 ``horizon`` counts epochs, the reports of a trial. ``lcstop_ray.Summary`` adds ``lcstop_stopped`` (0 or 1) and
-``lcstop_step`` to the results, and every logger writes them as metrics. Pass it before the loggers. The reason
-is a text, which the loggers leave out: the lines below add it. Ray's TensorBoard logger is always on. Leave
-out what you do not use. Weights & Biases starts a process for each trial.
+``lcstop_step`` to the results, and every logger writes them as metrics. Pass it before the loggers. The
+reason is a text, which the loggers leave out: the lines below add it. Ray's TensorBoard logger is always on.
+Leave out what you do not use. Weights & Biases starts a process for each trial.
 
 MLflow writes to ``MLFLOW_TRACKING_URI``, by default a file in the working directory. With
 ``WANDB_MODE=offline`` Weights & Biases writes into the folders of the trials, and ``wandb sync`` sends that.
