@@ -89,7 +89,7 @@ lengths = st.integers(1, H + 2)
 
 def make_networks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Load the networks only once, because loading takes most of the machines' time."""
-    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", functools.cache(load_surrogate))
+    monkeypatch.setattr("lcstop.pruning.models.load_surrogate", functools.cache(load_surrogate))
     monkeypatch.setattr(NumpyStudyNetwork, "load", functools.cache(NumpyStudyNetwork.load))
 
 

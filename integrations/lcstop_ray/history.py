@@ -15,10 +15,10 @@ from lcstop.pruning.due import NextQuestion
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 
-State = Literal["running", "finished", "stopped", "converged", "failed", "cut off"]
-"""``stopped`` and ``converged``: ended by the scheduler. ``failed``: ended with an error. ``cut off``: Ray
-has ended it before its end, as by a time budget. ``finished``: ended otherwise. Converged trials count as
-finished."""
+State = Literal["running", "waiting", "finished", "stopped", "converged", "failed", "cut off"]
+"""``waiting``: paused by the scheduler, with ``pause`` only. ``stopped`` and ``converged``: ended by the
+scheduler. ``failed``: ended with an error. ``cut off``: Ray has ended it before its end, as by a time budget.
+``finished``: ended otherwise. Converged trials count as finished."""
 
 Points = Sequence[tuple[float, float]]
 """``(step, value)`` pairs, as they were reported."""

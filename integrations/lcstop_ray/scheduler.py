@@ -21,8 +21,10 @@ from lcstop.config.pruner_options import PrunerOptions
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate
 from lcstop_ray.planned_trials import planned_trials
+from lcstop_ray.progress_line import progress_line
 from lcstop_ray.results import DIRECTIONS
 from lcstop_ray.saved_state import read_state, write_state
+from lcstop_ray.search_pausing import SearchPausing, limit_pending_trials
 from lcstop_ray.search_state import SearchState
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ class LCPFNScheduler(FIFOScheduler):
     other trials. The trial is stopped when the probability that it becomes the best of the study is small
     enough. Each stop spends that probability, and all stops together may spend 1 - ``keep``. The number of
     trials is that of ``num_samples``. ``policy="published"``: LC-PFN forecasts the trial's own curve. The
-    trial is stopped when it beats the incumbent with probability at most ``1 - confidence``. Trials are never
-    paused.
+    trial is stopped when it beats the incumbent with probability at most ``1 - confidence``. With
+    ``pause=True`` trials that report checkpoints wait instead, and go on later if they look best. Without it
+    trials are never paused.
 
     After ``Tuner.restore`` the curves of the old trials are read from Ray's own files, and their judgements
     from those of lcstop. A scheduler that is passed to a second ``Tuner`` starts anew. If a decision fails,
@@ -98,6 +101,7 @@ class LCPFNScheduler(FIFOScheduler):
         self._given = metric, mode
         self._is_restored = self._is_timed = False
         self._search: SearchState | None = None
+        self._pausing: SearchPausing | None = None  # of the search, with ``pause``
         self._n_results = 0
         self._seconds = 0.0
 
@@ -175,7 +179,7 @@ class LCPFNScheduler(FIFOScheduler):
                 return False  # its values are of another metric
             self._is_restored = False
         else:
-            self._search, self._core = None, self._given_core
+            self._search, self._pausing, self._core = None, None, self._given_core
             self._metric, self._mode = metric or given_metric, mode or given_mode
         if self._metric is None and self._mode:
             self._metric = DEFAULT_METRIC  # Ray's name for a metric that is reported without one
@@ -199,6 +203,10 @@ class LCPFNScheduler(FIFOScheduler):
         except Exception as error:
             # The trial then counts as a new one. An error here would end the search.
             search.core.error_log.warn_once("the records of trial %s were not read", error, trial.trial_id)
+        if self._pausing is not None:
+            limit_pending_trials(tune_controller)
+            if search.waits(trial):
+                trial.set_status(Trial.PAUSED)  # type: ignore[no-untyped-call]  # Ray restores a waiting trial as a pending one
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """Leave out a trial that has failed. If Ray retries it, it adds it again."""
@@ -212,12 +220,15 @@ class LCPFNScheduler(FIFOScheduler):
         """Record a result and decide on it.
 
         Returns:
-            ``STOP`` or ``CONTINUE``.
+            ``STOP`` or ``CONTINUE``, with ``pause`` also ``PAUSE``.
         """
         start = time.perf_counter()
         search = self._search_state()
         try:
-            stop = search.judge(trial, result)
+            if self._pausing is None:
+                stop = search.judge(trial, result)
+            else:
+                stop = self._pausing.judge(tune_controller, trial, result)
         except Exception as error:
             # This runs in Ray's event loop, where an exception would end every trial.
             stop = search.core.fail_open(error, 0).stop
@@ -225,7 +236,21 @@ class LCPFNScheduler(FIFOScheduler):
         search.core.error_log.warn_if_slow(seconds)
         self._seconds += seconds
         self._n_results += 1
+        if search.waits(trial):
+            return TrialScheduler.PAUSE
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
+
+    def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
+        """The trial that runs next: the next new one, or with ``pause`` the one that is worth most."""
+        if self._pausing is not None:
+            try:
+                return self._pausing.choose(tune_controller)
+            except Exception as error:
+                self._search_state().core.error_log.warn_once(
+                    "the next trial was chosen by its age, since choosing it failed", error
+                )
+        chosen: Trial | None = super().choose_trial_to_run(tune_controller)
+        return chosen
 
     def on_trial_complete(
         self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]
@@ -244,7 +269,7 @@ class LCPFNScheduler(FIFOScheduler):
         """One line on the search, for Ray's progress report."""
         milliseconds = 1e3 * self._seconds / max(1, self._n_results)
         try:
-            search = str(self._search or "no trials")
+            search = "no trials" if self._search is None else progress_line(self._search)
         except Exception as error:
             search = f"no summary: {error!r}"
         return f"Using LCPFNScheduler: {search}, {milliseconds:.2f} ms per result"
@@ -269,7 +294,7 @@ class LCPFNScheduler(FIFOScheduler):
         self._time_attr, self._metric, self._mode = state.time_attr, state.metric, state.mode
         if state.config != self.config:
             self._core = PrunerCore(state.config)
-        self._search, self._is_restored = None, True
+        self._search, self._pausing, self._is_restored = None, None, True
         self._search_state().adopt(state.histories, state.counting)
 
     def _search_state(self, n_trials: int | None = None) -> SearchState:
@@ -291,6 +316,7 @@ class LCPFNScheduler(FIFOScheduler):
             self._core = PrunerCore(config.model_copy(update={"n_trials": n_trials}))
         self._core.warm_up()  # at the first result, Ray would warn of a slow scheduler
         self._search = SearchState(self._core, self._time_attr, self._metric, self._mode)
+        self._pausing = SearchPausing(self._search) if config.pause else None
         return self._search
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,7 @@ from lcstop.config.horizon import horizon_of
 from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate
-from lcstop.pruning.last_verdict import shadow_stop
+from lcstop.pruning.last_verdict import last_judgement, shadow_stop
 from lcstop.pruning.trial_table import State, TrialTable
 from lcstop_ray.earlier_run import name_of, read_earlier_run
 from lcstop_ray.history import History
@@ -31,6 +31,7 @@ logger = logging.getLogger("lcstop_ray")
 
 _STATES: dict[str, State] = {
     "running": "running",
+    "waiting": "running",
     "finished": "finished",
     "converged": "finished",
     "stopped": "stopped",
@@ -91,7 +92,8 @@ class SearchState:
         self.stops.pop(trial.trial_id, None)
         if retried:
             self.warnings.retry(trial.trial_id)
-        if trial.trial_id not in self._added:
+        is_old = trial.trial_id not in self._added
+        if is_old:
             self._added.add(trial.trial_id)
             statistic = "last" if self.core.config.target == "final" else self.mode
             steps = read_earlier_run(trial, history, self._log, self.time_attr, self.metric, statistic)
@@ -105,7 +107,9 @@ class SearchState:
             history.keep_until(restart)
         else:
             history.start_again()
-        history.state = "running"
+        last = last_judgement(history.judgements)
+        waits = is_old and self.core.config.pause and last is not None and last.verdict == "wait"
+        history.state = "waiting" if waits else "running"
 
     def adopt(self, histories: dict[str, History], counting: StepCounting) -> None:
         """Take over the trials of an earlier search, and how it counted steps."""
@@ -116,17 +120,25 @@ class SearchState:
     def leave(self, trial: Trial, *, failed: bool) -> None:
         """Leave out a trial that has failed, unless it is added again, or one that is cut off."""
         history = self._history(trial)
+        if self.core.config.pause and not failed and history is not None and history.state == "stopped":
+            return  # it waited, and was stopped
         if history is not None:
             history.state = "failed" if failed else "cut off"
             self._log.end(trial, history)
         self.stops.pop(trial.trial_id, None)
 
-    def judge(self, trial: Trial, result: Mapping[str, Any]) -> bool:
+    def judge(
+        self,
+        trial: Trial,
+        result: Mapping[str, Any],
+        decide: Callable[[Trial, History], Decision | None] | None = None,
+    ) -> bool:
         """Record a result of a running trial and decide on it.
 
         Args:
             trial: The trial.
             result: The result, by name.
+            decide: Decides in place of :meth:`decide`.
 
         Returns:
             Whether the trial should stop.
@@ -143,8 +155,13 @@ class SearchState:
         self._report(trial, history, step, value)
         if history.state in ("stopped", "converged"):
             return True  # Ray may pass on buffered results after the one that ended the trial
-        decision = self._decide(trial, history)
+        if history.state == "waiting":
+            return False  # likewise
+        decision = (decide or self.decide)(trial, history)
         if decision is None:
+            return False
+        if decision.waits:
+            logger.debug("Trial %s %s", trial.trial_id, decision.reason)
             return False
         if stop := decision.suppressed_stop:
             if history.suppressed_stop is None:
@@ -158,7 +175,25 @@ class SearchState:
             self._log.end(trial, history, decision.reason)
         return True
 
-    def _decide(self, trial: Trial, history: History) -> Decision | None:
+    def waits(self, trial: Trial) -> bool:
+        """Whether a trial waits, with ``pause`` only."""
+        history = self.histories.get(trial.trial_id)
+        return history is not None and history.state == "waiting"
+
+    def stop(self, trial: Trial, history: History, decision: Decision) -> None:
+        """Stop a trial that waits, by a decision that is on record."""
+        history.state = "stopped"
+        self.stops[trial.trial_id] = decision
+        logger.info("Trial %s %s", trial.trial_id, decision.reason)
+        self._log.end(trial, history)
+
+    def record(self, trial: Trial, history: History, decision: Decision, n_ended: int) -> None:
+        """Put a judgement on record."""
+        record = decision.record(n_ended)
+        history.add_judgement(record)
+        self._log.judgement(trial, history, record, decision)
+
+    def decide(self, trial: Trial, history: History) -> Decision | None:
         """The decision to end the trial or to suppress its stop; None if it goes on."""
         if not self._may_ask(history):
             return None
@@ -166,18 +201,19 @@ class SearchState:
         view = self.view(judged=trial.trial_id)
         decision = self.core.decide(curve, view)
         if decision.is_new:
-            record = decision.record(view.n_ended)
-            history.add_judgement(record)
-            self._log.judgement(trial, history, record, decision)
+            self.record(trial, history, decision, view.n_ended)
         # After one report it is not known yet from where its moments are counted.
         history.next = self.core.next_question(curve, history.judgements) if len(curve) > 1 else None
-        if decision.would_stop:
-            return decision
-        if self.core.convergence_due(curve.cutoff, history.convergence_asked_at):
-            history.convergence_asked_at = curve.cutoff
-            decision = self.core.converged(curve, view)
-            return decision if decision.stop else None
-        return None
+        return decision if decision.would_stop else self.converged(history, view)
+
+    def converged(self, history: History, view: StudyView) -> Decision | None:
+        """The decision to end a trial that has converged; None if it goes on."""
+        curve = history.curve
+        if not self.core.convergence_due(curve.cutoff, history.convergence_asked_at):
+            return None
+        history.convergence_asked_at = curve.cutoff
+        decision = self.core.converged(curve, view)
+        return decision if decision.stop else None
 
     def _may_ask(self, history: History) -> bool:
         """Whether the trial may be judged at its last result, at the same cost at any length."""
@@ -259,24 +295,6 @@ class SearchState:
     def __getstate__(self) -> dict[str, Any]:
         # The table is rebuilt from the histories. Without it, pickles are small, and Ray writes them often.
         return {**self.__dict__, "_table": TrialTable(), "_indices": {}}
-
-    def __str__(self) -> str:
-        histories, found, audit = [*self.histories.values()], self.certificate(), self.audit()
-        converged = [history for history in histories if history.state == "converged"]
-        saved = found.steps_saved + sum(history.horizon - history.curve.cutoff for history in converged)
-        parts = [f"{found.n_stopped} of {len(histories)} trials stopped"]
-        if self.core.config.min_gain is not None:
-            parts.append(f"{len(converged)} converged")
-        if self.core.config.shadow:
-            n_suppressed = sum(history.suppressed_stop is not None for history in histories)
-            parts.append(f"{n_suppressed} would have been in shadow mode")
-        parts.append(f"{saved:g} steps of {self.time_attr} saved")
-        if found.promise and not self.core.config.shadow:
-            parts.append(found.promise)
-        incumbent = self.incumbent()
-        parts.append(f"incumbent {'not known yet' if incumbent is None else f'{incumbent:.4g}'}")
-        parts.append(f"{self.warnings.n_unusable} results without a finite value")
-        return ", ".join([*parts, str(audit)] if audit.n or self.core.config.audit else parts)
 
     def _history(self, trial: Trial) -> History | None:
         """The history of a trial. None if its horizon is unknown; the trial is then never judged."""

@@ -66,6 +66,12 @@ class Summary(Callback):
             result.update(lcstop_stopped=True, lcstop_step=step, lcstop_reason=record.reason)
             print(f"Trial {trial.trial_id} {record.reason}")
 
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Print the stop of a trial that waited. Ray calls this; its last result was written before."""
+        result = trial.last_result
+        if result and not result.get("done"):
+            self.on_trial_result(iteration, trials, trial, {**result, "done": True})
+
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
         """Print the summary. Ray calls this."""
         storage = next((trial.storage for trial in trials if trial.storage is not None), None)

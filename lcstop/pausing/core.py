@@ -39,7 +39,7 @@ class PausingCore:
         self._parking = PrunerCore(core.config.model_copy(update=update))
         self._parking.error_log = core.error_log
 
-    def at_report(self, trial: Curve, study: StudyView, clock: int) -> Decision:
+    def at_report(self, trial: Curve, study: StudyView, clock: int, *, may_wait: bool = True) -> Decision:
         """Whether a running trial waits at its last report. It may also be stopped as diverged.
 
         If it waits at a rung, :func:`lcstop.pausing.rule.next_move` says whether it is the next one to go on.
@@ -48,6 +48,8 @@ class PausingCore:
             trial: What it has reported.
             study: The other trials, with the records of this one.
             clock: :func:`lcstop.pausing.rule.n_moments` of the study.
+            may_wait: Whether it could go on from this report later. A trial that could not is judged at a
+                later report.
         """
         config, records = self._core.config, study.judgements or ()
         quiet = Decision(False, "no decision is due at this step", trial.cutoff, is_new=False)
@@ -57,7 +59,7 @@ class PausingCore:
             decision = self._core.judge(trial, study)
             return decision if decision.diverged else quiet
         is_early = trial.cutoff < config.min_steps
-        if is_early or trial.cutoff >= trial.horizon or not math.isfinite(trial.values[-1]):
+        if not may_wait or is_early or trial.cutoff >= trial.horizon or not math.isfinite(trial.values[-1]):
             return quiet
         known = PausableTrial.of(trial, "running", study.direction, records, config.target)
         if known.is_at_rung:

@@ -205,6 +205,28 @@ def next_move(trials: Sequence[PausableTrial], *, can_start: bool) -> Move:
     return Move("nothing")
 
 
+def move_of(trials: Sequence[PausableTrial], trial: int, *, can_start: bool) -> Move | None:
+    """What to do at once with a trial that has just come to wait; None if it waits.
+
+    Once no new trial can be started a running trial does not wait: it would be resumed anyway.
+
+    Args:
+        trials, can_start: As for :func:`next_move`.
+        trial: Position of the trial in the list.
+
+    Example:
+        >>> at_rung = [PausableTrial("waiting", 0.08, (value,), 0, value) for value in (0.3, 0.6, 0.5, 0.4)]
+        >>> move_of(at_rung, 1, can_start=True), move_of(at_rung, 2, can_start=True)
+        (Move(kind='go on', trial=1), None)
+        >>> move_of(at_rung, 2, can_start=False)
+        Move(kind='settle', trial=2)
+    """
+    move = next_move(trials, can_start=can_start)
+    if move.trial == trial:
+        return move
+    return None if can_start else Move("settle", trial)
+
+
 def _promoted(trials: Sequence[PausableTrial], rung: int) -> int | None:
     """The best trial that waits at a rung, if it is among the best of all that have come there."""
     values = {i: value for i, trial in enumerate(trials) if (value := _value_on(trial, rung)) is not None}

@@ -53,6 +53,8 @@ class StudySummary:
         best_trial: Number of its trial.
         audit: Outcome of the audited trials.
         shadow: Whether the study ran in shadow mode, so that no trial was stopped.
+        n_waited: Trials that have waited, with ``pause``.
+        n_resumed: Those of them that went on later.
 
     Example:
         >>> from lcstop import Curve
@@ -75,6 +77,8 @@ class StudySummary:
     best_trial: int | None
     audit: Audit
     shadow: bool
+    n_waited: int = 0
+    n_resumed: int = 0
 
     @classmethod
     def of(cls, study: RecordedStudy) -> StudySummary:
@@ -107,6 +111,8 @@ class StudySummary:
             None if winner is None else winner.number,
             study.audit(config),
             shadow,
+            sum(_waited(trial) for trial in study.trials),
+            sum(_resumed(trial) for trial in study.trials),
         )
 
     def __str__(self) -> str:
@@ -118,6 +124,8 @@ class StudySummary:
         words += f", {would}saved {saved}" if self.shadow else f", {saved} saved"
         if found.p_kept is not None and found.n_stopped:
             words += f", best trial kept with probability {probability_of_keeping(found.p_kept)}"
+        if self.n_waited:
+            words += f"; {self.n_waited} have waited, and {self.n_resumed} of them went on"
         return words
 
     __repr__ = __str__
@@ -145,6 +153,7 @@ class StudySummary:
             "best": self.best,
             "best_trial": self.best_trial,
             "audit": self.audit.as_dict(),
+            **({"waited": self.n_waited, "resumed": self.n_resumed} if self.n_waited else {}),
         }
 
 
@@ -171,6 +180,16 @@ def _suppressed_judgement(trial: RecordedTrial) -> JudgementRecord | None:
     suppressed = trial.suppressed_stop
     step = None if suppressed is None else suppressed.step
     return next((record for record in trial.judgements if record.step == step), None)
+
+
+def _waited(trial: RecordedTrial) -> bool:
+    return any(record.verdict == "wait" for record in trial.judgements)
+
+
+def _resumed(trial: RecordedTrial) -> bool:
+    """Whether a trial went on after it had waited."""
+    verdicts = [record.verdict for record in trial.judgements]
+    return "wait" in verdicts and "resume" in verdicts[verdicts.index("wait") :]
 
 
 def _started(trial: RecordedTrial) -> StartedTrial:

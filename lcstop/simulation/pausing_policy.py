@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lcstop.curves.curve import Curve
 from lcstop.pausing.core import PausingCore, resume
-from lcstop.pausing.rule import PausableTrial, TrialState, next_move
+from lcstop.pausing.rule import Move, PausableTrial, TrialState, move_of, next_move
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
 from lcstop.simulation.core_policy import CorePolicy
@@ -38,21 +36,10 @@ class PausingPolicy(CorePolicy):
                 self._set(started, PausableTrial("running", 0.0, (), 0, 0.0))
                 return started
             trial = numbers[move.trial]
-            curve, decision = self._curve(trial), Decision(False, "goes on", 0.0)
-            if move.kind == "judge":
-                decision = self._pausing.judge_again(curve, self._view(trial), self._clock)
-            elif move.kind == "settle":
-                decision = self._pausing.settle(curve, self._view(trial))
+            decision = self._advance(trial, move)
             if decision.stop:
-                self._record(trial, decision)
-                self._stop(trial, curve)
                 self.dropped.append(trial)
-            elif decision.waits:
-                self._record(trial, decision)
-                self._look(trial, curve, "waiting")
-            else:
-                self._record(trial, resume(replace(decision, cutoff=curve.cutoff)))
-                self._look(trial, curve, "running")
+            elif not decision.waits:
                 return trial
 
     def report(self, trial: int, step: int, value: float) -> Action:
@@ -70,12 +57,31 @@ class PausingPolicy(CorePolicy):
         if not decision.waits:
             return Action.GO
         self._look(trial, curve, "waiting")
-        move = next_move([*self._seen.values()], can_start=self._n_unstarted > 0)
-        if move.kind != "go on" or [*self._seen][move.trial or 0] != trial:
+        own = [*self._seen].index(trial)
+        move = move_of([*self._seen.values()], own, can_start=self._n_unstarted > 0)
+        if move is None:
             return Action.PAUSE
-        self._record(trial, resume(decision))
-        self._look(trial, curve, "running")
-        return Action.GO
+        decision = self._advance(trial, move)
+        if decision.stop:
+            return Action.STOP
+        return Action.PAUSE if decision.waits else Action.GO
+
+    def _advance(self, trial: int, move: Move) -> Decision:
+        """The decision on a waiting trial that the rule has chosen: it goes on, waits on, or is stopped."""
+        curve = self._curve(trial)
+        decision = Decision(False, "goes on", curve.cutoff)
+        if move.kind == "judge":
+            decision = self._pausing.judge_again(curve, self._view(trial), self._clock)
+        elif move.kind == "settle":
+            decision = self._pausing.settle(curve, self._view(trial))
+        if not (decision.stop or decision.waits):
+            decision = resume(decision)
+        self._record(trial, decision)
+        if decision.stop:
+            self._stop(trial, curve)
+        else:
+            self._look(trial, curve, "waiting" if decision.waits else "running")
+        return decision
 
     def end(self, trial: int) -> None:
         """See :class:`lcstop.simulation.loop.Policy`."""

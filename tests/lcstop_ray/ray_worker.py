@@ -18,8 +18,9 @@ os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "0"  # Ray stores the state of the sear
 import ray
 from ray import tune
 
-import lcstop.pruning.core
+import lcstop.pruning.models
 from lcstop_ray import LCPFNScheduler
+from lcstop_ray.progress_line import progress_line
 from lcstop_ray.search_state import SearchState
 from tests.conftest import NormalSurrogate
 
@@ -94,7 +95,7 @@ def log_judgements(path: Path, kill_at: str) -> None:
 
 
 def main(folder: Path, kind: str, action: str) -> None:
-    lcstop.pruning.core.load_surrogate = lambda name: NormalSurrogate()
+    lcstop.pruning.models.load_surrogate = lambda name: NormalSurrogate()
     log_judgements(folder / f"judged_{action}.jsonl", os.environ.get("KILL_AT", ""))
     ray.init(
         "local", num_cpus=2, include_dashboard=False, object_store_memory=100_000_000, log_to_driver=False
@@ -120,7 +121,7 @@ def main(folder: Path, kind: str, action: str) -> None:
         "errors": results.num_errors,
         "steps": {r.config["top"]: r.metrics["training_iteration"] for r in results},
         "states": [history.state for history in search.histories.values()],
-        "line": str(search),
+        "line": progress_line(search),
     }
     (folder / "outcome.json").write_text(json.dumps(outcome))
 

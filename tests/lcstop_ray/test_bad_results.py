@@ -102,7 +102,7 @@ def test_nothing_that_fails_reaches_rays_event_loop(make, caplog, monkeypatch):
 @pytest.mark.parametrize(("policy", "n_reports"), [("published", H), ("study", 2)])
 def test_a_surrogate_that_does_not_load_stops_nothing_that_it_decides(policy, n_reports, caplog, monkeypatch):
     """``policy="study"`` decides without the surrogate, so it still stops the trial."""
-    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: 1 / 0)
+    monkeypatch.setattr("lcstop.pruning.models.load_surrogate", lambda name: 1 / 0)
     options = {"keep": 0.1} if policy == "study" else {}
     scheduler = LCPFNScheduler(horizon=H, policy=policy, **options)
     assert scheduler.set_search_properties("accuracy", "max")

@@ -82,7 +82,7 @@ def fit(trainable, scheduler, folder, **tune_config) -> tune.ResultGrid:
 def test_a_search_stops_what_cannot_win(
     cluster, surrogate, tmp_path, monkeypatch, trainable, tune_config, metric
 ):
-    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: surrogate)
+    monkeypatch.setattr("lcstop.pruning.models.load_surrogate", lambda name: surrogate)
     scheduler = LCPFNScheduler(lower=0, upper=1, min_steps=3, keep=0.1)
     results = fit(trainable, scheduler, tmp_path, **tune_config)
     assert scheduler.config.n_trials == 5
@@ -140,7 +140,7 @@ def test_a_trial_that_ray_cuts_off_has_not_finished(cluster, tmp_path):
 @pytest.mark.slow
 def test_optuna_search_takes_stopped_trials_for_finished_ones(cluster, surrogate, tmp_path, monkeypatch):
     """As examples/ray_optuna_search.py says: Optuna counts them as COMPLETE, with their last report."""
-    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: surrogate)
+    monkeypatch.setattr("lcstop.pruning.models.load_surrogate", lambda name: surrogate)
     scheduler = LCPFNScheduler(policy="published", lower=0, upper=1, min_steps=3)
     search = OptunaSearch(points_to_evaluate=[{"top": top} for top in TOPS[:5]])
     tuner = tune.Tuner(
@@ -172,7 +172,7 @@ def test_optuna_search_takes_stopped_trials_for_finished_ones(cluster, surrogate
 @pytest.mark.parametrize("kind", ["failing", "resource_changing"])
 def test_trials_that_start_again(cluster, surrogate, tmp_path, monkeypatch, kind):
     """A trial restarts at the first step after an error, and from a checkpoint with other resources."""
-    monkeypatch.setattr("lcstop.pruning.core.load_surrogate", lambda name: surrogate)
+    monkeypatch.setattr("lcstop.pruning.models.load_surrogate", lambda name: surrogate)
     base = LCPFNScheduler(lower=0, upper=1, min_steps=3)
     if kind == "failing":
         results = fit(failing, base, tmp_path, metric="accuracy", mode="max")

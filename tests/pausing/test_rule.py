@@ -13,6 +13,7 @@ from lcstop.pausing.rule import (
     Move,
     PausableTrial,
     is_parking_due,
+    move_of,
     n_moments,
     n_rungs,
     next_move,
@@ -92,6 +93,14 @@ def test_at_the_end_the_best_of_the_last_rung_is_settled_first():
     assert next_move(trials, can_start=False) == Move("settle", 2)
     assert next_move([], can_start=False) == Move("nothing")
     assert next_move([PausableTrial("running", 0.5, (1.0, 1.0), 2, 1.0)], can_start=False) == Move("nothing")
+
+
+def test_a_trial_waits_only_while_new_ones_can_be_started():
+    trials = [waiting(value) for value in (0.4, 0.3, 0.2)]
+    assert move_of(trials, 1, can_start=True) is None
+    assert move_of(trials, 1, can_start=False) == Move("settle", 1)
+    four = [*trials, waiting(0.1)]
+    assert [move_of(four, i, can_start=True) for i in (0, 1)] == [Move("go on", 0), None]
 
 
 def test_a_trial_is_seen_by_its_curve_and_its_records():

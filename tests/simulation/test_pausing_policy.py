@@ -30,7 +30,7 @@ class Watched(PausingPolicy):
 
     def __init__(self, study, **options):
         super().__init__(PrunerCore(PrunerConfig(horizon=HORIZON, pause=True, **options)), study)
-        self.trained, self.paused, self.stopped = {}, 0, []
+        self.trained, self.paused = {}, 0
 
     def report(self, trial, step, value):
         assert step == self.trained.get(trial, 0) + 1
@@ -39,10 +39,9 @@ class Watched(PausingPolicy):
         self.paused += action is Action.PAUSE
         return action
 
-    def next(self):
-        trial = super().next()
-        self.stopped += self.dropped
-        return trial
+    @property
+    def stopped(self):
+        return [trial for trial, seen in self._seen.items() if seen.state == "stopped"]
 
 
 def run(recorded, workers=1, budget=10**6, **options):
