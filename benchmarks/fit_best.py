@@ -53,9 +53,6 @@ SIZES = (15, 25, 50)
 DECIDED_BELOW = 0.03
 """Highest probability of the judgements to which ``fit-curve`` fits: stops are made far below it."""
 
-PENALTY = 30.0
-"""Of the squared numbers, for inputs of unit variance."""
-
 
 @dataclass
 class Judgement:
@@ -179,14 +176,18 @@ def examples_of_curves(found: dict[str, Array]) -> Examples:
     return inputs[of], logit(found["p_best"][of].clip(1e-7)), lost[of]
 
 
-def fit(inputs: Array, log_odds: Array, lost: NDArray[np.bool_]) -> Array:
-    """The numbers ``[4]``: logistic regression on top of ``log_odds``, by Newton's method."""
-    penalty = PENALTY * inputs.var(0)
+FITS = {"fit": (examples, 30.0), "fit-curve": (examples_of_curves, 1.0)}
+"""Examples, and the penalty of the squared numbers for inputs of unit variance."""
+
+
+def fit(inputs: Array, log_odds: Array, lost: NDArray[np.bool_], *, penalty: float) -> Array:
+    """The numbers, one for each input: logistic regression on top of ``log_odds``, by Newton's method."""
+    by_input = penalty * inputs.var(0)
     weights = np.zeros(inputs.shape[1])
     for _ in range(30):
         p = expit(log_odds + inputs @ weights)
-        slope = inputs.T @ (p - lost) + penalty * weights
-        curvature = (inputs * (p * (1 - p))[:, None]).T @ inputs + np.diag(penalty)
+        slope = inputs.T @ (p - lost) + by_input * weights
+        curvature = (inputs * (p * (1 - p))[:, None]).T @ inputs + np.diag(by_input)
         weights -= np.linalg.solve(curvature, slope)
     return weights
 
@@ -201,21 +202,22 @@ def _joined(folder: Path, tasks: Sequence[str], made: Callable[[dict[str, Array]
     return _concatenated([made(dict(np.load(file))) for file in files])
 
 
-def _tables(folder: Path, made: Callable[[dict[str, Array]], Examples]) -> Iterator[str]:
+def _tables(folder: Path, what: str) -> Iterator[str]:
+    made, penalty = FITS[what]
     tasks = sorted({file.name.split("~")[0] for file in folder.glob("*.npz")})
     for task in tasks:
-        weights = fit(*_joined(folder, [other for other in tasks if other != task], made))
+        weights = fit(*_joined(folder, [other for other in tasks if other != task], made), penalty=penalty)
         inputs, log_odds, lost = _joined(folder, [task], made)
         before, after = log_loss(log_odds, lost), log_loss(log_odds + inputs @ weights, lost)
         yield f"without {task}: {weights.round(2).tolist()}, log-loss on it {before:.4f} -> {after:.4f}"
-    yield f"all: {fit(*_joined(folder, tasks, made)).round(2).tolist()}"
+    yield f"all: {fit(*_joined(folder, tasks, made), penalty=penalty).round(2).tolist()}"
 
 
 def main() -> None:
     """Run the command."""
     what, folder = sys.argv[1], Path(sys.argv[2])
-    if what in ("fit", "fit-curve"):
-        print("\n".join(_tables(folder, examples if what == "fit" else examples_of_curves)))
+    if what in FITS:
+        print("\n".join(_tables(folder, what)))
         return
     sampler, keep, n_seeds = sys.argv[3], float(sys.argv[4]), int(sys.argv[5])
     optuna.logging.set_verbosity(optuna.logging.ERROR)
