@@ -4,6 +4,7 @@ from lcstop._utils.log_handler import show_warnings_of
 from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
 from lcstop_optuna.records import read_storage, read_study
+from lcstop_optuna.stop_metrics import stop_metrics
 from lcstop_optuna.summary import Summary, summary
 from lcstop_optuna.trials import (
     AUDIT_ATTR,
@@ -28,5 +29,6 @@ __all__ = [
     "converged",
     "read_storage",
     "read_study",
+    "stop_metrics",
     "summary",
 ]

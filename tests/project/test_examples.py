@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.project.tracker_readers import READERS
+
 FOLDER = Path(__file__).parents[2] / "examples"
 SAID = re.compile(
     r"^saved (?P<saved>\d+) of (?P<planned>\d+) \w+, stopped (?P<stopped>\d+) of (?P<trials>\d+) trials\n"
@@ -23,14 +25,24 @@ NEEDED = {  # modules beside the development dependencies
     "optuna_catboost": "catboost",
     "optuna_lightning": "lightning",
     "optuna_skorch": "skorch",
+    "optuna_pytorch": "nothing",
+    "optuna_keras": "keras",
+    "optuna_mlflow": "mlflow",
+    "optuna_wandb": "wandb",
+    "optuna_tensorboard": "tensorboard",
     "transformers_optuna": "transformers",
     "transformers_ray": "transformers",
     "ray_xgboost": "xgboost",
     "ray_lightning": "lightning",
     "ray_optuna_search": "nothing",
     "ray_resources": "xgboost",
+    "ray_loggers": "mlflow, wandb, tensorboard",
 }
+WRITES = {"optuna_mlflow": {"mlflow.db"}, "optuna_wandb": {"wandb"}, "optuna_tensorboard": {"runs"}}
+"""What examples leave in the working directory."""
+WRITES["ray_loggers"] = WRITES["optuna_mlflow"]
 MARKS = {name: pytest.mark.slow if NEEDED[name] == "nothing" else pytest.mark.examples for name in NEEDED}
+SETTINGS = {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0", "WANDB_MODE": "offline"}
 
 
 class Outcome(NamedTuple):
@@ -60,10 +72,10 @@ def run(name: str, folder: Path, *how: str) -> Outcome:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(folder)},
+        env=os.environ | SETTINGS | {"HOME": str(folder)},
     )
     assert done.returncode == 0, done.stderr
-    assert not [*here.iterdir()]  # no files in the working directory
+    assert {path.name for path in here.iterdir()} == WRITES.get(name, set())
     said = SAID.search(done.stdout)
     assert said, done.stdout
     print(f"{name}: {said[0]}")
@@ -92,6 +104,11 @@ def test_saves_epochs_and_keeps_the_best_trial(name, tmp_path):
     left = sum(1 - len(reports) / reports_of_a_whole_trial for reports in said.stopped) * horizon
     assert said.saved == pytest.approx(left)
     assert 0.2 * said.planned < said.saved < said.planned
+    # Each tracker has the reason of each stop.
+    for read in READERS.get(name, []):
+        reasons = read(tmp_path)
+        assert len(reasons) == len(said.stopped)
+        assert all(re.match(r"stopped at step \d+ of 30: .+ chance", reason) for reason in reasons)
 
 
 def test_every_example_is_listed_and_says_its_horizon():

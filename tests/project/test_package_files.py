@@ -123,6 +123,36 @@ def test_the_citation_names_this_version():
     assert json.dumps(paper["identifiers"]).count("2310.20447") == 1
 
 
+def test_the_recipe_for_conda_needs_what_the_wheel_needs(wheel):
+    recipe = YAML(typ="safe", pure=True).load((ROOT / "packaging/conda/recipe.yaml").read_text("utf-8"))
+    assert recipe["context"]["version"] == lcstop.__version__
+    (metadata,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+    lines = wheel.read(metadata).decode().split("\n\n")[0].splitlines()
+    on_conda = {
+        "ray": "ray-tune",
+        "ruamel-yaml": "ruamel.yaml",
+        "matplotlib": "matplotlib-base",
+        "torch": "pytorch",
+        "typing-extensions": "typing_extensions",
+    }
+    needed, optional = set(), set()
+    for line in lines:
+        if found := re.match(r"Requires-Dist: ([\w-]+)(?:\[\w+\])?(>=[\d.]+)(?:; extra == '(\w+)')?$", line):
+            name, least, extra = found.groups()
+            if extra in (None, "all", "train"):
+                (optional if extra else needed).add(f"{on_conda.get(name, name)} {least}")
+    requirements = recipe["requirements"]
+    assert set(requirements["run"]) == needed | {"python >=${{ python_min }}"}
+    assert set(requirements["run_constraints"]) == optional
+    assert "Requires-Python: >=3.10" in lines
+    assert YAML(typ="safe").load((ROOT / "packaging/conda/variants.yaml").read_text("utf-8")) == {
+        "python_min": ["3.10"]
+    }
+    (entry,) = recipe["build"]["python"]["entry_points"]
+    (script,) = [name for name in wheel.namelist() if name.endswith("/entry_points.txt")]
+    assert entry in wheel.read(script).decode().splitlines()
+
+
 def test_each_python_of_the_metadata_has_a_session():
     """A session may name a newer Python, which has not been run yet."""
     metadata = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -130,3 +160,24 @@ def test_each_python_of_the_metadata_has_a_session():
     sessions = re.search(r"^PYTHONS = (.*)$", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
     assert named
     assert YAML(typ="safe", pure=True).load(sessions[1])[: len(named)] == named
+
+
+def test_the_readme_of_an_index_has_no_picture_and_no_link_that_leads_nowhere(wheel):
+    (metadata,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+    head, readme = wheel.read(metadata).decode().split("\n\n", 1)
+    assert "Description-Content-Type: text/markdown" in head.splitlines()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "](docs/" in text
+    assert "![" not in readme
+    assert set(re.findall(r"\]\((.*?)\)", readme)) == set(re.findall(r"\]\((https?:.*?)\)", text))
+    assert readme.count("```") == text.count("```")
+    assert "More: docs/benchmark.md." in readme
+
+
+def test_the_metadata_are_complete(wheel):
+    (metadata,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+    lines = wheel.read(metadata).decode().split("\n\n")[0].splitlines()
+    assert "Author: The lcstop authors" in lines
+    assert "License-Expression: MIT" in lines
+    assert any(line.startswith("Keywords: ") for line in lines)
+    assert not [line for line in lines if line.startswith("Project-URL:")]  # there is no public address yet
