@@ -2,8 +2,10 @@
 
 from lcstop._utils.log_handler import show_warnings_of
 from lcstop_optuna.convergence import converged
+from lcstop_optuna.pause_resume import PauseResume
 from lcstop_optuna.pruner import LCPFNPruner
 from lcstop_optuna.records import read_storage, read_study
+from lcstop_optuna.resuming import ResumedFrom, resume_from
 from lcstop_optuna.stop_metrics import stop_metrics
 from lcstop_optuna.summary import Summary, summary
 from lcstop_optuna.trials import (
@@ -12,6 +14,7 @@ from lcstop_optuna.trials import (
     CONFIG_ATTR,
     CONVERGED_ATTR,
     REASON_ATTR,
+    RESUMES_ATTR,
     STOP_ATTR,
 )
 
@@ -23,12 +26,16 @@ __all__ = [
     "CONFIG_ATTR",
     "CONVERGED_ATTR",
     "REASON_ATTR",
+    "RESUMES_ATTR",
     "STOP_ATTR",
     "LCPFNPruner",
+    "PauseResume",
+    "ResumedFrom",
     "Summary",
     "converged",
     "read_storage",
     "read_study",
+    "resume_from",
     "stop_metrics",
     "summary",
 ]

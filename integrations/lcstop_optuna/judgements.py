@@ -7,7 +7,8 @@ attributes of the first try.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,7 +51,7 @@ def store(storage: BaseStorage, trial: FrozenTrial, record: JudgementRecord, fro
     if record.verdict == "stop":
         storage.set_trial_user_attr(trial._trial_id, STOP_ATTR, content)
     else:
-        name = f"{_PREFIX}{content['step']:.15g}" if record.is_judged else _NOT_JUDGED
+        name = _name(content["step"]) if record.is_judged else _NOT_JUDGED
         storage.set_trial_system_attr(trial._trial_id, name, content)
 
 
@@ -91,6 +92,54 @@ def suppressed_stop_of(trial: FrozenTrial, from_0: bool) -> SuppressedStop | Non
         return None
     reason = str(trial.user_attrs.get(REASON_ATTR, ""))
     return SuppressedStop(stop.step, stop.to_beat, "audit", reason)
+
+
+def handed_down(earlier: Sequence[FrozenTrial], number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is on record of trials that a later trial continues, as system and user attributes of that one.
+
+    Each of them was let go on: a record says so after its last one.
+
+    Args:
+        earlier: The trials, oldest first.
+        number: Number of the trial that continues them.
+    """
+    system_attrs, user_attrs = dict[str, Any](), dict[str, Any]()
+    for trial in earlier:
+        records = [record for record in records_of(trial, from_0=False) if record.is_judged]
+        for record in records:
+            kept = replace(record, verdict="wait") if record.verdict == "stop" else record
+            system_attrs[_name(record.step)] = {"trial": number, **kept.to_json()}
+        if records:
+            went_on = JudgementRecord(records[-1].step, "resume", records[-1].n_ended)
+            system_attrs[_name(went_on.step) + ":resume"] = {"trial": number, **went_on.to_json()}
+        content = trial.user_attrs.get(AUDIT_ATTR)
+        if isinstance(content, Mapping) and content.get("trial") == trial.number:
+            user_attrs.setdefault(AUDIT_ATTR, {**content, "trial": number})
+    return system_attrs, user_attrs
+
+
+def with_stop(trial: FrozenTrial, content: Mapping[str, Any]) -> FrozenTrial:
+    """A trial that waited with its stop, which was made after it had ended.
+
+    Args:
+        trial: The trial.
+        content: The ``record`` of the stop, and its ``reason``.
+    """
+    found = copy.copy(trial)
+    found.user_attrs = {**trial.user_attrs, STOP_ATTR: content["record"], REASON_ATTR: content["reason"]}
+    return found
+
+
+def is_waiting(trial: FrozenTrial) -> bool:
+    """Whether a trial that has ended was told to wait, so that another one may continue it."""
+    last = last_judgement(records_of(trial, from_0=False))
+    if last is None or last.verdict != "wait" or trial.state not in (TrialState.PRUNED, TrialState.COMPLETE):
+        return False
+    return sum(step >= last.step for step in trial.intermediate_values) == 1
+
+
+def _name(step: float) -> str:
+    return f"{_PREFIX}{step:.15g}"
 
 
 def _from_json(content: Any, number: int) -> JudgementRecord | None:

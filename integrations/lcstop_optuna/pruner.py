@@ -17,9 +17,11 @@ from lcstop.config.keywords import options_as_text, takes_options
 from lcstop.config.pruner_options import PrunerOptions
 from lcstop.curves.curve import better
 from lcstop.pruning.judgement_record import JudgementRecord
+from lcstop_optuna.chains import chain_of, find, links_of
 from lcstop_optuna.judgements import store
 from lcstop_optuna.other_trials import OtherTrials, StudyBesides, direction_of
 from lcstop_optuna.recent_trials import RecentTrial, RecentTrials
+from lcstop_optuna.study_pausing import StudyPausing
 from lcstop_optuna.study_warnings import StudyWarnings
 from lcstop_optuna.summary import LastLine, stops_log
 from lcstop_optuna.trials import (
@@ -91,9 +93,9 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         self._last_line = LastLine(self) if verbose else None
         self._stops_log = stops_log if verbose else logger
         self._core = PrunerCore(config)
-        self._others = OtherTrials(config.horizon)
         self._recent = RecentTrials()
         self._study_warnings = StudyWarnings(config)
+        self._read_anew()
 
     @classmethod
     def from_yaml(cls, path: str | Path, *, verbose: bool = False) -> LCPFNPruner:
@@ -127,8 +129,9 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         if known.next is None:
             check_single_objective(study)
         try:
-            if not self._may_ask(study, trial, known):
-                return known.told_to_stop
+            trial = known.whole(study, trial)
+            if known.is_duplicate or not self._may_ask(study, trial, known):
+                return known.is_duplicate or known.told_to_stop
             self._core.warm_up()  # before the clock: loading the network is not part of a decision
             self._store_options(study)
             start = time.perf_counter()
@@ -136,7 +139,11 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             view = besides.view
             # Which step it is at is known only now, from its study.
             curve = self._curve(trial)
-            decision = self._core.decide(curve, view)
+            pausing = self.pausing if self.pausing and self.pausing.is_on else None
+            if pausing:
+                decision = pausing.decide(study, trial.number, curve, besides)
+            else:
+                decision = self._core.decide(curve, view)
             self._core.error_log.warn_if_slow(time.perf_counter() - start)
             known.records = view.judgements or ()
             if decision.is_new:
@@ -145,12 +152,14 @@ class LCPFNPruner(optuna.pruners.BasePruner):
                 self._record(study, trial, decision, record, curve, besides)
             known.is_read, known.horizon = True, curve.horizon
             # After one report it is not known yet from where its moments are counted.
-            known.told_to_stop = decision.stop
-            known.next = self._core.next_question(curve, known.records) if len(curve) > 1 else None
+            known.told_to_stop = decision.stop or decision.waits
+            known.next = (
+                (pausing or self._core).next_question(curve, known.records) if len(curve) > 1 else None
+            )
         except Exception as error:
             # An error in the pruner must not end the user's training.
             return self._core.fail_open(error, trial.last_step or 0).stop
-        return decision.stop
+        return known.told_to_stop
 
     def _may_ask(self, study: optuna.study.Study, trial: FrozenTrial, known: RecentTrial) -> bool:
         """Whether the trial may be judged now, at the same cost at any length.
@@ -188,7 +197,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             return False
         if not known.went_on:
             known.went_on = True
-            reason = f"told to stop at step {stop.step:g}, but went on"
+            word = "wait" if stop.verdict == "wait" else "stop"
+            reason = f"told to {word} at step {stop.step:g}, but went on"
             study._storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, reason)
         value = trial.intermediate_values[last]
         return stop.to_beat is None or better(value, stop.to_beat, direction_of(study))
@@ -203,7 +213,9 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             return False
         try:
             frozen = storage.get_trial(trial._trial_id)
-            last_step, known = self._curve(frozen).cutoff, self._recent.of(study, frozen)
+            known = self._recent.of(study, frozen)
+            frozen = known.whole(study, frozen)
+            last_step = self._curve(frozen).cutoff
             if not self._core.convergence_due(last_step, known.convergence_asked_at):
                 return False
             view = self._others.view(study, trial.number)
@@ -221,7 +233,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
 
         Args:
             study: A study with one objective.
-            trial: A trial of the study, in any state, or its number.
+            trial: A trial of the study, in any state, or its number. With the trials that continue it.
 
         Raises:
             TypeError: If ``trial`` is neither.
@@ -231,11 +243,12 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         number = trial if isinstance(trial, int) else getattr(trial, "number", None)
         if not isinstance(number, int):
             raise TypeError(f"trial must be a trial of the study or its number, got {trial!r}")
-        trials = {t.number: t for t in study.get_trials(deepcopy=False)}
-        if number not in trials:
+        trials = study.get_trials(deepcopy=False)
+        if find(trials, number) is None:
             raise ValueError(f"study {study.study_name!r} has no trial {number}")
-        view = self._others.view(study, number)
-        return self._core.judge(self._curve(trials[number]), view)
+        known = chain_of(trials, links_of(study, trials), number).trial
+        view = self._others.view(study, known.number)
+        return self._core.judge(self._curve(known), view)
 
     def _curve(self, trial: FrozenTrial) -> Curve:
         """The curve of a trial among the other trials as they were last read."""
@@ -245,14 +258,19 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         """Whether steps are counted from 0, as far as is known."""
         return self._others.from_0 or 0 in trial.intermediate_values
 
+    def _read_anew(self) -> None:
+        """Forget the trials, which can be read from the storage again."""
+        self._others = OtherTrials(self.config.horizon, pause=self.config.pause)
+        self.pausing = StudyPausing(self._core, self._others) if self.config.pause else None
+
     def __getstate__(self) -> dict[str, Any]:
-        # Without the cached trials, which can be read from the storage again.
-        return {**self.__dict__, "_others": OtherTrials(self.config.horizon), "_last_line": None}
+        return {**self.__dict__, "_others": None, "pausing": None, "_last_line": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # An earlier version pickled neither of the two.
         self.__dict__.update({"_verbose": False, "_stops_log": logger, **state})
         self._last_line = LastLine(self) if self._verbose else None
+        self._read_anew()
 
     def _record(
         self,
@@ -271,9 +289,10 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         number, storage = trial.number, study._storage
         try:
             store(storage, trial, record, self._from_0(trial))
-            if decision.stop:
+            if decision.stop or decision.waits:
                 self._stops_log.info("Trial %d %s", number, decision.reason)
                 storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
+            if decision.stop:
                 found = besides.certificate(curve, record).as_dict()
                 storage.set_study_user_attr(study._study_id, CERTIFICATE_ATTR, found)
             elif suppressed := decision.suppressed_stop:

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 
 from lcstop.pruning.due import NextQuestion
 from lcstop.pruning.judgement_record import JudgementRecord
+from lcstop_optuna.chains import earlier_parts, joined, resumed_number
 
 _MAX_TRIALS = 1024
 
@@ -29,6 +30,7 @@ class RecentTrial:
         convergence_asked_at: Step at which convergence was judged last; 0 if it never was.
         told_to_stop: Whether it was told to stop when it asked last.
         went_on: Whether it is known to have gone on after a stop.
+        is_duplicate: Whether another trial continues the one that it was to continue.
     """
 
     records: Sequence[JudgementRecord] = ()
@@ -38,6 +40,17 @@ class RecentTrial:
     convergence_asked_at: float = 0.0
     told_to_stop: bool = False
     went_on: bool = False
+    is_duplicate: bool = False
+    _earlier: Sequence[FrozenTrial] | None = None
+
+    def whole(self, study: optuna.Study, trial: FrozenTrial) -> FrozenTrial:
+        """The trial with the reports and judgements of those that it continues, which are read once."""
+        if resumed_number(trial) is None:
+            return trial
+        if self._earlier is None and not self.is_duplicate:
+            self._earlier = earlier_parts(study, trial)
+            self.is_duplicate = self._earlier is None
+        return joined([*(self._earlier or ()), trial])
 
 
 @dataclass

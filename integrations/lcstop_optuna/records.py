@@ -6,28 +6,27 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from lcstop.curves.first_step import study_counts_from_0
 from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
-from lcstop_optuna.judgements import is_stopped, records_of, suppressed_stop_of
+from lcstop.review.wait import Wait
+from lcstop_optuna.chains import Chain, chains_of, joined, links_of
+from lcstop_optuna.judgements import is_stopped, is_waiting, records_of, suppressed_stop_of
 from lcstop_optuna.other_trials import direction_of
 from lcstop_optuna.trials import (
-    AUDIT_ATTR,
     CONFIG_ATTR,
-    CONVERGED_ATTR,
+    LCSTOP_ATTRS,
     REASON_ATTR,
-    STOP_ATTR,
     check_single_objective,
     is_infeasible,
     to_curve,
 )
-
-_LCSTOP_ATTRS = (REASON_ATTR, CONVERGED_ATTR, AUDIT_ATTR, STOP_ATTR)
 
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
@@ -82,7 +81,8 @@ def read_study(study: optuna.Study, horizon: float | str | None = None) -> Recor
         ([1.0, 2.0], 'minimize', 'finished')
     """
     check_single_objective(study)
-    trials = [t for t in study.get_trials(deepcopy=False) if t.state in _STATES]
+    everyone = study.get_trials(deepcopy=False)
+    trials = [t for t in everyone if t.state in _STATES]
     if not any(math.isfinite(value) for t in trials for value in t.intermediate_values.values()):
         raise ValueError(
             f"study {study.study_name!r} has no curve: none of its {len(trials)} trials has reported "
@@ -100,27 +100,33 @@ def read_study(study: optuna.Study, horizon: float | str | None = None) -> Recor
         (study.metric_names or ["value"])[0],
         "step",
         direction_of(study),
-        [recorded for trial in trials if (recorded := _recorded(trial, horizon, from_0, now))],
+        [
+            recorded
+            for chain in chains_of(everyone, links_of(study, everyone))
+            if (recorded := _recorded(chain, horizon, from_0, now))
+        ],
         options,
     )
 
 
-def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float) -> RecordedTrial | None:
+def _recorded(chain: Chain, horizon: float | str, from_0: bool, now: float) -> RecordedTrial | None:
+    trial, start = chain.trial, chain.parts[0].datetime_start
     try:
         curve = to_curve(trial, horizon, from_0)
     except ValueError:
         return None  # the trial's horizon is unknown
-    if trial.datetime_start is None or not len(curve):
+    if trial.state not in _STATES or start is None or not len(curve):
         return None
-    attrs = {name: value for name, value in trial.user_attrs.items() if name not in _LCSTOP_ATTRS}
-    ours = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and is_stopped(trial)
+    attrs = {name: value for name, value in trial.user_attrs.items() if name not in LCSTOP_ATTRS}
+    has_ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    ours = has_ended and (is_stopped(trial) or is_waiting(trial))
     reason = trial.user_attrs.get(REASON_ATTR) if ours else None
     is_result = ours and trial.state == TrialState.COMPLETE and not is_infeasible(trial)
     return RecordedTrial(
-        trial.number,
+        chain.number,
         curve,
         "stopped" if ours else _STATES[trial.state],
-        trial.datetime_start.timestamp(),
+        start.timestamp(),
         trial.datetime_complete.timestamp() if trial.datetime_complete else now,
         None if reason is None else str(reason),
         attrs,
@@ -129,7 +135,24 @@ def _recorded(trial: FrozenTrial, horizon: float | str, from_0: bool, now: float
         is_infeasible=trial.state == TrialState.COMPLETE and is_infeasible(trial),
         has_curve=bool(trial.intermediate_values),
         result=trial.value if is_result else None,
+        waits=_waits(chain, from_0),
+        steps_again=chain.steps_again(from_0),
     )
+
+
+def _waits(chain: Chain, from_0: bool) -> list[Wait]:
+    """The waits of a trial that has gone on."""
+    found = []
+    for i, (part, following) in enumerate(pairwise(chain.parts)):
+        start, end = part.datetime_complete, following.datetime_start
+        before = joined(chain.parts[: i + 1]).intermediate_values
+        if start is None or end is None or not before:
+            continue
+        first = min(following.intermediate_values, default=max(before) + 1)
+        from_step = max((step for step in before if step < first), default=-from_0)
+        at = max(before) + from_0, start.timestamp(), end.timestamp()
+        found.append(Wait(*at, from_step + from_0, following.number))
+    return found
 
 
 def _journal_file(path: str) -> Any:

@@ -40,6 +40,13 @@ or suppressed stop.
 """
 
 
+RESUMES_ATTR = "lcstop_resumes"
+"""User attribute of a trial that continues one that waited: the number of that trial."""
+
+LCSTOP_ATTRS = (REASON_ATTR, CONVERGED_ATTR, AUDIT_ATTR, STOP_ATTR, RESUMES_ATTR)
+"""User attributes of a trial that ``lcstop`` writes."""
+
+
 def to_curve(trial: FrozenTrial, horizon: float | str, from_0: bool | None = None) -> Curve:
     """The reports of a trial as a curve. A complete trial without reports has one point, at the horizon.
 

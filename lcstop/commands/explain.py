@@ -144,6 +144,7 @@ def _explain_trial(study: RecordedStudy, config: PrunerConfig, number: int) -> d
         "infeasible": trial.is_infeasible,
         "has_curve": trial.has_curve,
         "reason": trial.reason,
+        "waits": [{**wait.as_dict(), "text": str(wait)} for wait in trial.waits],
         "judgements": [record.to_json() for record in trial.judgements],
         "params": dict(trial.curve.params or {}),
         "attrs": dict(trial.attrs),

@@ -55,7 +55,8 @@ def trial_data(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
         "group": group_of(review, trial),
         "note": None if last and note == last.reason else note,  # the page takes it from the snapshot
         "wrong": None if not trial.stop else {True: "yes", False: "no", None: "not known"}[trial.wrong],
-        "params": [[str(name), _text(value)] for name, value in named],
+        "params": [[str(name), _text(value)] for name, value in named]
+        + [["waits", str(wait)] for wait in record.waits],
         "n": trial.n,
         "x": _steps(full.steps),
         "y": round_all(full.values),

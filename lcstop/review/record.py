@@ -18,6 +18,7 @@ from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.last_verdict import last_judgement, shadow_stop
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
+from lcstop.review.wait import Wait, time_of_report
 
 State = Literal["finished", "stopped", "running", "failed"]
 """``stopped``: by a pruner or scheduler. ``finished``: ran to its own end. ``failed``: raised an error."""
@@ -49,6 +50,8 @@ class RecordedTrial:
         has_curve: Whether it has reported. A result without a curve is one point, at the horizon, and counts
             as a result alone.
         result: Value that the objective returned although the trial was stopped; None if it returned none.
+        waits: Its waits after which it went on, in order.
+        steps_again: Trained steps that are not in the curve: those trained twice after a wait, or in vain.
     """
 
     number: int
@@ -65,6 +68,8 @@ class RecordedTrial:
     is_infeasible: bool = False
     has_curve: bool = True
     result: float | None = None
+    waits: Sequence[Wait] = ()
+    steps_again: float = 0.0
 
     @property
     def audited(self) -> AuditedTrial | None:
@@ -101,12 +106,13 @@ class RecordedTrial:
     @property
     def epochs(self) -> float:
         """Number of trained steps on record; 0 without a curve."""
-        return self.curve.cutoff if self.has_curve else 0.0
+        return self.curve.cutoff + self.steps_again if self.has_curve else 0.0
 
     @property
     def seconds(self) -> float:
-        """Running time in seconds."""
-        return max(self.end - self.start, 0.0)
+        """Running time in seconds, without waits."""
+        waited = sum(max(wait.end - wait.start, 0.0) for wait in self.waits)
+        return max(self.end - self.start - waited, 0.0)
 
     def time(self, n: int) -> float:
         """Time of report ``n`` (from 1), in seconds of the clock of ``start``.
@@ -114,7 +120,7 @@ class RecordedTrial:
         No framework records the times of reports. They are assumed to be evenly spaced, with the last one at
         the end of the trial.
         """
-        return self.start + self.seconds * min(n / max(len(self.curve), 1), 1.0)
+        return time_of_report(n, self.curve.steps, self.start, self.end, self.waits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,7 +278,10 @@ class RecordedStudy:
 
     @cached_property
     def _by_number(self) -> dict[int, RecordedTrial]:
-        return {trial.number: trial for trial in self.trials}
+        again = {
+            wait.number: trial for trial in self.trials for wait in trial.waits if wait.number is not None
+        }
+        return again | {trial.number: trial for trial in self.trials}
 
 
 def longest(

@@ -13,6 +13,7 @@ from lcstop.curves.curve import Curve
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.due import assumed_records
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.review.history import was_wrong
 from lcstop.review.record import NO_REASON, RecordedStudy, RecordedTrial
 from lcstop.review.snapshot import Snapshot, snapshot, snapshot_times
@@ -186,7 +187,9 @@ def _recorded_stops(
             n, reason = int((trial.curve.steps <= suppressed_stop.step).sum()), suppressed_stop.reason
         last = trial.curve.steps[n - 1]
         records = {
-            record.step: record for record in trial.judgements if record.is_judged and record.step <= last
+            record.step: record
+            for record in trial.judgements
+            if record.is_judged and record.step <= last and not _has_no_forecast(record)
         }
         judged_at = [*records] or [record.step for record in assumed_records(config, trial.curve.prefix(n))]
         due = [int(i) + 1 for i in np.searchsorted(trial.curve.steps, judged_at)]
@@ -206,6 +209,11 @@ def _recorded_stops(
             wrong = was_wrong(study, trial, stop, config.target) if stop else None
         yield ReviewedTrial(trial, n, stop, wrong, snapshots)
         report()
+
+
+def _has_no_forecast(record: JudgementRecord) -> bool:
+    """Whether a trial waited or went on without a judgement, as at a rung."""
+    return record.verdict in ("wait", "resume") and record.threshold is None
 
 
 def _replayed_stops(

@@ -55,6 +55,7 @@ class StudySummary:
         shadow: Whether the study ran in shadow mode, so that no trial was stopped.
         n_waited: Trials that have waited, with ``pause``.
         n_resumed: Those of them that went on later.
+        n_from_start: Those that were trained from the start again.
 
     Example:
         >>> from lcstop import Curve
@@ -79,6 +80,7 @@ class StudySummary:
     shadow: bool
     n_waited: int = 0
     n_resumed: int = 0
+    n_from_start: int = 0
 
     @classmethod
     def of(cls, study: RecordedStudy) -> StudySummary:
@@ -113,6 +115,7 @@ class StudySummary:
             shadow,
             sum(_waited(trial) for trial in study.trials),
             sum(_resumed(trial) for trial in study.trials),
+            sum(any(wait.is_from_start for wait in trial.waits) for trial in study.trials),
         )
 
     def __str__(self) -> str:
@@ -126,6 +129,8 @@ class StudySummary:
             words += f", best trial kept with probability {probability_of_keeping(found.p_kept)}"
         if self.n_waited:
             words += f"; {self.n_waited} have waited, and {self.n_resumed} of them went on"
+        if self.n_from_start:
+            words += f", {self.n_from_start} from the start again"
         return words
 
     __repr__ = __str__
@@ -153,8 +158,11 @@ class StudySummary:
             "best": self.best,
             "best_trial": self.best_trial,
             "audit": self.audit.as_dict(),
-            **({"waited": self.n_waited, "resumed": self.n_resumed} if self.n_waited else {}),
+            **(self._waits() if self.n_waited else {}),
         }
+
+    def _waits(self) -> dict[str, int]:
+        return {"waited": self.n_waited, "resumed": self.n_resumed, "from_start": self.n_from_start}
 
 
 def stop_as_dict(stop: StopOnRecord) -> dict[str, Any]:

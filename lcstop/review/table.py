@@ -95,6 +95,8 @@ def _show_judgements(content: Mapping[str, Any], console: Console) -> None:
     suppressed = content["spared"]
     if content["reason"]:
         console.print(Text(f"on record: {content['reason']}"))
+    for wait in content["waits"]:
+        console.print(Text(f"{wait['text']} after {duration(wait['seconds'])}"))
     if suppressed:
         console.print(Text(f"on record: {suppressed['reason']}"))
         console.print(f"it would have been a wrong stop: {_yes_no(suppressed['wrong'])}")

@@ -255,7 +255,7 @@ def test_every_option_of_the_configuration_is_a_keyword_with_its_default():
         "audit": 0.5,
         "shadow": True,
     }
-    of_keep = {"keep": 0.8, "n_trials": 50}  # refused together with another policy or preset
+    of_keep = {"keep": 0.8, "n_trials": 50, "pause": True}  # refused together with another policy or preset
     assert {*changed, *of_keep, "preset"} == set(PrunerConfig.model_fields)
     assert LCPFNPruner(7, **of_keep).config == PrunerConfig(horizon=7, **of_keep)
     defaults = PrunerConfig(horizon=7).model_dump()
