@@ -38,7 +38,7 @@ logger = logging.getLogger("lcstop_optuna")
 
 
 class LCPFNPruner(optuna.pruners.BasePruner):
-    """Pruner that stops trials that will hardly become the best of their study.
+    """Pruner that stops a trial when its chance of becoming the best falls below a threshold.
 
     ``policy="study"``, the default: a network pre-trained on artificial studies compares the trial with the
     other trials. The trial is pruned when the probability that it becomes the best of the study is small

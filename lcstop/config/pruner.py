@@ -61,9 +61,10 @@ class PrunerConfig(BaseModel):
     )
     policy: Policy = Field(
         "study",
-        description="How a trial is judged. `study`: by the other trials of its study; it is stopped when it "
-        "will hardly become the best of them. `published`: by its own curve, as in the LC-PFN paper; it is "
-        "stopped when it beats the best so far with probability at most 1 - `confidence`.",
+        description="How a trial is judged. `study`: by the other trials of its study; it is stopped when "
+        "its chance of becoming the best falls below a threshold. `published`: by its own curve, as in the "
+        "LC-PFN paper; it is stopped when it beats the best so far with probability at most "
+        "1 - `confidence`.",
     )
     keep: Keep = Field(
         DEFAULT_KEEP,

@@ -51,11 +51,11 @@ _NO_FORECAST = "a decision is made without a forecast of the trial's end"
 
 
 class PrunerCore:
-    """Stops a trial once it will hardly become the best of its study.
+    """Stops a trial when its chance of becoming the best of its study falls below a threshold.
 
-    With ``policy="published"``, once it will hardly beat the incumbent (arXiv 2310.20447, section 5). The
-    same data give the same decision in any process. If anything that decides fails, the trial goes on, and
-    each distinct cause is logged once as a warning. A forecast that only words a stop may fail: the stop
+    With ``policy="published"``, when its chance of beating the incumbent does (arXiv 2310.20447, section 5).
+    The same data give the same decision in any process. If anything that decides fails, the trial goes on,
+    and each distinct cause is logged once as a warning. A forecast that only words a stop may fail: the stop
     stands.
 
     Args:

@@ -1,4 +1,4 @@
-"""The rule of policy ``published``: a trial is stopped when it hardly beats the incumbent."""
+"""The rule of policy ``published``: a trial is stopped when its chance of beating the incumbent is small."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_python_runs_as_written_and_is_not_warned_of(code, folder, warnings):
 
 
 def test_code_for_ray_is_that_of_the_readme_which_is_run():
-    (code,) = [code for code in blocks(PAGES["index"], "python") if "__main__" in code]
+    (code,) = [code for code in blocks(PAGES["first-ray-search"], "python") if "__main__" in code]
     (readme,) = [code for code in blocks(TEXTS["README"], "python") if "__main__" in code]
     assert code == readme
 
@@ -103,6 +103,9 @@ def test_commands_run_as_written(page, folder):
     for code in blocks(PAGES[page], "python") + blocks(PAGES[page], "yaml"):
         if code.startswith("# "):
             (folder / code.split()[1]).write_text(code, encoding="utf-8")
+        elif "storage=" in code:  # makes the study that the commands read
+            (folder / "search.py").write_text(code, encoding="utf-8")
+            runpy.run_path(str(folder / "search.py"))
     for line in "".join(blocks(PAGES[page], "console")).splitlines():
         words = line.split()
         assert words[0] == "$"
