@@ -180,6 +180,8 @@ class SearchConfig(BaseModel):
     def _check(self) -> SearchConfig:
         if self.resources and self.engine != "ray":
             raise ValueError(f"resources is for engine: ray, got engine {self.engine}")
+        if self.pruner.pause:
+            raise ValueError("pruner must have pause: false, since an objective has no checkpoints here")
         twice = sorted(set(self.space) & set(self.arguments))
         if twice:
             raise ValueError(f"arguments must not be in the space as well, got {', '.join(twice)}")

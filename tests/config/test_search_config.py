@@ -253,3 +253,10 @@ def test_an_interrupt_says_that_the_search_goes_on(tmp_path, run, monkeypatch):
     assert "interrupted; run the same command again to resume" in err
     assert run(tmp_path / "search.yaml")[0] == 0
     assert len(ended(load(tmp_path))) == 2
+
+
+def test_a_search_whose_trials_would_wait_is_refused(run, tmp_path):
+    """Without checkpoints they would only be stopped."""
+    code, _, error = run(write(tmp_path, pruner={"horizon": 15, "pause": True}))
+    assert code == 2
+    assert "pruner must have pause: false" in " ".join(error.split())

@@ -111,9 +111,28 @@ def test_saves_epochs_and_keeps_the_best_trial(name, tmp_path):
         assert all(re.match(r"stopped at step \d+ of 30: .+ chance", reason) for reason in reasons)
 
 
+@pytest.mark.slow
+def test_trials_that_wait_go_on_from_a_file(tmp_path):
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-W", "error", str(FOLDER / "optuna_resume.py")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)},
+    )
+    said = re.search(
+        r"^stopped (\d+) of 40 trials, (\d+) % .* of them went on\nbest accuracy ([\d.]+)$", done.stdout, re.M
+    )
+    assert said, done.stdout
+    assert int(said[2]) >= 20
+    assert float(said[3]) >= 0.95
+    assert "WARNING" not in done.stderr.upper()
+
+
 def test_every_example_is_listed_and_says_its_horizon():
     table = (FOLDER / "README.md").read_text(encoding="utf-8")
-    elsewhere = {"ray_search", "sample_size"}  # other tests run these
+    elsewhere = {"ray_search", "sample_size", "optuna_resume"}  # other tests run these
     paths = {path.stem: path for path in FOLDER.glob("*.py") if path.stem not in elsewhere}
     assert paths.keys() == NEEDED.keys()
     for name, path in paths.items():
