@@ -38,7 +38,7 @@ from lcstop.pruning.own_curve import p_beat_by_curve
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.thresholds import best_threshold
 from lcstop.ranking.numpy_network import best_of
-from lcstop.ranking.ranker import CURVE_MIDDLE, CURVE_RANGE, LARGE_REMAINING_GAIN, Ranker, Ranking
+from lcstop.ranking.ranker import LARGE_REMAINING_GAIN, MAX_BY_CURVE, MIN_BY_CURVE, Ranker, Ranking
 from lcstop.simulation.task import Task
 from lcstop.surrogates import Surrogate, load_surrogate
 
@@ -170,7 +170,7 @@ def examples_of_curves(found: dict[str, Array]) -> Examples:
     number, gain = found["number"], found["gain"]
     lost = (gain[number] == gain.max()) & (found["reached_at"][number] > found["step"])
     of = (found["p_best"] < DECIDED_BELOW) & ~np.isnan(found["by_curve"])
-    by_curve = np.clip(logit(found["by_curve"]) - logit(CURVE_MIDDLE), *CURVE_RANGE)
+    by_curve = np.clip(logit(found["by_curve"]) - logit(MIN_BY_CURVE), 0, MAX_BY_CURVE)
     trust = LARGE_REMAINING_GAIN / np.maximum(found["remaining_gain"], LARGE_REMAINING_GAIN)
     inputs = np.stack([trust, trust * by_curve], 1)
     return inputs[of], logit(found["p_best"][of].clip(1e-7)), lost[of]

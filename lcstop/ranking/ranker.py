@@ -33,10 +33,10 @@ _PARAMS_INTERCEPT, _PARAMS_LOG_SHARE, _PARAMS_EXPLAINED, _PARAMS_RANK = -0.83, -
 _FIRST_SHARE = 0.02
 """Share of the horizon before which no trial was judged in these searches."""
 
-CURVE_MIDDLE, CURVE_RANGE = 0.2, (-2.5, 1.5)
-"""Probability by the trial's own curve that says little, and the range of log-odds around it that counts."""
+MIN_BY_CURVE, MAX_BY_CURVE = 0.2, 1.5
+"""Probability by the trial's own curve below which lower ones add nothing; log-odds above it that count."""
 
-_CURVE_INTERCEPT, _CURVE_WEIGHT = -0.25, 0.6
+_CURVE_INTERCEPT, _CURVE_WEIGHT = -0.57, 0.81
 """The same correction by the trial's own curve."""
 
 _LEAVE_RATE = 0.1
@@ -103,7 +103,7 @@ class Ranking(NamedTuple):
             by_time = _PARAMS_LOG_SHARE * math.log(max(self.share, _FIRST_SHARE))
             log_odds += _PARAMS_INTERCEPT + by_time + math.sqrt(told.explained) * by_params
         if p_beat_by_curve is not None:
-            by_curve = np.clip(logit(p_beat_by_curve) - logit(CURVE_MIDDLE), *CURVE_RANGE)
+            by_curve = np.clip(logit(p_beat_by_curve) - logit(MIN_BY_CURVE), 0, MAX_BY_CURVE)
             trust = LARGE_REMAINING_GAIN / max(self.remaining_gain, LARGE_REMAINING_GAIN)
             log_odds += trust * (_CURVE_INTERCEPT + _CURVE_WEIGHT * by_curve)
         return float(expit(log_odds))
