@@ -8,17 +8,20 @@ attributes of the first try.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from lcstop import Decision
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.last_verdict import last_judgement
 from lcstop.pruning.suppressed_stop import SuppressedStop
-from lcstop_optuna.trials import AUDIT_ATTR, REASON_ATTR, STOP_ATTR
+from lcstop_optuna.trials import AUDIT_ATTR, CERTIFICATE_ATTR, REASON_ATTR, STOP_ATTR, store_in_study
 
 _PREFIX = "lcstop:judgement:"
 """Name of the system attribute of a judgement, before its step."""
@@ -53,6 +56,49 @@ def store(storage: BaseStorage, trial: FrozenTrial, record: JudgementRecord, fro
     else:
         name = _name(content["step"]) if record.is_judged else _NOT_JUDGED
         storage.set_trial_system_attr(trial._trial_id, name, content)
+
+
+def record_decision(
+    study: optuna.Study,
+    trial: FrozenTrial,
+    decision: Decision,
+    record: JudgementRecord,
+    earlier: Sequence[JudgementRecord],
+    certificate: Mapping[str, Any] | None,
+    *,
+    from_0: bool,
+    log: logging.Logger,
+) -> None:
+    """Store a judgement; of a stop or a wait also the reason, of an audited trial its first suppressed stop.
+
+    With the study, a stop also stores the certificate, and a stop, made or suppressed, the audit if it has
+    changed.
+
+    Args:
+        study: The study.
+        trial: The judged trial.
+        decision: The decision.
+        record: What is kept of it.
+        earlier: What was on record of the trial before.
+        certificate: The certificate of the study after a stop.
+        from_0: As in :func:`records_of`.
+        log: Where the reason is logged.
+    """
+    storage = study._storage
+    store(storage, trial, record, from_0)
+    if decision.stop or decision.waits:
+        log.info("Trial %d %s", trial.number, decision.reason)
+        storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
+    if certificate is not None:
+        storage.set_study_user_attr(study._study_id, CERTIFICATE_ATTR, certificate)
+    elif suppressed := decision.suppressed_stop:
+        if any(one.verdict in ("audited", "shadow") for one in earlier):
+            return  # only the first suppressed stop counts
+        log.info("Trial %d %s", trial.number, decision.reason)
+        content = {"trial": trial.number, **suppressed.to_json()}
+        storage.set_trial_user_attr(trial._trial_id, AUDIT_ATTR, content)
+    if decision.would_stop and decision.audit is not None and decision.audit.n:
+        store_in_study(study, AUDIT_ATTR, decision.audit.as_dict())
 
 
 def stop_of(trial: FrozenTrial) -> JudgementRecord | None:

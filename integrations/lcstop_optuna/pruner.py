@@ -18,19 +18,18 @@ from lcstop.config.pruner_options import PrunerOptions
 from lcstop.curves.curve import better
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop_optuna.chains import chain_of, find, links_of
-from lcstop_optuna.judgements import store
+from lcstop_optuna.judgements import record_decision
 from lcstop_optuna.other_trials import OtherTrials, StudyBesides, direction_of
 from lcstop_optuna.recent_trials import RecentTrial, RecentTrials
 from lcstop_optuna.study_pausing import StudyPausing
 from lcstop_optuna.study_warnings import StudyWarnings
 from lcstop_optuna.summary import LastLine, stops_log
 from lcstop_optuna.trials import (
-    AUDIT_ATTR,
-    CERTIFICATE_ATTR,
     CONFIG_ATTR,
     CONVERGED_ATTR,
     REASON_ATTR,
     check_single_objective,
+    store_in_study,
     to_curve,
 )
 
@@ -281,30 +280,13 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         curve: Curve,
         besides: StudyBesides,
     ) -> None:
-        """Store a judgement; of a stop also the reason, of an audited trial its first suppressed stop.
-
-        With the study, a stop also stores the certificate, and a stop, made or suppressed, the audit if it
-        has changed.
-        """
-        number, storage = trial.number, study._storage
+        from_0, log = self._from_0(trial), self._stops_log
         try:
-            store(storage, trial, record, self._from_0(trial))
-            if decision.stop or decision.waits:
-                self._stops_log.info("Trial %d %s", number, decision.reason)
-                storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, decision.reason)
-            if decision.stop:
-                found = besides.certificate(curve, record).as_dict()
-                storage.set_study_user_attr(study._study_id, CERTIFICATE_ATTR, found)
-            elif suppressed := decision.suppressed_stop:
-                if any(one.verdict in ("audited", "shadow") for one in besides.view.judgements or ()):
-                    return  # only the first suppressed stop counts
-                self._stops_log.info("Trial %d %s", number, decision.reason)
-                content = {"trial": number, **suppressed.to_json()}
-                storage.set_trial_user_attr(trial._trial_id, AUDIT_ATTR, content)
-            if decision.would_stop and decision.audit is not None and decision.audit.n:
-                self._store_in_study(study, AUDIT_ATTR, decision.audit.as_dict())
+            earlier = besides.view.judgements or ()
+            certificate = besides.certificate(curve, record).as_dict() if decision.stop else None
+            record_decision(study, trial, decision, record, earlier, certificate, from_0=from_0, log=log)
         except Exception as error:
-            self._core.error_log.warn_once("the decision on trial %d was not stored", error, number)
+            self._core.error_log.warn_once("the decision on trial %d was not stored", error, trial.number)
 
     def _store_options(self, study: optuna.study.Study) -> None:
         """Store the options with the study before its first question in this process."""
@@ -313,12 +295,6 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         if self._last_line is not None:
             self._last_line.of(study)
         try:
-            self._store_in_study(study, CONFIG_ATTR, self.config.model_dump())
+            store_in_study(study, CONFIG_ATTR, self.config.model_dump())
         except Exception as error:
             self._core.error_log.warn_once("the options were not stored in the study", error)
-
-    @staticmethod
-    def _store_in_study(study: optuna.study.Study, name: str, content: dict[str, Any]) -> None:
-        storage = study._storage
-        if storage.get_study_user_attrs(study._study_id).get(name) != content:
-            storage.set_study_user_attr(study._study_id, name, content)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
@@ -73,6 +75,13 @@ def is_infeasible(trial: FrozenTrial) -> bool:
         return any(value > 0 for value in trial.constraints.values())
     # Older versions of Optuna have no such property.
     return any(value > 0 for value in trial.system_attrs.get(_CONSTRAINTS_KEY) or ())
+
+
+def store_in_study(study: optuna.Study, name: str, content: dict[str, Any]) -> None:
+    """Store a user attribute with the study, unless it is there already."""
+    storage = study._storage
+    if storage.get_study_user_attrs(study._study_id).get(name) != content:
+        storage.set_study_user_attr(study._study_id, name, content)
 
 
 def check_single_objective(study: optuna.study.Study) -> None:

@@ -260,7 +260,7 @@ def test_explain_and_report_tell_of_the_audit(recorded, tmp_path):
     html = page.read_text(encoding="utf-8")
     assert "of audited trials would have been wrong stops" not in html
     assert ("This study ran in shadow mode" in html) == (kind == "shadow")
-    assert ("finished, audited" in html) == (kind == "audit")
+    assert ("completed, audited" in html) == (kind == "audit")
 
 
 def test_a_live_audit_is_repeated_by_the_what_if_replay(make, surrogate):
