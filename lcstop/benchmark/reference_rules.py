@@ -1,9 +1,10 @@
-"""Reference policies: no stopping, a clairvoyant one, and patience."""
+"""Reference policies: no stopping, a clairvoyant one, patience, and promotion by values."""
 
 from __future__ import annotations
 
 import math
 
+from lcstop.benchmark.promotion import Promotion
 from lcstop.benchmark.settings import LIMITS, RuleSource, Setting, to_steps
 from lcstop.simulation.loop import Action, Policy, SequentialPolicy
 from lcstop.simulation.task import ReplayStudy, Task
@@ -12,6 +13,7 @@ SETTINGS = (
     Setting(LIMITS, "none", default=True),
     Setting(LIMITS, "clairvoyant", default=True, by_target=True),
     *(Setting(LIMITS, "patience", {"epochs": epochs}) for epochs in ("5%", "10%", "20%")),
+    Setting(LIMITS, "promotion", {"min_resource": "8%", "reduction_factor": 4}),
 )
 
 
@@ -23,11 +25,17 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
     """
     if setting.rule == "patience" and set(setting.options) == {"epochs"}:
         return Patience(study.task, to_steps(setting.options["epochs"], study.task.horizon))
+    if setting.rule == "promotion" and set(setting.options) == {"min_resource", "reduction_factor"}:
+        first = to_steps(setting.options["min_resource"], study.task.horizon)
+        return Promotion(study.task, first, float(setting.options["reduction_factor"]))
     if setting.rule == "none" and not setting.options:
         return NoStopping(study.task.n_trials)
     if setting.rule == "clairvoyant" and not setting.options:
         return Clairvoyant(study)
-    raise ValueError(f"limits are none, clairvoyant and patience:epochs=..., got {setting.name!r}")
+    raise ValueError(
+        "limits are none, clairvoyant, patience:epochs=... and promotion:min_resource=...:"
+        f"reduction_factor=..., got {setting.name!r}"
+    )
 
 
 def fingerprint(setting: Setting) -> str:

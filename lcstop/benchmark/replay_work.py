@@ -35,6 +35,7 @@ class ReplayUnit:
         seed: Seed of the orders.
         orders: Numbers of the orders.
         key: Hash of everything the outcomes depend on.
+        resume_cost: As in :func:`lcstop.simulation.loop.replay`.
     """
 
     task: Task
@@ -45,6 +46,7 @@ class ReplayUnit:
     seed: int
     orders: tuple[int, ...]
     key: str
+    resume_cost: float = 0.0
 
 
 def plan(
@@ -55,6 +57,7 @@ def plan(
     workers: int,
     seed: int,
     n_orders: int,
+    resume_cost: float = 0.0,
 ) -> list[ReplayUnit]:
     """All units of a benchmark.
 
@@ -66,6 +69,7 @@ def plan(
         workers: Number of trials that run in parallel.
         seed: Seed of the orders.
         n_orders: Number of orders of each task.
+        resume_cost: As in :func:`lcstop.simulation.loop.replay`.
 
     Raises:
         ValueError: If a setting has an option that is not allowed, or its policy cannot be built.
@@ -80,9 +84,18 @@ def plan(
         for task in tasks:
             source.build(setting, ReplayStudy(task, range(task.n_trials), goal, "a check"))
             parts = [fingerprint, task.digest, goal, workers, seed]
+            parts += [resume_cost] if resume_cost else []  # stored outcomes keep their keys
             units += [
                 ReplayUnit(
-                    task, setting, source.build, goal, workers, seed, orders, hash_of([*parts, orders])
+                    task,
+                    setting,
+                    source.build,
+                    goal,
+                    workers,
+                    seed,
+                    orders,
+                    hash_of([*parts, orders]),
+                    resume_cost,
                 )
                 for orders in chunks
             ]
@@ -102,7 +115,7 @@ def run_unit(unit: ReplayUnit) -> list[Outcome]:
         order = task.order(number, unit.seed).tolist()
         study = ReplayStudy(task, order, unit.target, f"{task.name} {unit.seed} {number}")
         policy = unit.build(unit.setting, study)
-        outcomes.append(replay(task, number, unit.seed, policy, unit.workers, budget))
+        outcomes.append(replay(task, number, unit.seed, policy, unit.workers, budget, unit.resume_cost))
     return outcomes
 
 

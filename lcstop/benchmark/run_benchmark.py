@@ -49,6 +49,7 @@ class BenchmarkOptions:
         target: ``best`` or ``final``: the value that counts.
         grid: Whether a rule without options stands for all settings of its grid.
         seed: Seed of the orders.
+        resume_cost: Epochs that it costs to take up a trial that has waited.
     """
 
     curves: Path
@@ -60,6 +61,7 @@ class BenchmarkOptions:
     target: Target = "best"
     grid: bool = True
     seed: int = 0
+    resume_cost: float = 0.0
 
 
 def run(
@@ -88,7 +90,16 @@ def run(
     sources = {**OWN_SOURCES, **adapters}
     settings = parse([*options.policies, NO_STOPPING], options.grid, sources)
     tasks = read_tasks(options.curves, options.tasks)
-    units = plan(tasks, settings, sources, options.target, options.workers, options.seed, options.orders)
+    units = plan(
+        tasks,
+        settings,
+        sources,
+        options.target,
+        options.workers,
+        options.seed,
+        options.orders,
+        options.resume_cost,
+    )
     store = outcome_store(out / "results.jsonl")
     with executor(options.jobs, run_all) as run_units, count_progress(console) as progress:
         bar = progress.add_task("replays", total=sum(len(unit.orders) for unit in units))
@@ -121,6 +132,8 @@ def name_of(options: BenchmarkOptions) -> str:
         parts.append(options.target)
     if options.workers != 1:
         parts.append(f"{options.workers}-workers")
+    if options.resume_cost:
+        parts.append(f"resume-{options.resume_cost:g}")
     return "-".join(parts)
 
 

@@ -68,6 +68,12 @@ def bench(
         bool, typer.Option(help="Run each rule with all settings of its grid, not only with its defaults.")
     ] = True,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the orders; the first seed of searches.")] = 0,
+    resume_cost: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Epochs that it costs to take up a trial that has waited, with --sampler order."
+        ),
+    ] = 0.0,
     on_ray: Annotated[bool, typer.Option("--ray", help="Run the work on a Ray cluster.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -95,7 +101,7 @@ def bench(
         from lcstop.benchmark import run_benchmark
 
         options = run_benchmark.BenchmarkOptions(
-            curves, names, orders, workers, jobs, tasks, target, grid, seed
+            curves, names, orders, workers, jobs, tasks, target, grid, seed, resume_cost
         )
         summary = run_benchmark.run(options, out, errors, sources, run_all)
         show = run_benchmark.show

@@ -86,6 +86,7 @@ class Outcome:
         seen: For each number in :data:`MILESTONES`, the epoch by which so many trials had ended; None if
             fewer ended.
         seconds: Seconds spent in the policy.
+        resumed: How often a worker has taken up a trial that had waited.
     """
 
     order: int
@@ -98,6 +99,7 @@ class Outcome:
     final: Steps = field(default_factory=list)
     seen: list[int | None] = field(default_factory=lambda: [None] * len(MILESTONES))
     seconds: float = 0.0
+    resumed: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for JSON."""
@@ -127,7 +129,15 @@ def replay_budget(task: Task, workers: int, full_runs: int = 20) -> int:
     return -(-full_runs // workers) * workers * task.horizon
 
 
-def replay(task: Task, number: int, seed: int, policy: Policy, workers: int, budget: int) -> Outcome:
+def replay(
+    task: Task,
+    number: int,
+    seed: int,
+    policy: Policy,
+    workers: int,
+    budget: int,
+    resume_cost: float = 0.0,
+) -> Outcome:
     """Replay a recorded study.
 
     The workers take turns and train one epoch each, so that their trials advance together. Every trial is
@@ -141,22 +151,27 @@ def replay(task: Task, number: int, seed: int, policy: Policy, workers: int, bud
         policy: A new policy, built for this replay.
         workers: Number of parallel workers.
         budget: Number of epochs of all workers together.
+        resume_cost: Epochs that it costs a worker to take up a trial that has waited, for its checkpoint.
     """
-    study = _Replay(task, task.order(number, seed).tolist(), policy, Outcome(number))
+    study = _Replay(task, task.order(number, seed).tolist(), policy, Outcome(number), resume_cost)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # rules of the frameworks warn about NaN
         return study.run(workers, budget)
 
 
 class _Replay:
-    def __init__(self, task: Task, order: Sequence[int], policy: Policy, outcome: Outcome) -> None:
+    def __init__(
+        self, task: Task, order: Sequence[int], policy: Policy, outcome: Outcome, resume_cost: float
+    ) -> None:
         self.task, self.order, self.policy, self.outcome = task, order, policy, outcome
+        self.resume_cost, self.unpaid = resume_cost, 0.0
         self.best = self.best_final = -math.inf
         self.epochs: dict[int, int] = {}
         self.n_ended = 0
 
     def run(self, workers: int, budget: int) -> Outcome:
         running: list[int | None] = [None] * workers
+        last: list[int | None] = [None] * workers
         out, busy = self.outcome, True
         while busy and out.epochs < budget:
             busy = False
@@ -166,6 +181,9 @@ class _Replay:
                     trial = self._next()
                     if trial is None:
                         continue
+                    if trial != last[worker] and trial in self.epochs:
+                        self._resume()
+                    last[worker] = trial
                 running[worker] = trial if self._epoch(trial) else None
                 busy = True
         return out
@@ -182,6 +200,13 @@ class _Replay:
             self._drop()
             if not over:
                 return trial
+
+    def _resume(self) -> None:
+        """Pay for a trial that is taken up again, in whole epochs."""
+        self.outcome.resumed += 1
+        self.unpaid += self.resume_cost
+        self.outcome.epochs += int(self.unpaid)
+        self.unpaid -= int(self.unpaid)
 
     def _is_over(self, trial: int) -> bool:
         return bool(self.epochs.get(trial, 0) >= self.task.lengths[self.order[trial]])

@@ -146,7 +146,7 @@ def test_a_task_can_be_sent_to_another_process():
 
 def test_words_stand_for_settings():
     assert [s.name for s in parse(["limits"], grid=False)] == ["limits.none", "limits.clairvoyant"]
-    assert len(parse(["limits"], grid=True)) == 5
+    assert len(parse(["limits"], grid=True)) == 6
     (chosen,) = parse(["limits.patience:epochs=7"], grid=False)
     assert chosen.options == {"epochs": 7}
     policy = build(chosen, study_of(task := given([[0.5] * 9])))
