@@ -15,7 +15,7 @@ class Promotion(SequentialPolicy):
 
     Args:
         task: The task.
-        min_resource: Step of the first rung.
+        first: Share of the horizon of the first rung.
         reduction_factor: Each rung is so many times the step of the one before, and one of so many trials
             goes on.
 
@@ -23,15 +23,16 @@ class Promotion(SequentialPolicy):
         ValueError: If ``reduction_factor`` is below 2.
     """
 
-    def __init__(self, task: Task, min_resource: int, reduction_factor: float) -> None:
+    def __init__(self, task: Task, first: float, reduction_factor: float) -> None:
         super().__init__(task.n_trials)
         if not reduction_factor >= 2:
             raise ValueError(f"reduction_factor must be at least 2, got {reduction_factor}")
         self._sign = 1.0 if task.direction == "maximize" else -1.0
         self._factor = reduction_factor
-        self._rungs = [min_resource]
-        while (step := round(self._rungs[-1] * reduction_factor)) < task.horizon:
+        self._rungs: list[int] = []
+        while (step := math.ceil(first * task.horizon - 1e-9)) < task.horizon:
             self._rungs.append(step)
+            first *= reduction_factor
         self._gains: list[dict[int, float]] = [{} for _ in self._rungs]
         self._paused: list[set[int]] = [set() for _ in self._rungs]
 

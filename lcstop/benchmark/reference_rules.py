@@ -13,7 +13,7 @@ SETTINGS = (
     Setting(LIMITS, "none", default=True),
     Setting(LIMITS, "clairvoyant", default=True, by_target=True),
     *(Setting(LIMITS, "patience", {"epochs": epochs}) for epochs in ("5%", "10%", "20%")),
-    Setting(LIMITS, "promotion", {"min_resource": "8%", "reduction_factor": 4}),
+    Setting(LIMITS, "promotion", {"first": 0.08, "reduction_factor": 4}),
 )
 
 
@@ -25,15 +25,16 @@ def build(setting: Setting, study: ReplayStudy) -> Policy:
     """
     if setting.rule == "patience" and set(setting.options) == {"epochs"}:
         return Patience(study.task, to_steps(setting.options["epochs"], study.task.horizon))
-    if setting.rule == "promotion" and set(setting.options) == {"min_resource", "reduction_factor"}:
-        first = to_steps(setting.options["min_resource"], study.task.horizon)
-        return Promotion(study.task, first, float(setting.options["reduction_factor"]))
+    if setting.rule == "promotion" and set(setting.options) == {"first", "reduction_factor"}:
+        return Promotion(
+            study.task, float(setting.options["first"]), float(setting.options["reduction_factor"])
+        )
     if setting.rule == "none" and not setting.options:
         return NoStopping(study.task.n_trials)
     if setting.rule == "clairvoyant" and not setting.options:
         return Clairvoyant(study)
     raise ValueError(
-        "limits are none, clairvoyant, patience:epochs=... and promotion:min_resource=...:"
+        "limits are none, clairvoyant, patience:epochs=... and promotion:first=...:"
         f"reduction_factor=..., got {setting.name!r}"
     )
 

@@ -14,7 +14,7 @@ def made_up(levels=(0.1, 0.9, 0.3, 0.2, 0.4, 0.6, 0.5, 0.8), n_steps=16):
 
 
 def run(task, resume_cost=0.0, **options):
-    options = {"min_resource": 2, "reduction_factor": 4} | options
+    options = {"first": 0.125, "reduction_factor": 4} | options
     policy = build(Setting(LIMITS, "promotion", options), study_of(task))
     return replay(task, 0, 0, policy, 1, 10**6, resume_cost)
 
@@ -40,7 +40,7 @@ def test_taking_up_a_trial_costs_epochs():
     assert half.epochs == free.epochs + free.resumed // 2
 
 
-@pytest.mark.parametrize("options", [{"reduction_factor": 1}, {"first": 3}])
+@pytest.mark.parametrize("options", [{"reduction_factor": 1}, {"min_resource": 3}])
 def test_other_options_are_refused(options):
     with pytest.raises(ValueError, match=r"reduction_factor must be at least 2, got 1|limits are none"):
         run(made_up(), **options)

@@ -157,7 +157,7 @@ def test_words_stand_for_settings():
     ("word", "message"),
     [
         ("tarot", "a policy must begin with"),
-        ("limits.tarot", "limits has the rules clairvoyant, none, patience, got 'limits.tarot'"),
+        ("limits.tarot", "limits has the rules clairvoyant, none, patience, promotion, got 'limits.tarot'"),
         ("limits.patience:epochs", "an option must be name=value"),
     ],
 )
