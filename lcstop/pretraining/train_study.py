@@ -10,23 +10,29 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
 from torch.nn import functional
 
 from lcstop._utils.process_pool import map_as_completed, worker_processes
 from lcstop._utils.provenance import commit, versions
 from lcstop.config.yaml_file import read_yaml
-from lcstop.pretraining.study_examples import (
-    Examples,
-    draw_studies,
-    make_examples,
-    stop_by_rank,
-)
+from lcstop.pretraining.study_examples import Examples, make_examples
+from lcstop.pretraining.study_search import draw_studies, stop_by_rank
 from lcstop.priors.broad import BroadConfig
 from lcstop.ranking.numpy_network import QUANTILES, StudyNetworkConfig
-from lcstop.ranking.torch_network import StudyNetwork
+from lcstop.ranking.torch_network import StudyNetwork, StudyNetworkOutput
 
 _CHUNK = 24
 """Studies in a chunk of work. It does not depend on the number of processes, so neither do the examples."""
+
+_FEWEST, _MOST = 8.0, 200.0
+"""Range of the numbers of trials of which a trial may become the best, unless more are known; log-uniform."""
+
+_WEIGHT_OF_BEST = 5.0
+"""Weight of the loss of becoming the best. A best trial is rare, and this loss small."""
+
+_SMALLEST = 1e-6
+"""Smallest P(best) of the loss."""
 
 
 class StudyTrainConfig(BaseModel):
@@ -36,7 +42,7 @@ class StudyTrainConfig(BaseModel):
         seed: Seed of the examples, of the initial weights and of the batches.
         network: Size of the network.
         broad: Share of the curves that have each component of the prior.
-        studies: Number of artificial studies, rounded up to whole chunks. Each has 128 examples.
+        studies: Number of artificial studies, rounded up to whole chunks. Each has 240 examples.
         steps: Optimizer steps.
         batch_size: Examples in a step.
         learning_rate: Peak rate of AdamW.
@@ -105,7 +111,6 @@ def _chunk_of_examples(config: StudyTrainConfig, chunk: int) -> list[NDArray[Any
 def _train(
     config: StudyTrainConfig, examples: Examples, report: Callable[[str, float], None]
 ) -> StudyNetwork:
-    """Train on cross-entropies: of the bin of the share beaten, and of beating the incumbent where open."""
     generator = torch.Generator().manual_seed(config.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -116,18 +121,16 @@ def _train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    borders, steps = torch.tensor(QUANTILES), config.steps
+    steps = config.steps
     for step in range(steps):
         rate = config.learning_rate * min(1.0, (step + 1) / 200, (1 - step / steps) / 0.7)
         for group in optimizer.param_groups:
             group["lr"] = rate
         rows = torch.randint(len(examples.share), (config.batch_size,), generator=generator)
-        features, share, beats, is_open = (part[rows].float() for part in examples)
+        batch = Examples(*(part[rows].float() for part in examples))
         with torch.autocast("cpu", torch.bfloat16):
-            output = network(features)
-        loss = functional.nll_loss(output.quantile, torch.bucketize(share, borders, right=True))
-        wins = functional.binary_cross_entropy_with_logits(output.beats, beats, reduction="none")
-        loss = loss + (wins * is_open).sum() / is_open.sum().clamp(min=1)
+            output = network(batch.features)
+        loss = _loss(output, batch, torch.rand(len(rows), generator=generator))
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}")
         optimizer.zero_grad()
@@ -137,3 +140,28 @@ def _train(
         if step % 100 == 99 or step + 1 == steps:
             report(f"training, loss {loss.item():.2f}", (step + 1) / steps)
     return network
+
+
+def _loss(output: StudyNetworkOutput, examples: Examples, draws: Tensor) -> Tensor:
+    """Cross-entropies: of the bin of the share beaten, of beating the incumbent, and of being the best.
+
+    ``draws [n]``, uniform on [0, 1), choose of how many trials.
+    """
+    bins = torch.bucketize(examples.share, torch.tensor(QUANTILES), right=True)
+    wins = functional.binary_cross_entropy_with_logits(output.beats, examples.beats, reduction="none")
+    wins = (wins * examples.open).sum() / examples.open.sum().clamp(min=1)
+    low = (examples.n_known + 1).clamp(min=_FEWEST)
+    n_trials = low * ((1.5 * low).clamp(min=_MOST) / low) ** draws
+    # The trials that come later are as those that the sampler proposed next.
+    is_best = examples.beats_known * examples.share_later ** (n_trials - examples.n_known - 1)
+    p_best = torch.minimum(_best_of(output.quantile.exp(), n_trials), output.beats.sigmoid())
+    p_best = p_best.clamp(_SMALLEST, 1 - _SMALLEST)
+    best = -(is_best * p_best.log() + (1 - is_best) * (-p_best).log1p()).mean()
+    return functional.nll_loss(output.quantile, bins) + wins + _WEIGHT_OF_BEST * best
+
+
+def _best_of(shares: Tensor, n_trials: Tensor) -> Tensor:
+    """As :func:`lcstop.ranking.numpy_network.best_of`, of ``shares [n, 19]`` and ``n_trials [n]``."""
+    borders = torch.tensor([0.0, *QUANTILES, 1.0])
+    mass = (borders ** n_trials[:, None]).diff(dim=1) / (n_trials[:, None] * borders.diff())
+    return (shares * mass).sum(1)

@@ -8,13 +8,8 @@ from typer.testing import CliRunner
 
 from lcstop.commands.app import app
 from lcstop.pretraining import train_study
-from lcstop.pretraining.study_examples import (
-    N_JUDGED,
-    N_OTHERS,
-    draw_studies,
-    make_examples,
-    stop_by_rank,
-)
+from lcstop.pretraining.study_examples import N_CUTOFFS, N_JUDGED, N_MOMENTS, make_examples
+from lcstop.pretraining.study_search import N_TRIALS, draw_studies, stop_by_rank
 from lcstop.pretraining.train_study import StudyTrainConfig, run
 from lcstop.priors.broad import BroadConfig
 from lcstop.ranking.features import N_FEATURES
@@ -40,8 +35,8 @@ def made():
 def test_trials_are_stopped_and_some_go_to_the_end(made):
     studies, lengths, _ = made
     horizon = studies.gains.shape[2]
-    assert studies.gains.shape[1] == N_OTHERS + N_JUDGED
-    assert lengths.shape == (6, N_OTHERS)
+    assert studies.gains.shape[1] == N_TRIALS
+    assert lengths.shape == (6, N_TRIALS)
     assert ((lengths >= 1) & (lengths <= horizon)).all()
     assert ((lengths == horizon).any(1)).all()
     assert (lengths < horizon).any()
@@ -56,13 +51,13 @@ def test_a_first_trial_is_never_stopped():
 
 def test_examples_are_numbers_and_what_they_are_about(made):
     *_, examples = made
-    n = 6 * N_JUDGED * 4
+    n = 6 * N_JUDGED * N_MOMENTS * N_CUTOFFS
     assert examples.features.shape == (n, N_FEATURES)
     assert all(len(part) == n and part.dtype == torch.float16 for part in examples)
     assert torch.isfinite(examples.features).all()
     assert examples.features.abs().max() < 10
     assert ((examples.share > 0) & (examples.share < 1)).all()
-    for part in (examples.beats, examples.open):
+    for part in (examples.beats, examples.open, examples.beats_known):
         assert set(part.unique().tolist()) <= {0.0, 1.0}
     assert (examples.beats[examples.open == 0] == 1).all()  # beaten by the cutoff is beaten at the end
 
@@ -108,7 +103,7 @@ def test_a_run_ends_with_weights_that_say_how_they_were_made(runs):
     assert path.name == "study.safetensors"
     card = json.loads(path.with_suffix(".json").read_text())
     assert StudyTrainConfig(**card["training"]) == TINY
-    assert card["examples"] == 48 * 128  # chunks of 24 studies
+    assert card["examples"] == 48 * 240  # chunks of 24 studies
     assert card["commit"]
     assert card["versions"]["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     assert StudyNetwork.load(path).config == TINY.network
@@ -164,7 +159,7 @@ def test_the_command_writes_weights_and_says_what_they_are(tmp_path):
     assert found["training"]["steps"] == 3
     assert StudyNetwork.load(path).config.width == 16
     plain = CliRunner().invoke(app, ["train-study", str(config), "--out", str(out)])
-    assert "3,072 examples" in plain.stdout
+    assert "5,760 examples" in plain.stdout
     assert str(path) in plain.stdout.replace("\n", "")
 
 

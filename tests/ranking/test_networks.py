@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional
 
 from lcstop.nn.weights import WeightsError
-from lcstop.pretraining.study_examples import N_JUDGED, Examples, draw_studies, make_examples, stop_by_rank
+from lcstop.pretraining.study_examples import N_CUTOFFS, N_JUDGED, N_MOMENTS, Examples, make_examples
+from lcstop.pretraining.study_search import draw_studies, stop_by_rank
 from lcstop.priors.broad import BroadConfig
 from lcstop.ranking.features import N_FEATURES, features
 from lcstop.ranking.numpy_network import QUANTILES, TOP, WEIGHTS, NumpyStudyNetwork, StudyNetworkConfig
@@ -134,8 +135,7 @@ def fresh() -> tuple[Examples, torch.Tensor]:
         studies = draw_studies(12, BroadConfig(), generator)
         made = make_examples(studies, stop_by_rank(studies, generator), generator)
         parts.append(made)
-        within = torch.arange(12).repeat_interleave(N_JUDGED)
-        study.append(piece * 12 + within.repeat(len(made.share) // len(within)))
+        study.append(piece * 12 + torch.arange(12).repeat_interleave(N_MOMENTS * N_CUTOFFS * N_JUDGED))
     return Examples(*(torch.cat(column) for column in zip(*parts, strict=True))), torch.cat(study)
 
 
