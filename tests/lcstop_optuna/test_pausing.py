@@ -27,7 +27,6 @@ from lcstop_optuna import (
     resume_from,
     summary,
 )
-from lcstop_optuna.own_queue import OWNED, OwnQueue
 from tests.lcstop_optuna.pausing_worker import H, new_study, objective_in, trained, value_at
 
 WORKER = Path(__file__).with_name("pausing_worker.py")
@@ -251,31 +250,6 @@ def test_without_pause_not_one_decision_differs(tmp_path):
 def test_numbers_of_trials_that_are_none(n_trials):
     with pytest.raises(ValueError, match=f"n_trials must be a whole number above 0, or None, got {n_trials}"):
         PauseResume(n_trials=n_trials)
-
-
-def test_what_the_user_has_enqueued_comes_first(tmp_path):
-    study = new_study()
-    for top in (0.2, 0.3, 0.4):
-        study.enqueue_trial({"top": top})
-    study.optimize(objective_in(tmp_path), callbacks=[PauseResume(n_trials=5)])
-    assert [t.params["top"] for t in study.trials[:3]] == [0.2, 0.3, 0.4]
-    assert n_configurations(study) == 5
-
-
-def test_a_process_leaves_the_trials_of_another_one_in_the_queue():
-    """A process that dies leaves its trials. A process that has just come up starts them."""
-    storage = optuna.storages.InMemoryStorage()
-    study, other = new_study(storage), new_study(storage)
-    own = OwnQueue.of(study)
-    assert OwnQueue.of(study) is own
-    template = optuna.trial.create_trial(state=TrialState.WAITING, system_attrs={OWNED: True})
-    for _ in range(2):
-        own.add(storage.create_new_trial(study._study_id, template))
-    other.enqueue_trial({"top": 0.5})
-    OwnQueue.of(other)
-    assert [other.ask().number, other.ask().number] == [2, 3]
-    assert [study.ask().number, study.ask().number, study.ask().number] == [0, 1, 4]
-    assert new_study(storage).ask().number == 5
 
 
 def test_a_pickled_pruner_pauses_alike(tmp_path):
