@@ -2,9 +2,9 @@
 
     python packaging/try_wheel.py dist/lcstop-*.whl [extra ...]
 
-Extras are tried in the order given. Default: none, optuna, ray and train, where `none` is the wheel without
-extras. If an extra needs torch, the pinned version of torch is installed first, so that no other package
-chooses its build. Otherwise torch must not be installed.
+Extras are tried in the order given. Default: none, optuna, ray, all and train, where `none` is the wheel
+without extras. If an extra needs torch, the pinned version of torch is installed first, so that no other
+package chooses its build. Otherwise torch must not be installed.
 """
 
 import re
@@ -103,4 +103,4 @@ def main(wheel: Path, extras: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), sys.argv[2:] or ["none", "optuna", "ray", "train"])
+    main(Path(sys.argv[1]).resolve(), sys.argv[2:] or ["none", "optuna", "ray", "all", "train"])
