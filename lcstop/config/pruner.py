@@ -77,9 +77,10 @@ class PrunerConfig(BaseModel):
     n_trials: int | None = Field(
         None,
         ge=1,
-        description="Number of trials that the study will have, for `keep`; null (None) if unknown. Twice "
-        "the trials so far are then assumed, and at least 30. Ray Tune's `num_samples` and the `n_trials` of "
-        "`lcstop run` are used without it.",
+        description="Number of trials that the study will have, for `keep`, those it holds already included; "
+        "null (None) if unknown. Twice the trials so far are then assumed, and at least 30, as in a study "
+        "that has more trials than it was told. Ray Tune's `num_samples` and the `n_trials` of `lcstop run` "
+        "are used without it.",
     )
     use_params: bool = Field(
         True,

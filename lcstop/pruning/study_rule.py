@@ -98,7 +98,11 @@ def _probability_and_threshold(
         )
         return ranking.p_top, threshold
     n_known = len(study.finished) + len(study.unfinished) + 1
-    n_trials = max(config.n_trials or max(2 * n_known, MIN_ASSUMED_TRIALS), n_known)
+    n_trials = config.n_trials
+    if (
+        n_trials is None or n_trials < n_known
+    ):  # not told, or a study that held results before is told of less
+        n_trials = max(2 * n_known, MIN_ASSUMED_TRIALS)
     n_left = n_trials - max(study.n_ended, len(study.finished))
     threshold = best_threshold(trial.share, 1 - certainty - study.spent, n_left)
     is_open = ranking.p_best(n_trials, p_beat_by_curve=0.0) <= threshold

@@ -60,12 +60,13 @@ def test_without_a_number_twice_the_known_trials_are_assumed_and_at_least_thirty
     assert PrunerCore(PrunerConfig(horizon=N, keep=0.8)).judge(trial, study) == told
 
 
-def test_a_study_of_more_trials_than_were_told_is_judged_by_those_there_are():
-    trial = curve(0.6, 12)
-    told = PrunerCore(PrunerConfig(horizon=N, keep=0.8, n_trials=13)).judge(trial, view())
-    assert (
-        PrunerCore(PrunerConfig(horizon=N, keep=0.8, n_trials=5)).judge(trial, view()).p_best == told.p_best
-    )
+def test_a_number_that_the_study_has_exceeded_is_ignored():
+    trial, many = curve(0.6, 12), StudyView("maximize", [curve(end) for end in np.linspace(0.5, 0.9, 50)])
+    for study, n_told in ((view(), 5), (view(), 12), (many, 40)):
+        told = PrunerCore(PrunerConfig(horizon=N, keep=0.8, n_trials=n_told)).judge(trial, study)
+        assert told == PrunerCore(PrunerConfig(horizon=N, keep=0.8)).judge(trial, study)
+    last = PrunerCore(PrunerConfig(horizon=N, keep=0.8, n_trials=13)).judge(trial, view())
+    assert last.threshold > PrunerCore(PrunerConfig(horizon=N, keep=0.8)).judge(trial, view()).threshold
 
 
 def test_the_record_keeps_what_a_stop_spends():
