@@ -34,7 +34,7 @@ from lcstop.benchmark.readers import read_packs
 from lcstop.benchmark.search_space import SearchSpace
 from lcstop.benchmark.settings import interval
 from lcstop.pruning.due import assumed_records
-from lcstop.pruning.own_curve import p_beat_by_curve
+from lcstop.pruning.own_curve import forecast_own_curve, value_to_beat
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.thresholds import best_threshold
 from lcstop.ranking.numpy_network import best_of
@@ -98,11 +98,13 @@ def search(
             if ranking is None or ranking.leads or ranking.is_undecided:
                 continue
             view = StudyView(task.direction, finished, stopped)
-            by_curve = p_beat_by_curve(curve, view, "best", surrogate)
+            p_best, by_curve = ranking.p_best(n_trials), math.nan
+            if (to_beat := value_to_beat(curve, view, "best")) is not None and step < horizon:
+                by_curve = forecast_own_curve(curve, view, surrogate).p_beat(to_beat)
             if ranking.rank_by_params is not None:
-                known = math.nan if by_curve is None else by_curve
-                judged.append(Judgement(number, step, ranking, ranking.p_best(n_trials), known))
-            p_best = ranking.p_best(n_trials, by_curve)
+                judged.append(Judgement(number, step, ranking, p_best, by_curve))
+            if not math.isnan(by_curve):
+                p_best = ranking.with_curve(p_best, by_curve)
             threshold = best_threshold(curve.share, to_spend, n_trials - number)
             if stopped_at is None and p_best <= threshold:
                 stopped_at, to_spend = step, to_spend - p_best

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from lcstop.pruning.exemption import exemption
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.last_verdict import last_verdict
 from lcstop.pruning.models import Models
-from lcstop.pruning.own_curve import p_beat_by_curve
+from lcstop.pruning.own_curve import OwnCurve, forecast_own_curve
 from lcstop.pruning.published_rule import judge_as_published
 from lcstop.pruning.study_rule import judge_in_study
 from lcstop.pruning.study_view import StudyView
@@ -31,10 +32,10 @@ from lcstop.pruning.suppression import suppressed_by
 from lcstop.pruning.wording import (
     PredictedEnd,
     chance,
-    forecast_end,
     outcome,
     predicted_end,
     qualifications,
+    tilted_end,
     values_in_words,
     with_end,
 )
@@ -196,15 +197,8 @@ class PrunerCore:
         self._log_certainty(audit)
         certainty = audit.adjusted_certainty
         if config.policy == "study":
-            evidence = judge_in_study(
-                config,
-                prefixes,
-                study,
-                incumbent,
-                certainty,
-                self._models.ranker,
-                lambda prefix: self._p_beat_by_curve(prefix, study),
-            )
+            ranker, forecast = self._models.ranker, partial(self._own_curve, study=study)
+            evidence = judge_in_study(config, prefixes, study, incumbent, certainty, ranker, forecast)
             if evidence is None:
                 return replace(known, reason="no other trial to compare with"), None
         else:
@@ -240,15 +234,9 @@ class PrunerCore:
         config, audit, by = self.config, decision.audit, decision.suppressed_by
         words = decision.reason
         if evidence is not None:
-            forecast, scale = evidence.forecast, evidence.scale
             end, failure = None, ""
-            if forecast is not None and scale is not None:
-                end, failure = self._end(lambda: predicted_end(forecast, scale, config))
-            elif decision.would_stop:
-                to_beat = decision.incumbent, evidence.p_beat
-                end, failure = self._end(
-                    lambda: forecast_end(trial, study, config, self._models.surrogate, *to_beat)
-                )
+            if config.policy == "published" or decision.would_stop:
+                end, failure = self._end(lambda: self._predicted_end(decision, evidence, trial, study))
             decision = with_end(decision, end)
             words = chance(config, evidence) + values_in_words(end, decision.incumbent)
             words += qualifications(config, evidence) + failure
@@ -267,10 +255,22 @@ class PrunerCore:
             cause = self.error_log.warn_once(_NO_FORECAST, error)
             return None, f"; no forecast: {cause}"
 
-    def _p_beat_by_curve(self, trial: Curve, study: StudyView) -> float | None:
-        """See :func:`lcstop.pruning.own_curve.p_beat_by_curve`; None if it fails. Ranks then decide alone."""
+    def _predicted_end(
+        self, decision: Decision, evidence: Evidence, trial: Curve, study: StudyView
+    ) -> PredictedEnd:
+        """The forecast of the trial's end, by the surrogate that the options name."""
+        own_curve, models = evidence.own_curve, self._models
+        if own_curve is not None and self.config.policy == "published":
+            return predicted_end(*own_curve, self.config)
+        if own_curve is None or models.surrogate is not models.forecaster:
+            own_curve = forecast_own_curve(trial, study, models.surrogate)
+        to_beat = decision.incumbent, evidence.p_beat
+        return tilted_end(own_curve, trial, study.direction, self.config, *to_beat)
+
+    def _own_curve(self, trial: Curve, study: StudyView) -> OwnCurve | None:
+        """The forecast that takes part in a decision; None if it fails. Ranks then decide alone."""
         try:
-            return p_beat_by_curve(trial, study, self.config.target, self._models.forecaster)
+            return forecast_own_curve(trial, study, self._models.forecaster)
         except Exception as error:
             self.error_log.warn_once(_NO_FORECAST, error)
             return None

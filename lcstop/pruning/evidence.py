@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lcstop.curves.scale import MetricScale
+from lcstop.pruning.own_curve import OwnCurve
 from lcstop.ranking.ranker import Ranking
-from lcstop.surrogates.forecast import Forecast
 
 
 @dataclass(frozen=True)
@@ -20,8 +19,7 @@ class Evidence:
         threshold: The probability at or below which that judgement says stop.
         p_beat: Probability that the trial beats the incumbent.
         ranking: What the ranker said at the last judgement; policy ``study``.
-        forecast: The forecast at the horizon, ``[1, 1]``; policy ``published``.
-        scale: Its scale.
+        own_curve: The forecast of the trial's own curve, if it took part in the decision.
         is_undecided: Whether nothing tells the trial from the others yet, so that it goes on.
         holds_incumbent: Whether no finished trial is better, so that the trial goes on; policy ``study``.
     """
@@ -31,8 +29,7 @@ class Evidence:
     threshold: float
     p_beat: float
     ranking: Ranking | None = None
-    forecast: Forecast | None = None
-    scale: MetricScale | None = None
+    own_curve: OwnCurve | None = None
     is_undecided: bool = False
     holds_incumbent: bool = False
 

@@ -59,10 +59,7 @@ class Models:
 
     def warm_up(self) -> None:
         """Load them now rather than inside the first judgement, where a failure is logged."""
-        with contextlib.suppress(Exception):
-            self.surrogate  # noqa: B018 (loads it)
-        if self._config.policy == "study":
+        needed = ("surrogate", "ranker", "forecaster") if self._config.policy == "study" else ("surrogate",)
+        for name in needed:
             with contextlib.suppress(Exception):
-                self.ranker  # noqa: B018
-            with contextlib.suppress(Exception):
-                self.forecaster  # noqa: B018
+                getattr(self, name)

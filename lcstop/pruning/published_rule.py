@@ -10,6 +10,7 @@ from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.evidence import Evidence
+from lcstop.pruning.own_curve import OwnCurve
 from lcstop.pruning.study_view import StudyView
 from lcstop.ranking.ranker import is_undecided
 from lcstop.surrogates import Surrogate
@@ -56,5 +57,5 @@ def judge_as_published(
     now, others = prefixes[-1], (study.finished, study.unfinished)
     undecided = says_stop[-1] and is_undecided(now, *others, study.direction)
     says_stop[-1] = says_stop[-1] and not undecided
-    p, end = p_beat[-1], forecast[-1:, -1:]
-    return Evidence(says_stop, p, threshold, p, forecast=end, scale=scale, is_undecided=undecided)
+    p, own_curve = p_beat[-1], OwnCurve(forecast[-1:, -1:], scale)
+    return Evidence(says_stop, p, threshold, p, own_curve=own_curve, is_undecided=undecided)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Direction, better
 from lcstop.pruning.evidence import Evidence
+from lcstop.pruning.own_curve import OwnCurve, value_to_beat
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.thresholds import THRESHOLDS, best_threshold
 from lcstop.ranking.ranker import Ranker, Ranking
@@ -26,7 +28,7 @@ def judge_in_study(
     incumbent: float | None,
     certainty: float,
     ranker: Ranker,
-    p_beat_by_curve: Callable[[Curve], float | None],
+    forecast: Callable[[Curve], OwnCurve | None],
 ) -> Evidence | None:
     """How likely the trial is to become the best of the study; None without a trial to compare with.
 
@@ -43,8 +45,8 @@ def judge_in_study(
         certainty: See :attr:`lcstop.pruning.audit.Audit.adjusted_certainty`. All stops together may spend
             ``1 - certainty``. For a preset see :meth:`lcstop.pruning.thresholds.Thresholds.at`.
         ranker: What compares the trial with the others.
-        p_beat_by_curve: What the forecast of a curve says of beating the incumbent. It is called where it
-            can change the verdict.
+        forecast: Forecasts the curve of the trial; None if that fails. It is called where it can change the
+            verdict.
 
     Raises:
         ValueError: If a probability is not finite.
@@ -64,49 +66,65 @@ def judge_in_study(
         if not math.isfinite(ranking.p_top + ranking.p_beat):
             raise ValueError("the forecast is not finite")
         rankings.append(ranking)
-    found = [
-        _probability_and_threshold(config, prefix, ranking, study, certainty, p_beat_by_curve)
-        for prefix, ranking in zip(prefixes, rankings, strict=True)
-    ]
     holds = [_holds_incumbent(config, prefix, incumbent, study.direction) for prefix in prefixes]
-    says_stop = [
-        probability <= threshold and not (ranking.leads or ranking.is_undecided or holds_incumbent)
-        for ranking, (probability, threshold), holds_incumbent in zip(rankings, found, holds, strict=True)
+    goes_on = [
+        ranking.leads or ranking.is_undecided or holds_incumbent
+        for ranking, holds_incumbent in zip(rankings, holds, strict=True)
+    ]
+    judged = [
+        _judge(config, prefix, ranking, study, certainty, None if is_safe else forecast)
+        for prefix, ranking, is_safe in zip(prefixes, rankings, goes_on, strict=True)
     ]
     last = rankings[-1]
     return Evidence(
-        says_stop,
-        *found[-1],
+        [one.probability <= one.threshold and not safe for one, safe in zip(judged, goes_on, strict=True)],
+        judged[-1].probability,
+        judged[-1].threshold,
         last.p_beat,
         ranking=last,
+        own_curve=judged[-1].own_curve,
         is_undecided=last.is_undecided,
         holds_incumbent=holds[-1],
     )
 
 
-def _probability_and_threshold(
+class _Judged(NamedTuple):
+    probability: float
+    threshold: float
+    own_curve: OwnCurve | None = None
+
+
+def _judge(
     config: PrunerConfig,
     trial: Curve,
     ranking: Ranking,
     study: StudyView,
     certainty: float,
-    p_beat_by_curve: Callable[[Curve], float | None],
-) -> tuple[float, float]:
+    forecast: Callable[[Curve], OwnCurve | None] | None,
+) -> _Judged:
     if config.keep is None:
         threshold = THRESHOLDS[config.preset or "balanced"].at(
             trial.share, certainty, ranking.remaining_gain, has_params=ranking.has_params
         )
-        return ranking.p_top, threshold
+        return _Judged(ranking.p_top, threshold)
     n_known = len(study.finished) + len(study.unfinished) + 1
     n_trials = config.n_trials
     if (
         n_trials is None or n_trials < n_known
-    ):  # not told, or a study that held results before is told of less
+    ):  # it is not known, or counts without what the study held before
         n_trials = max(2 * n_known, MIN_ASSUMED_TRIALS)
     n_left = n_trials - max(study.n_ended, len(study.finished))
     threshold = best_threshold(trial.share, 1 - certainty - study.spent, n_left)
-    is_open = ranking.p_best(n_trials, p_beat_by_curve=0.0) <= threshold
-    return ranking.p_best(n_trials, p_beat_by_curve(trial) if is_open else None), threshold
+    by_ranks = ranking.p_best(n_trials)
+    to_beat = value_to_beat(trial, study, config.target)
+    if forecast is None or to_beat is None or trial.cutoff >= trial.horizon:
+        return _Judged(by_ranks, threshold)
+    if ranking.with_curve(by_ranks, 0.0) > threshold:
+        return _Judged(by_ranks, threshold)  # it goes on, whatever its curve says
+    own_curve = forecast(trial)
+    if own_curve is None:
+        return _Judged(by_ranks, threshold)
+    return _Judged(ranking.with_curve(by_ranks, own_curve.p_beat(to_beat)), threshold, own_curve)
 
 
 def _holds_incumbent(

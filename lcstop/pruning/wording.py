@@ -9,13 +9,12 @@ import numpy as np
 
 from lcstop._utils.number_words import apart_from, distinct, percents
 from lcstop.config.pruner import PrunerConfig
-from lcstop.curves.curve import Curve
+from lcstop.curves.curve import Curve, Direction
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.evidence import Evidence
-from lcstop.pruning.study_view import StudyView
+from lcstop.pruning.own_curve import OwnCurve
 from lcstop.ranking.ranker import LARGE_REMAINING_GAIN
-from lcstop.surrogates import Surrogate
 from lcstop.surrogates.forecast import Forecast
 from lcstop.surrogates.tilt import Tilt
 
@@ -61,11 +60,11 @@ def predicted_end(
     return PredictedEnd(median, low, high, scale)
 
 
-def forecast_end(
+def tilted_end(
+    own_curve: OwnCurve,
     trial: Curve,
-    study: StudyView,
+    direction: Direction,
     config: PrunerConfig,
-    surrogate: Surrogate,
     incumbent: float | None,
     p_beat: float,
 ) -> PredictedEnd:
@@ -74,24 +73,23 @@ def forecast_end(
     With the target ``best`` it is at least as good as the trial's best value so far.
 
     Args:
+        own_curve: The forecast.
         trial: What it has reported.
-        study: The other trials.
+        direction: Of the metric.
         config: The options.
-        surrogate: What forecasts the curve.
         incumbent: Best value so far; without one nothing is tilted.
         p_beat: Probability that the trial beats it, as the study says.
 
     Raises:
         ValueError: If the forecast is not finite.
     """
-    scale = MetricScale.from_study(study.direction, study.finished or study.unfinished, judged=trial)
-    forecast = surrogate.forecast([trial.finite()], [trial.horizon], scale)
+    forecast, scale = own_curve
     tilt = None if incumbent is None else Tilt.of(forecast, incumbent, p_beat)
     end = predicted_end(forecast, scale, config, tilt)
-    own = trial.best(study.direction)
+    own = trial.best(direction)
     if config.target == "final" or own is None:
         return end
-    worst = np.fmax if study.direction == "maximize" else np.fmin
+    worst = np.fmax if direction == "maximize" else np.fmin
     median, low, high = worst([end.median, end.low, end.high], own).tolist()
     return PredictedEnd(median, low, high, scale)
 

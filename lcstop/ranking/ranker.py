@@ -77,16 +77,8 @@ class Ranking(NamedTuple):
     share: float
     rank_by_params: RankByParams | None
 
-    def p_best(self, n_trials: float, p_beat_by_curve: float | None = None) -> float:
+    def p_best(self, n_trials: float) -> float:
         """Probability that the trial becomes the best of ``n_trials`` trials, itself included.
-
-        Args:
-            n_trials: Number of trials.
-            p_beat_by_curve: Probability that it ends better than the incumbent by the forecast of its own
-                curve, see :func:`lcstop.pruning.own_curve.p_beat_by_curve`; None if that is not known. The
-                network sees little of the curve but ranks, so both together know more than either. The
-                forecast knows nothing of the study: it counts for less where :attr:`remaining_gain` is large,
-                as before a learning rate falls (``research/best-by-own-curve.md``).
 
         The network takes trials for independent, and learned from artificial studies, in which
         hyperparameters tell less than in real ones. A few numbers correct for that. They were fitted to
@@ -97,16 +89,27 @@ class Ranking(NamedTuple):
         log_odds = logit(min(best_of(self.shares, n_trials), self.p_beat_informed))
         told = self.rank_by_params
         if told is None:
-            log_odds = _BEST_INTERCEPT + _BEST_SLOPE * log_odds
-        else:
-            by_params = _PARAMS_EXPLAINED + _PARAMS_RANK * max(told.rank, 0.0)
-            by_time = _PARAMS_LOG_SHARE * math.log(max(self.share, _FIRST_SHARE))
-            log_odds += _PARAMS_INTERCEPT + by_time + math.sqrt(told.explained) * by_params
-        if p_beat_by_curve is not None:
-            by_curve = np.clip(logit(p_beat_by_curve) - logit(MIN_BY_CURVE), 0, MAX_BY_CURVE)
-            trust = LARGE_REMAINING_GAIN / max(self.remaining_gain, LARGE_REMAINING_GAIN)
-            log_odds += trust * (_CURVE_INTERCEPT + _CURVE_WEIGHT * by_curve)
-        return float(expit(log_odds))
+            return float(expit(_BEST_INTERCEPT + _BEST_SLOPE * log_odds))
+        by_params = _PARAMS_EXPLAINED + _PARAMS_RANK * max(told.rank, 0.0)
+        by_time = _PARAMS_LOG_SHARE * math.log(max(self.share, _FIRST_SHARE))
+        correction = _PARAMS_INTERCEPT + by_time + math.sqrt(told.explained) * by_params
+        return float(expit(log_odds + correction))
+
+    def with_curve(self, p_best: float, p_beat: float) -> float:
+        """The probability of :meth:`p_best`, corrected by a forecast of the trial's own curve.
+
+        The network sees little of the curve but ranks, so both together know more than either. The forecast
+        knows nothing of the study: it counts for less where :attr:`remaining_gain` is large, as before a
+        learning rate falls. The numbers were fitted like those of :meth:`p_best`
+        (``research/best-by-own-curve.md``).
+
+        Args:
+            p_best: The probability without it.
+            p_beat: Probability that the trial ends better than the incumbent by that forecast.
+        """
+        by_curve = np.clip(logit(p_beat) - logit(MIN_BY_CURVE), 0, MAX_BY_CURVE)
+        trust = LARGE_REMAINING_GAIN / max(self.remaining_gain, LARGE_REMAINING_GAIN)
+        return float(expit(logit(p_best) + trust * (_CURVE_INTERCEPT + _CURVE_WEIGHT * by_curve)))
 
 
 class Ranker:

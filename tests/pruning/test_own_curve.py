@@ -5,9 +5,10 @@ import math
 import pytest
 
 from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
-from lcstop.pruning.own_curve import p_beat_by_curve
+from lcstop.pruning.own_curve import forecast_own_curve, value_to_beat
 from lcstop.ranking.ranker import LARGE_REMAINING_GAIN, Ranker
 from lcstop.surrogates import load_surrogate
+from lcstop.surrogates.lcpfn import LCPFN
 
 N = 50
 STEPS = range(1, N + 1)
@@ -30,36 +31,43 @@ def ranking(trial: Curve):
     return found
 
 
+@pytest.fixture
+def n_forecasts(monkeypatch):
+    """Number of forecasts of LC-PFN so far."""
+    calls, forecast = [], LCPFN.unit_forecast
+    monkeypatch.setattr(LCPFN, "unit_forecast", lambda *given: (calls.append(1), forecast(*given))[1])
+    return lambda: len(calls)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("target", ["best", "final"])
-def test_a_flat_curve_promises_less_than_a_rising_one(target, sign):
+def test_a_flat_curve_promises_less_than_a_rising_one(sign):
     flat, rising = saturating(0.6, 3, n=20, sign=sign), saturating(1.2, 30, n=20, sign=sign)
-    surrogate = load_surrogate()
-    low, high = (p_beat_by_curve(trial, study(sign), target, surrogate) for trial in (flat, rising))
+    others, surrogate = study(sign), load_surrogate()
+    found = [forecast_own_curve(trial, others, surrogate) for trial in (flat, rising)]
+    low, high = (own_curve.p_beat(value_to_beat(flat, others, "best")) for own_curve in found)
     assert 0 <= low < 0.1 < high <= 1
 
 
-def test_without_a_value_to_beat_or_at_the_horizon_nothing_is_forecast():
-    surrogate = load_surrogate()
-    assert p_beat_by_curve(saturating(0.5, 8), study(), "best", surrogate) is None
-    running = StudyView("maximize", unfinished=[saturating(0.9, 8, n=10)])
-    assert p_beat_by_curve(saturating(0.5, 8, n=5), running, "final", surrogate) is None
-    assert p_beat_by_curve(saturating(0.5, 8, n=5), running, "best", surrogate) < 0.9
+def test_the_value_to_beat_is_that_of_a_trial_that_has_finished_if_there_is_one():
+    trial, ahead = saturating(0.5, 8, n=5), saturating(2.0, 8, n=10)
+    finished = study().finished
+    assert value_to_beat(trial, StudyView("maximize", finished, [ahead]), "best") == finished[0].values[-1]
+    assert value_to_beat(trial, StudyView("maximize", unfinished=[ahead]), "best") == ahead.values[-1]
+    assert value_to_beat(trial, StudyView("maximize", unfinished=[ahead]), "final") is None
 
 
 def test_the_chance_to_become_the_best_follows_the_curve():
     found = ranking(saturating(0.6, 8, n=10))._replace(remaining_gain=1.0)
-    chances = [found.p_best(40, p) for p in (0.0, 0.05, 0.2, 0.5, 1.0)]
+    chances = [found.with_curve(0.1, p) for p in (0.0, 0.05, 0.2, 0.5, 1.0)]
     assert chances[0] == chances[1] == chances[2] < chances[3] < chances[4]
-    assert chances[0] < 0.7 * found.p_best(40)
-    assert chances[-1] > 1.5 * found.p_best(40)
+    assert chances[0] < 0.07 < 0.15 < chances[-1]
 
 
 def test_the_curve_counts_for_less_where_much_is_to_come():
     found = ranking(saturating(0.6, 8, n=10))
     gains = [1.0, LARGE_REMAINING_GAIN, 10.0, math.inf]
-    chances = [found._replace(remaining_gain=gain).p_best(40, 0.001) for gain in gains]
-    assert chances[0] == chances[1] < chances[2] < chances[3] == found.p_best(40)
+    chances = [found._replace(remaining_gain=gain).with_curve(0.1, 0.001) for gain in gains]
+    assert chances[0] == chances[1] < chances[2] < chances[3] == pytest.approx(0.1)
 
 
 def test_the_surrogate_of_the_words_changes_no_decision():
@@ -72,11 +80,24 @@ def test_the_surrogate_of_the_words_changes_no_decision():
     assert any(one.stop for one in default)
 
 
-def test_a_curve_is_forecast_only_where_it_can_change_the_verdict(monkeypatch):
+def test_a_curve_is_forecast_once_and_only_where_it_can_change_the_verdict(n_forecasts):
     core = PrunerCore(PrunerConfig(horizon=N))
-    asked = []
-    monkeypatch.setattr("lcstop.pruning.core.p_beat_by_curve", lambda *_: asked.append(1))
     assert not core.judge(saturating(0.89, 8, n=15), study()).stop
-    assert not asked
-    assert core.judge(saturating(0.3, 8, n=15), study()).stop
-    assert asked
+    assert n_forecasts() == 0
+    decision = core.judge(saturating(0.3, 8, n=15), study())
+    assert decision.stop
+    assert decision.median is not None
+    assert n_forecasts() == 1
+
+
+def test_a_trial_that_may_not_be_forecast_is_judged_by_ranks(monkeypatch, caplog):
+    trial = saturating(0.3, 8, n=15)
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(LCPFN, "unit_forecast", fail)
+    decision = PrunerCore(PrunerConfig(horizon=N)).judge(trial, study())
+    assert decision.stop
+    assert decision.p_best == ranking(trial).p_best(30)
+    assert len(caplog.records) == 1
