@@ -12,9 +12,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lcstop import Curve, Decision, PrunerCore
 from lcstop.pausing.core import PausingCore, resume
-from lcstop.pausing.rule import PARKING_MOMENTS, RUNGS, PausableTrial, n_moments, next_move
+from lcstop.pausing.rule import PausableTrial, n_moments, next_move
 from lcstop.pausing.rule import TrialState as RuleState
-from lcstop.pruning.due import NextQuestion, origin_of
+from lcstop.pruning.due import NextQuestion
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop_optuna.chains import Chain, chains_of, store_stop
 from lcstop_optuna.judgements import is_stopped, is_waiting, records_of
@@ -128,11 +128,8 @@ class StudyPausing:
         return resume(decision)
 
     def next_question(self, curve: Curve, records: Sequence[JudgementRecord]) -> NextQuestion:
-        """When a running trial may wait next: at a rung, or at a moment at which it is judged."""
-        origin = origin_of(curve.steps[:2].tolist())
-        length = curve.horizon - origin
-        steps = (origin + share * length for share in (*RUNGS, *PARKING_MOMENTS))
-        return NextQuestion(min((step for step in steps if step > curve.cutoff), default=curve.horizon))
+        """See :meth:`lcstop.pausing.core.PausingCore.next_question`."""
+        return self._pausing.next_question(curve, records)
 
     def next_step(self, study: optuna.Study, *, can_start: bool) -> Step:
         """What is next for a free worker.

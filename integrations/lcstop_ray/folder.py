@@ -143,7 +143,8 @@ class _Search:
         if record is None:
             if mode not in DIRECTIONS:
                 raise ValueError(
-                    f"mode must be min or max for a Ray results folder without a record, got {mode}"
+                    f"mode must be min or max, since it is not on record in {folder}, got {mode}: "
+                    "name it with --mode"
                 )
             if known_metric is None:
                 raise ValueError(f"the metric is not on record in {folder}: name it with --metric")

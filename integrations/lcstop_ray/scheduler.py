@@ -22,10 +22,10 @@ from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate
 from lcstop_ray.planned_trials import planned_trials
 from lcstop_ray.progress_line import progress_line
-from lcstop_ray.results import DIRECTIONS
 from lcstop_ray.saved_state import read_state, write_state
 from lcstop_ray.search_pausing import SearchPausing, limit_pending_trials
 from lcstop_ray.search_state import SearchState
+from lcstop_ray.start import check_mode, core_of_stop, start_search
 
 if TYPE_CHECKING:
     from ray.tune.execution.tune_controller import TuneController
@@ -89,7 +89,7 @@ class LCPFNScheduler(FIFOScheduler):
         horizon: float | str | None = None,
         **options: Unpack[PrunerOptions],
     ) -> None:
-        _check_mode(mode)
+        check_mode(mode)
         # Until the horizon is known, the largest float takes its place: no option is too large for it.
         config = PrunerConfig(horizon=sys.float_info.max if horizon is None else horizon, **options)
         super().__init__()  # type: ignore[no-untyped-call]
@@ -173,7 +173,7 @@ class LCPFNScheduler(FIFOScheduler):
         given_metric, given_mode = self._given
         if (given_metric and metric) or (given_mode and mode):
             return False
-        _check_mode(mode)
+        check_mode(mode)
         if self._is_restored:
             if metric not in (None, self._metric) or mode not in (None, self._mode):
                 return False  # its values are of another metric
@@ -183,11 +183,8 @@ class LCPFNScheduler(FIFOScheduler):
             self._metric, self._mode = metric or given_metric, mode or given_mode
         if self._metric is None and self._mode:
             self._metric = DEFAULT_METRIC  # Ray's name for a metric that is reported without one
-        stop = spec.get("stop")
-        if self._core is None and isinstance(stop, Mapping) and self._time_attr in stop:
-            self._core = PrunerCore(
-                PrunerConfig.from_record({**self._options, "horizon": stop[self._time_attr]})
-            )
+        if self._core is None:
+            self._core = core_of_stop(self._options, spec.get("stop"), self._time_attr)
         self._is_timed = spec.get("time_budget_s") is not None  # the time ends the search, not num_samples
         return True
 
@@ -301,25 +298,7 @@ class LCPFNScheduler(FIFOScheduler):
         """The state of the search; ``n_trials`` is the number of its trials, None if unknown."""
         if self._search is not None:
             return self._search
-        if not self._metric or not self._mode:
-            raise ValueError(
-                "LCPFNScheduler needs metric and mode, as its own arguments or in tune.TuneConfig, "
-                f"got metric={self._metric!r}, mode={self._mode!r}"
-            )
-        if self._core is None:
-            raise ValueError(
-                f"LCPFNScheduler needs the horizon, the {self._time_attr!r} at the end of a full trial: "
-                f"pass horizon=..., or stop={{{self._time_attr!r}: ...}} to tune.RunConfig"
-            )
-        config = self._core.config
-        if config.keep is not None and config.n_trials is None and n_trials is not None:
-            self._core = PrunerCore(config.model_copy(update={"n_trials": n_trials}))
-        self._core.warm_up()  # at the first result, Ray would warn of a slow scheduler
-        self._search = SearchState(self._core, self._time_attr, self._metric, self._mode)
-        self._pausing = SearchPausing(self._search) if config.pause else None
+        self._search = start_search(self._core, self._time_attr, self._metric, self._mode, n_trials)
+        self._core = self._search.core
+        self._pausing = SearchPausing(self._search) if self._core.config.pause else None
         return self._search
-
-
-def _check_mode(mode: str | None) -> None:
-    if mode not in (None, *DIRECTIONS):
-        raise ValueError(f"mode must be 'min' or 'max', got {mode=}")

@@ -52,6 +52,7 @@ class SearchPausing:
         self._core = PausingCore(search.core)
         self._seen: dict[str, tuple[tuple[Any, ...], PausableTrial]] = {}  # what the rule sees, by trial id
         self._with_checkpoint: set[str] = set()
+        self._as_without_pause: set[str] = set()  # ids of trials that had no checkpoint at a rung
         self._chosen: str | None = None  # id of the trial that goes on, until Ray starts it
         self._is_told = False
 
@@ -116,15 +117,27 @@ class SearchPausing:
     ) -> Decision | None:
         """The decision by which a trial waits or ends; None if it goes on."""
         search = self._search
-        seen = self._look(trial.trial_id, history)
-        if trial.trial_id not in self._with_checkpoint and seen.is_at_rung:
+        has_checkpoint = trial.trial_id in self._with_checkpoint
+        if trial.trial_id in self._as_without_pause:
+            if not has_checkpoint:
+                return search.decide(trial, history)
+            self._as_without_pause.remove(trial.trial_id)
+            history.next = None
+        if not search.may_ask(history):
+            return None
+        if not has_checkpoint and self._look(trial.trial_id, history).is_at_rung:
+            self._as_without_pause.add(trial.trial_id)
             self._tell(trial, history)
+            history.next = None
             return search.decide(trial, history)
         _, everyone = self._trials()
         view = search.view(judged=trial.trial_id)
         decision = self._core.at_report(history.curve, view, n_moments(everyone), may_wait=is_savable)
         if decision.is_new:
             search.record(trial, history, decision, view.n_ended)
+        # After one report it is not known yet from where its moments are counted.
+        curve, records = history.curve, history.judgements
+        history.next = self._core.next_question(curve, records) if len(curve) > 1 else None
         if decision.stop:
             return decision
         if not decision.waits:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,27 +17,16 @@ from lcstop.config.horizon import horizon_of
 from lcstop.curves.first_step import StepCounting
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate
-from lcstop.pruning.last_verdict import last_judgement, shadow_stop
-from lcstop.pruning.trial_table import State, TrialTable
+from lcstop.pruning.last_verdict import last_judgement
 from lcstop_ray.earlier_run import name_of, read_earlier_run
 from lcstop_ray.history import History
 from lcstop_ray.records import restart_step
 from lcstop_ray.result_warnings import ResultWarnings
 from lcstop_ray.results import DIRECTIONS, UnusableResultError, to_point
+from lcstop_ray.search_table import SearchTable
 from lcstop_ray.trial_log import TrialLog
 
 logger = logging.getLogger("lcstop_ray")
-
-_STATES: dict[str, State] = {
-    "running": "running",
-    "waiting": "running",
-    "finished": "finished",
-    "converged": "finished",
-    "stopped": "stopped",
-    "failed": "left out",
-    "cut off": "pruned",
-}
-_ENDED = ("finished", "stopped", "pruned")
 
 
 class SearchState:
@@ -79,9 +67,7 @@ class SearchState:
         self._from_0 = False  # of the histories
         self._log = TrialLog(core, time_attr, metric, mode)
         self._added: set[str] = set()  # ids of trials whose results this process has got
-        self._table = TrialTable()
-        self._indices: dict[str, int] = {}  # indices in the table, by trial id
-        self._changed: set[str] = set()  # ids of trials that have changed since they were set in the table
+        self._table = SearchTable(self.histories, DIRECTIONS[mode])
 
     def add(self, trial: Trial) -> None:
         """Add a trial: a new one, a retried one, or one of an earlier run."""
@@ -114,6 +100,7 @@ class SearchState:
     def adopt(self, histories: dict[str, History], counting: StepCounting) -> None:
         """Take over the trials of an earlier search, and how it counted steps."""
         self.histories, self.counting = histories, counting
+        self._table = SearchTable(histories, DIRECTIONS[self.mode])
         counting.add(step for history in histories.values() for step in history.all_steps)
         self._count_steps(())
 
@@ -195,7 +182,7 @@ class SearchState:
 
     def decide(self, trial: Trial, history: History) -> Decision | None:
         """The decision to end the trial or to suppress its stop; None if it goes on."""
-        if not self._may_ask(history):
+        if not self.may_ask(history):
             return None
         curve = history.curve
         view = self.view(judged=trial.trial_id)
@@ -215,7 +202,7 @@ class SearchState:
         decision = self.core.converged(curve, view)
         return decision if decision.stop else None
 
-    def _may_ask(self, history: History) -> bool:
+    def may_ask(self, history: History) -> bool:
         """Whether the trial may be judged at its last result, at the same cost at any length."""
         if history.next is None or history.last_report is None:
             return True
@@ -227,8 +214,7 @@ class SearchState:
             return True
         if history.next.n_ended is None:
             return False
-        n_ended = sum(_STATES[other.state] in _ENDED for other in self.histories.values())
-        return n_ended > history.next.n_ended
+        return self._table.n_ended > history.next.n_ended
 
     def finish(self, trial: Trial, result: Mapping[str, Any] | None) -> None:
         """Record the last result of a trial that has ended.
@@ -256,32 +242,10 @@ class SearchState:
 
     def view(self, judged: str | None = None) -> StudyView:
         """Every trial but the one with the id ``judged``. Failed trials have no result and are left out."""
-        if len(self.histories) > len(self._indices):
-            for trial_id in islice(self.histories, len(self._indices), None):
-                self._indices[trial_id] = len(self._indices)
-                self._changed.add(trial_id)
-        for trial_id in self._changed:
-            history = self.histories[trial_id]
-            curve = history.known_curve if history.all_steps else None
-            self._table.set(
-                self._indices[trial_id],
-                _STATES[history.state],
-                curve,
-                history.audited,
-                stop=history.stop or shadow_stop(history.judgements),
-            )
-        self._changed &= {judged}  # the judged trial changes again when it is decided
-        judged_history = self.histories.get(judged or "")
-        return self._table.study_view(
-            DIRECTIONS[self.mode],
-            None if judged_history is None else judged_history.name,
-            self._indices.get(judged or ""),
-            None if judged_history is None else [*judged_history.judgements],
-        )
+        return self._table.view(judged)
 
     def certificate(self) -> Certificate:
         """What the stops so far may have lost, and what they have saved."""
-        self.view()
         return self._table.certificate()
 
     def audit(self) -> Audit:
@@ -291,10 +255,6 @@ class SearchState:
     def incumbent(self) -> float | None:
         """Best value of the finished trials; None if no trial has finished."""
         return self.view().incumbent(self.core.config.target)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The table is rebuilt from the histories. Without it, pickles are small, and Ray writes them often.
-        return {**self.__dict__, "_table": TrialTable(), "_indices": {}}
 
     def _history(self, trial: Trial) -> History | None:
         """The history of a trial. None if its horizon is unknown; the trial is then never judged."""
@@ -310,7 +270,7 @@ class SearchState:
                 horizon, trial.evaluated_params, name_of(trial)
             )
             history.from_0 = self.counting.from_0
-        self._changed.add(trial.trial_id)
+        self._table.changed.add(trial.trial_id)
         return self.histories[trial.trial_id]
 
     def _report(self, trial: Trial, history: History, step: float, value: float) -> None:
@@ -324,4 +284,4 @@ class SearchState:
             self._from_0 = self.counting.from_0
             for trial_id, history in self.histories.items():
                 history.from_0 = self._from_0
-                self._changed.add(trial_id)
+                self._table.changed.add(trial_id)

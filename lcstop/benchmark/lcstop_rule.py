@@ -6,6 +6,8 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from lcstop.benchmark.settings import OURS, RuleSource, Setting, interval
@@ -79,7 +81,7 @@ def pruner_options(
 
 
 def fingerprint(setting: Setting) -> str:
-    """Everything that decisions depend on, as JSON: options, contents of files, version of ``lcstop``.
+    """Everything that decisions depend on, as JSON: options, contents of files, code that decides.
 
     Raises:
         ValueError: If an option is not allowed, or a file cannot be used.
@@ -87,9 +89,19 @@ def fingerprint(setting: Setting) -> str:
     given, surrogate = _options(setting.options)
     config = PrunerConfig(**{**given, "horizon": sys.float_info.max})
     options = {**config.model_dump(exclude={"horizon", "target"}), "keep": config.keep_probability}
-    study = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     horizon = setting.options.get("horizon")
-    return json.dumps([options, horizon, surrogate_print(surrogate), study], sort_keys=True)
+    decides = surrogate_print(surrogate), surrogate_print("lcpfn"), _decider_print()
+    return json.dumps([options, horizon, *decides], sort_keys=True)
+
+
+@cache
+def _decider_print() -> str:
+    """Hash of the study network and of the modules that decide: results of other code are not reused."""
+    found, package = hashlib.sha256(WEIGHTS.read_bytes()), Path(__file__).parents[1]
+    for name in ("curves", "pausing", "pruning", "ranking", "surrogates"):
+        for module in sorted((package / name).glob("*.py")):
+            found.update(module.read_bytes())
+    return found.hexdigest()
 
 
 RULES = RuleSource(OURS, SETTINGS, build, fingerprint)

@@ -154,9 +154,9 @@ class PrunerConfig(BaseModel):
     surrogate: SurrogateName = Field(
         "lcpfn",
         description="Method that forecasts the rest of a curve. `policy: published` decides by the forecast. "
-        "`policy: study` only shows it in the reason of a stop. All but `lcpfn` are for comparisons: "
-        "`lcpfn-published` assumes the prior of the paper, `mcmc` takes seconds per decision and needs "
-        "`lcstop[mcmc]`.",
+        "`policy: study` decides with `lcpfn`, and shows this one in the reason of a stop. All but `lcpfn` "
+        "are for comparisons: `lcpfn-published` assumes the prior of the paper, `mcmc` takes seconds per "
+        "decision and needs `lcstop[mcmc]`.",
     )
     audit: float = Field(
         0.0,

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lcstop.config.keep import DEFAULT_CONFIDENCE
 from lcstop.curves.curve import Curve
-from lcstop.pausing.rule import RUNGS, PausableTrial, is_parking_due
+from lcstop.pausing.rule import PARKING_MOMENTS, RUNGS, PausableTrial, is_parking_due
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
-from lcstop.pruning.due import interval_of, is_silent
+from lcstop.pruning.due import NextQuestion, interval_of, is_silent, origin_of
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.study_view import StudyView
 
 
 class PausingCore:
     """Says when a trial waits, whether a parked trial goes on, and which trials are stopped at the end.
 
-    A trial that waits is not lost, so ``keep`` does not scale the thresholds by which it is parked: it will
-    hardly end in the best tenth of the study. ``keep`` decides which trials are stopped once no new trial
+    A trial is parked when its chance to end in the best tenth of the study is small. It is not lost, so
+    ``keep`` does not scale that threshold. ``keep`` decides which trials are stopped once no new trial
     can be started. Only these stops spend what all stops together may spend.
 
     Args:
@@ -70,6 +72,19 @@ class PausingCore:
         if is_same_interval or not is_parking_due(trial, records):
             return quiet
         return self.judge_again(trial, study, clock)
+
+    def next_question(self, trial: Curve, records: Sequence[JudgementRecord]) -> NextQuestion:
+        """When a running trial may wait next: at a rung, or at a moment at which it is judged.
+
+        Args:
+            trial: What it has reported.
+            records: What is on record of it, oldest first.
+        """
+        origin = origin_of(trial.steps[:2].tolist())
+        length = trial.horizon - origin
+        last = records[-1].step if records else 0.0
+        steps = (origin + share * length for share in (*RUNGS, *PARKING_MOMENTS))
+        return NextQuestion(min((step for step in steps if step > last), default=trial.horizon))
 
     def judge_again(self, trial: Curve, study: StudyView, clock: int) -> Decision:
         """Whether a trial is parked, or is let go on.

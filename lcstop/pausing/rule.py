@@ -2,8 +2,8 @@
 
 A trial waits at each of :data:`RUNGS`, shares of the horizon. Of all trials that have come to a rung, the
 best quarter by value there goes on, the last rung first. Between the rungs a trial is judged, and parked if
-it will hardly end among the best. A parked trial counts as the worst of the first rung. It is judged again
-when the study has learned more. ``research/pausing.md`` has what this rule gains.
+its chance to end among the best is small. A parked trial counts as the worst of the first rung. It is judged
+again when the study has learned more. ``research/pausing.md`` has what this rule gains.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _moments() -> tuple[float, ...]:
 
 
 PARKING_MOMENTS = _moments()
-"""Shares of the horizon at which a trial is judged, and parked if it will hardly end among the best."""
+"""Shares of the horizon at which a trial is judged, and may be parked."""
 
 TrialState = Literal["running", "waiting", "finished", "stopped"]
 """``finished``: it has run to its own end. ``stopped``: it has ended before, and trains no more."""

@@ -153,7 +153,7 @@ class Machine(TwoDrivers, RuleBasedStateMachine):
                     self.with_checkpoint.add(name)
                 if kind == "none" and last is not None:
                     self.fresh.add(name)
-            self.immortal._search._changed.add(name)
+            self.immortal._search._table.changed.add(name)
             self.trials[name] = restored
             self.mortal.on_trial_add(None, restored)
         self.cut.clear()

@@ -174,5 +174,5 @@ def test_converged_trials_count_for_the_audit_before_a_restart_too(make):
     run(scheduler, trial, results(POOR))
     assert history.suppressed_stop is not None
     history.state = "converged"
-    scheduler._search._changed.add(trial.trial_id)
+    scheduler._search._table.changed.add(trial.trial_id)
     assert scheduler.audit.n == 1

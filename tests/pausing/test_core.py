@@ -123,3 +123,20 @@ def test_decisions_without_pause_have_no_new_content():
     record = core.judge(poor(8), study()).record(10)
     assert record.verdict == "stop"
     assert "parked_at" not in record.to_json()
+
+
+@pytest.mark.parametrize("first", [1, 5])
+@pytest.mark.parametrize("options", [{}, {"interval_steps": 7}, {"min_steps": 6}])
+def test_nothing_is_decided_before_the_next_question(first, options):
+    core, records, n_decided = pausing(**options), list[JudgementRecord](), 0
+    for n in range(2, 100):
+        trial = Curve(range(first, first + n), good(n).values, HORIZON)
+        expected = core.next_question(trial.prefix(n - 1), records).step
+        decision = core.at_report(trial, study(*records), clock=9)
+        if decision.is_new:
+            assert trial.cutoff > expected - 1e-6
+            n_decided += 1
+            records.append(decision.record(0))
+            if decision.waits:
+                records.append(resume(decision).record(0))
+    assert n_decided >= 4
