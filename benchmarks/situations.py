@@ -13,6 +13,7 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import optuna
@@ -43,7 +44,7 @@ class Situation:
     values: Sequence[float]
     before: Sequence[FrozenTrial] = ()
     ask_every: int = 1
-    options: dict[str, object] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     feasible: Sequence[bool] = (True,) * TRIALS
 
 
@@ -60,9 +61,9 @@ def every(values: Array, first: int = 1, step: int = 1) -> Reports:
     return {epoch: float(values[epoch - 1]) for epoch in range(first, EPOCHS + 1, step)}
 
 
-def situation(c: Array, reports: Sequence[Reports] | None = None, **more: object) -> Situation:
+def situation(c: Array, reports: Sequence[Reports] | None = None, **more: Any) -> Situation:
     """A situation whose objectives return their best value."""
-    return Situation(reports or [every(one) for one in c], c.max(1).tolist(), **more)  # type: ignore[arg-type]
+    return Situation(reports or [every(one) for one in c], c.max(1).tolist(), **more)
 
 
 def results_alone(rng: np.random.Generator, n: int) -> Situation:
@@ -147,12 +148,12 @@ SITUATIONS: dict[str, Callable[[np.random.Generator], Situation]] = {
     "constraints": constraints,
 }
 
-PRUNERS: dict[str, Callable[[dict[str, object]], optuna.pruners.BasePruner]] = {
-    "lcstop": lambda options: LCPFNPruner(horizon=EPOCHS, **options),  # type: ignore[arg-type]
+PRUNERS: dict[str, Callable[[dict[str, Any]], optuna.pruners.BasePruner]] = {
+    "lcstop": lambda options: LCPFNPruner(horizon=EPOCHS, **options),
     f"lcstop, n_trials={TRIALS}": lambda options: LCPFNPruner(
         horizon=EPOCHS,
         n_trials=TRIALS,
-        **options,  # type: ignore[arg-type]
+        **options,
     ),
     "MedianPruner": lambda options: optuna.pruners.MedianPruner(),
     "SuccessiveHalvingPruner": lambda options: optuna.pruners.SuccessiveHalvingPruner(),
