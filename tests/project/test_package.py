@@ -10,13 +10,19 @@ import lcstop
 from lcstop.commands.app import app
 
 
-def test_importing_lcstop_loads_no_framework():
-    code = (
-        "import sys, lcstop; "
-        "print([m for m in ('torch', 'optuna', 'ray', 'matplotlib', 'pandas') if m in sys.modules])"
-    )
+def test_importing_lcstop_loads_no_library():
+    names = "torch", "optuna", "ray", "matplotlib", "pandas", "numpy", "scipy", "pydantic"
+    code = f"import sys, lcstop; print([m for m in {names} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
     assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_imported_when_it_is_used():
+    assert sorted(lcstop.__all__) == sorted(lcstop._MODULES)
+    assert all(getattr(lcstop, name).__name__ == name for name in lcstop.__all__)
+    assert set(lcstop.__all__) <= set(dir(lcstop))
+    with pytest.raises(AttributeError, match="module 'lcstop' has no attribute 'Curv'"):
+        lcstop.Curv  # noqa: B018
 
 
 def test_version():
