@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from numbers import Integral
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -74,7 +75,8 @@ class PauseResume:
     """
 
     def __init__(self, n_trials: int | None = None) -> None:
-        if n_trials is not None and (isinstance(n_trials, bool) or int(n_trials) != n_trials or n_trials < 1):
+        is_whole = isinstance(n_trials, Integral) and not isinstance(n_trials, bool)
+        if n_trials is not None and not (is_whole and n_trials >= 1):
             raise ValueError(f"n_trials must be a whole number above 0, or None, got {n_trials!r}")
         self._n_trials = n_trials
         self._lock = threading.Lock()

@@ -75,7 +75,10 @@ def pruner_options(
         raise ValueError(f"searches take no other weights, got {setting.name!r}")
     horizon = planned if task.planned is not None and not longest else task.horizon
     options = {"interval_steps": interval(task.horizon), **options, "horizon": horizon, "target": target}
-    if PrunerConfig(**options).keep is not None:
+    config = PrunerConfig(**options)
+    if config.pause:
+        raise ValueError(f"a trial cannot wait in a search, only with --sampler order, got {setting.name!r}")
+    if config.keep is not None:
         options.setdefault("n_trials", n_trials)
     return options
 

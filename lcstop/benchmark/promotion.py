@@ -15,16 +15,18 @@ class Promotion(SequentialPolicy):
 
     Args:
         task: The task.
-        first: Share of the horizon of the first rung.
+        first: Share of the horizon of the first rung, above 0 and below 1.
         reduction_factor: Each rung is so many times the step of the one before, and one of so many trials
             goes on.
 
     Raises:
-        ValueError: If ``reduction_factor`` is below 2.
+        ValueError: If ``first`` is not a share, or ``reduction_factor`` is below 2.
     """
 
     def __init__(self, task: Task, first: float, reduction_factor: float) -> None:
         super().__init__(task.n_trials)
+        if not 0 < first < 1:
+            raise ValueError(f"first must be a share of the horizon above 0 and below 1, got {first:g}")
         if not reduction_factor >= 2:
             raise ValueError(f"reduction_factor must be at least 2, got {reduction_factor}")
         self._sign = 1.0 if task.direction == "maximize" else -1.0

@@ -40,7 +40,15 @@ def test_taking_up_a_trial_costs_epochs():
     assert half.epochs == free.epochs + free.resumed // 2
 
 
-@pytest.mark.parametrize("options", [{"reduction_factor": 1}, {"min_resource": 3}])
-def test_other_options_are_refused(options):
-    with pytest.raises(ValueError, match=r"reduction_factor must be at least 2, got 1|limits are none"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"reduction_factor": 1}, "reduction_factor must be at least 2, got 1"),
+        ({"min_resource": 3}, "limits are none"),
+        ({"first": 0}, "first must be a share of the horizon above 0 and below 1, got 0"),
+        ({"first": 1}, "first must be a share .* got 1"),
+    ],
+)
+def test_other_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
         run(made_up(), **options)

@@ -259,3 +259,9 @@ def test_a_pickled_pruner_pauses_alike(tmp_path):
     assert isinstance(copied, LCPFNPruner)
     steps = [one.pausing.next_step(study, can_start=True) for one in (study.pruner, copied)]
     assert steps[0].kind == steps[1].kind
+
+
+@pytest.mark.parametrize("n_trials", [0, -1, 1.5, True, "10"])
+def test_the_number_of_configurations_is_a_whole_number(n_trials):
+    with pytest.raises(ValueError, match="n_trials must be a whole number above 0, or None, got"):
+        PauseResume(n_trials=n_trials)
