@@ -23,6 +23,6 @@ def progress_line(search: SearchState) -> str:
     if found.promise and not config.shadow:
         parts.append(found.promise)
     incumbent = search.incumbent()
-    parts.append(f"incumbent {'not known yet' if incumbent is None else f'{incumbent:.4g}'}")
+    parts.append(f"best so far {'not known yet' if incumbent is None else f'{incumbent:.4g}'}")
     parts.append(f"{search.warnings.n_unusable} results without a finite value")
     return ", ".join([*parts, str(audit)] if audit.n or config.audit else parts)

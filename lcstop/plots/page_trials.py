@@ -14,6 +14,7 @@ from lcstop.config.pruner import PrunerConfig
 from lcstop.plots.figures import round_all
 from lcstop.plots.series import group_of
 from lcstop.pruning.decision import Decision
+from lcstop.review.record import STATE_WORDS
 from lcstop.review.review import Review, ReviewedTrial
 from lcstop.review.snapshot import Snapshot
 
@@ -29,7 +30,7 @@ def trial_data(review: Review, trial: ReviewedTrial) -> dict[str, Any]:
     full = record.full_curve or record.curve
     last = trial.snapshots[-1].decision if trial.snapshots else None
     kind: str = record.state
-    status = "completed" if kind == "finished" else kind
+    status = STATE_WORDS[record.state]
     if not record.has_curve:
         status = "a result without a curve"
     if trial.stop:

@@ -25,19 +25,19 @@ def exemption(
         >>> trial = Curve([1, 2], [0.5, 0.6], horizon=3)
         >>> question = Question(trial, is_due=True, is_silent=False, prefixes=[trial])
         >>> exemption(PrunerConfig(horizon=3), question, StudyView("maximize"), None)
-        '0 of 1 startup trials finished'
+        '0 of 1 startup trials completed'
     """
     trial = question.trial
     if study.only_infeasible:
-        return "no finished trial meets the constraints yet"
+        return "no completed trial meets the constraints yet"
     finished, unfinished = CurveList.wrap(study.finished), CurveList.wrap(study.unfinished)
     n_started = finished.n_with_curve
     if config.policy == "study" and n_started < config.n_startup_trials:
         n_started += int(((unfinished.share >= trial.share) & (unfinished.start <= trial.share)).sum())
     if n_started < config.n_startup_trials:
-        return f"{n_started} of {config.n_startup_trials} startup trials finished"
+        return f"{n_started} of {config.n_startup_trials} startup trials completed"
     if incumbent is None and config.policy == "published":
-        return "no finished trial ended with a finite value"
+        return "no completed trial ended with a finite value"
     own = trial.best(study.direction)
     if own is None:
         return "no finite report yet"

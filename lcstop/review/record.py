@@ -28,6 +28,9 @@ NO_REASON = "stopped, but the reason is not on record"
 
 STATES: tuple[State, ...] = ("finished", "stopped", "running", "failed")
 
+STATE_WORDS: dict[str, str] = {state: state for state in STATES} | {"finished": "completed"}
+"""The states in texts for users."""
+
 
 @dataclass(frozen=True, eq=False)
 class RecordedTrial:

@@ -12,6 +12,7 @@ from rich.text import Text
 from lcstop._utils.number_words import distinct, percents
 from lcstop.config.pruner import PrunerConfig
 from lcstop.pruning.audit import Audit
+from lcstop.review.record import STATE_WORDS
 from lcstop.review.review import Review
 from lcstop.review.summary import MIN_AUDITED, StudySummary
 
@@ -40,7 +41,7 @@ def show_record(content: Mapping[str, Any], console: Console) -> None:
 def show_trial(content: Mapping[str, Any], console: Console) -> None:
     """Print the record of a trial, and then what would be decided on it."""
     name = f" ({content['name']})" if content["name"] else ""
-    state = content["state"] + (", infeasible" if content["infeasible"] else "")
+    state = STATE_WORDS[content["state"]] + (", infeasible" if content["infeasible"] else "")
     console.print(Text(f"Trial {content['trial']}{name} of {content['study']}: {state}", "bold"))
     if content["infeasible"]:
         console.print("it breaks a recorded constraint: it is not the best so far, nor compared with others")

@@ -98,7 +98,7 @@ def test_a_trial_without_its_length_is_left_out_of_the_view():
     trial.set_user_attr("length", 9)
     for k in range(4):
         trial.report(0.1, k)
-    assert study.pruner.explain(study, trial).reason == "0 of 2 startup trials finished"
+    assert study.pruner.explain(study, trial).reason == "0 of 2 startup trials completed"
     assert [t.number for t in read_study(study, "length").trials] == [1]
 
 

@@ -192,7 +192,7 @@ def test_a_trial_that_breaks_a_constraint_is_not_to_beat():
         )
     poor = [accuracy(0.3, epoch) for epoch in range(9)]
     trial = running(study, poor)
-    assert study.pruner.explain(study, trial).reason == "no finished trial meets the constraints yet"
+    assert study.pruner.explain(study, trial).reason == "no completed trial meets the constraints yet"
     assert not trial.should_prune()
     study.add_trial(finished(0.5))
     assert study.pruner.explain(study, running(study, poor)).incumbent == pytest.approx(accuracy(0.5, H - 1))

@@ -128,7 +128,7 @@ def test_debug_string(make):
     finish(scheduler)
     feed(scheduler, new_trial(scheduler), results(POOR))
     line = scheduler.debug_string()
-    assert "1 of 2 trials stopped, 10 steps of training_iteration saved, incumbent 0.8998" in line
+    assert "1 of 2 trials stopped, 10 steps of training_iteration saved, best so far 0.8998" in line
     assert line.endswith("ms per result")
 
 

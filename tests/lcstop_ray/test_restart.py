@@ -63,7 +63,7 @@ def test_a_question_that_could_not_be_judged_is_not_repeated_by_a_restart(make, 
     run(scheduler, trial, results([0.1] * 100))
     asked = last_judgement(judgements_of(scheduler, trial)), judgements_of(scheduler, trial)[-1]
     assert asked[0] is None
-    assert asked[1].why == "0 of 5 startup trials finished"
+    assert asked[1].why == "0 of 5 startup trials completed"
     restored = make(n_startup_trials=5, horizon=1000)
     again = after_a_restart(trial, results([0.1] * 100), checkpoint=100)
     restored.on_trial_add(None, again)

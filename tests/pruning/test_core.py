@@ -91,7 +91,7 @@ def test_startup_trials_are_finished_trials():
     assert core(n_startup_trials=1).decide(poor, view).stop
     decision = core(n_startup_trials=2).decide(poor, view)
     assert not decision.stop
-    assert decision.reason == "1 of 2 startup trials finished"
+    assert decision.reason == "1 of 2 startup trials completed"
     assert not core().decide(poor, StudyView("maximize", unfinished=[GOOD])).stop
     assert not core().decide(poor, StudyView("maximize", finished=[curve(math.nan)])).stop
 

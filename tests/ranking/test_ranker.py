@@ -187,7 +187,7 @@ def test_startup_trials_have_come_as_far():
     assert core(n_startup_trials=8).judge(poor(10), StudyView("maximize", [], at_10)).stop
     decision = core(n_startup_trials=8).judge(poor(11), StudyView("maximize", [], at_10))
     assert not decision.stop
-    assert decision.reason == "0 of 8 startup trials finished"
+    assert decision.reason == "0 of 8 startup trials completed"
     one_finished = StudyView("maximize", running[:1], at_10[1:])
     assert core(n_startup_trials=1).judge(poor(11), one_finished).stop
 
@@ -217,7 +217,7 @@ def test_the_shares_that_the_network_tells_apart_ascend():
 
 
 def test_nothing_to_compare_with():
-    assert core().judge(poor(), StudyView("maximize")).reason == "0 of 1 startup trials finished"
+    assert core().judge(poor(), StudyView("maximize")).reason == "0 of 1 startup trials completed"
     failed = StudyView("maximize", [Curve(range(1, H + 1), [math.nan] * H, H)], [Curve([], [], H)])
     assert not core().judge(poor(), failed).stop
     assert not core().judge(Curve([1, 2], [math.nan, math.nan], H), view()).stop

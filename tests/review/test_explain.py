@@ -189,9 +189,9 @@ def test_the_options_are_those_of_the_study_the_file_and_the_command_line(url, t
 
 def test_a_trial_is_printed_for_people(url):
     text = run("--storage", url, "--study", "live", "--trial", "0")
-    assert "Trial 0 of live: finished" in text
+    assert "Trial 0 of live: completed" in text
     assert "note=a [bold]note[/bold]" in text
-    assert "0 of 1 startup trials finished" in text
+    assert "0 of 1 startup trials completed" in text
     assert "chance" not in text  # no judgement compared ranks
     stopped = next(trial for trial in read_storage(url, "live").trials if trial.reason)
     text = run("--storage", url, "--study", "live", "--trial", str(stopped.number))
