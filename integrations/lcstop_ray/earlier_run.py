@@ -44,10 +44,10 @@ def read_earlier_run(
     if points and (saved_step is None or saved_step <= points[-1][0]):
         fill(history, points, record, mark)
     if trial.status == Trial.TERMINATED:
-        history.state = _end(record, history.last_step, stopped_at)
+        history.state = _end(record, history.reached, stopped_at)
         if saved_step is not None and saved_step == history.last_step and saved_state != "running":
             history.state = saved_state
-    elif trial.status == Trial.ERROR or (record and record.state_at(history.last_step) == "failed"):
+    elif trial.status == Trial.ERROR or (record and record.state_at(history.reached) == "failed"):
         history.state = "failed"
     return [*(step for step, _ in points), *history.all_steps]
 
@@ -67,13 +67,14 @@ def fill(
     history.earlier = ()
     if record is not None:
         history.earlier = record.earlier
-        points, mark = own_points(points, record), record.suppressed_stop(points[-1][0] if points else None)
+        points = own_points(points, record)
     history.extend(points)
     history.convergence_asked_at = history.curve.cutoff
     shift = int(history.from_0)
     if record is not None:
         judged = (replace(one, step=one.step + shift) for one in record.judgements)
         history.judgements = [one for one in judged if one.step <= history.curve.cutoff]
+        mark = record.suppressed_stop(history.reached)
     if mark is not None:
         history.suppressed_stop = replace(mark, step=mark.step + shift)
 

@@ -136,6 +136,11 @@ class History:
         return self._steps[-1] if self._steps else None
 
     @property
+    def reached(self) -> float | None:
+        """The last step that counts, as it was reported: at most that of the horizon."""
+        return self.curve.cutoff - self._from_0 if self._steps else None
+
+    @property
     def last_report(self) -> tuple[float, float] | None:
         """Step and value of the last report; None if there is none."""
         return (self._steps[-1], self._values[-1]) if self._steps else None

@@ -51,19 +51,19 @@ class TrialLog:
         self._starting_again.add(trial.trial_id)
 
     def report(self, trial: Trial, history: History, step: float, value: float) -> None:
-        """Add a result to a history, and write down if that undoes judgements on record."""
+        """Add a result to a history, and write down if that undoes reports or judgements on record."""
         if trial.trial_id not in self._on_record:
             self._on_record[trial.trial_id] = self._first_line
             self._write(trial, "")
         starts_again = trial.trial_id in self._starting_again
         self._starting_again.discard(trial.trial_id)
-        has_reported, n_judgements = history.last_step is not None, len(history.judgements)
+        last_step, n_judgements = history.last_step, len(history.judgements)
         history.report(step, value)
-        if starts_again or len(history.judgements) < n_judgements:
-            if starts_again and not has_reported:
-                self._write(trial, start_line(step, history.earlier))
-            else:
-                self._write(trial, go_back_line(history.steps[-2] if len(history.steps) > 1 else -1.0))
+        goes_back = last_step is not None and step < last_step
+        if starts_again and last_step is None:
+            self._write(trial, start_line(step, history.earlier))
+        elif starts_again or goes_back or len(history.judgements) < n_judgements:
+            self._write(trial, go_back_line(history.steps[-2] if len(history.steps) > 1 else -1.0, step))
 
     def judgement(self, trial: Trial, history: History, record: JudgementRecord, decision: Decision) -> None:
         """Write a judgement."""

@@ -35,7 +35,8 @@ class TrialRecord:
         end: How it has ended; None if it has not, or went on.
         end_step: Step of its last result then; None if it had none.
         earlier: What it had reported before it started again without a checkpoint.
-        first_step: Step of its first report since then; None if it never has.
+        restarts: Where it started again, or trained steps again, oldest first: the last step that still
+            counted, and the step of the next report.
 
     Example:
         >>> judged = JudgementRecord(3.0, "stop", says_stop=True, probability=0.01, threshold=0.05)
@@ -54,7 +55,7 @@ class TrialRecord:
     end: State | None = None
     end_step: float | None = None
     earlier: Points = ()
-    first_step: float | None = None
+    restarts: list[tuple[float, float]] = field(default_factory=list)
     _suppressed: tuple[JudgementRecord, str] | None = None
 
     @classmethod
@@ -121,10 +122,12 @@ class TrialRecord:
                 self._suppressed = judged, reason
         elif kind == "start":
             earlier = [(float(step), float(value)) for step, value in content["earlier"]]
-            self.first_step, self.earlier, self.judgements = float(content["step"]), earlier, []
+            self.restarts = [(-1.0, float(content["step"]))]
+            self.earlier, self.judgements = earlier, []
             self.end = self.end_step = None
         elif kind == "go back":
-            last = float(content["step"])
+            last, step = float(content["step"]), float(content["next"])
+            self.restarts.append((last, step))
             self.judgements = [judged for judged in self.judgements if judged.step <= last]
             self.end = self.end_step = None
         elif kind == "end" and content["state"] in get_args(State):
@@ -155,9 +158,14 @@ def start_line(step: float, earlier: Points) -> str:
     return _line("start", {"step": step, "earlier": [*map(list, earlier)]})
 
 
-def go_back_line(last_step: float) -> str:
-    """The line of a trial that trains steps again; ``last_step`` is the last one that still counts."""
-    return _line("go back", {"step": last_step})
+def go_back_line(last_step: float, next_step: float) -> str:
+    """The line of a trial that trains steps again.
+
+    Args:
+        last_step: The last step that still counts.
+        next_step: Step of its first report since then.
+    """
+    return _line("go back", {"step": last_step, "next": next_step})
 
 
 def end_line(state: State, step: float | None, reason: str = "") -> str:
@@ -166,19 +174,30 @@ def end_line(state: State, step: float | None, reason: str = "") -> str:
 
 
 def own_points(points: Points, record: TrialRecord) -> Points:
-    """Of all points in Ray's files of a trial, those since it started again without a checkpoint.
+    """Of all points in Ray's files of a trial, those that still count.
 
-    Ray goes on with the files of a trial that has started again, or begins them anew.
+    Ray goes on with the files of a trial that has started again, or begins them anew. Between two restarts on
+    record the steps rise.
 
     Example:
-        >>> record = TrialRecord("epoch", "loss", "min", {}, earlier=[(1.0, 0.5), (2.0, 0.4)], first_step=1.0)
+        >>> record = TrialRecord("epoch", "loss", "min", {}, restarts=[(-1.0, 1.0)])
         >>> own_points([(1.0, 0.5), (2.0, 0.4), (1.0, 0.6)], record), own_points([(1.0, 0.6)], record)
         ([(1.0, 0.6)], [(1.0, 0.6)])
+        >>> record = TrialRecord("epoch", "loss", "min", {}, restarts=[(2.0, 4.0)])
+        >>> own_points([(1.0, 0.5), (2.0, 0.4), (3.0, 0.3), (4.0, 0.3)], record)
+        [(1.0, 0.5), (2.0, 0.4), (4.0, 0.3)]
     """
-    if record.first_step is None:
-        return points
-    first = [i for i, (step, _) in enumerate(points) if step == record.first_step]
-    return points[first[-1] :] if first else ()
+    end, parts = len(points), []
+    for last_step, next_step in reversed(record.restarts):
+        # The report may be missing in Ray's files. All before `end` is then older than the restart.
+        start = next((i for i in reversed(range(end)) if points[i][0] == next_step), end)
+        parts.append((last_step, points[start:end]))
+        end = start
+    kept = list(points[:end])
+    for last_step, part in reversed(parts):
+        kept = [point for point in kept if point[0] <= last_step]
+        kept.extend(part)
+    return kept
 
 
 def _line(kind: str, content: Mapping[str, Any]) -> str:

@@ -83,7 +83,7 @@ def test_infeasible_trials_and_results_without_curves_are_told(tmp_path, capsys)
         (False, False),
     ]
     options = ["explain", "--storage", str(path)]
-    for trial, words in (("1", "finished, infeasible"), ("2", "it is a result without a curve")):
+    for trial, words in (("1", "completed, infeasible"), ("2", "it is a result without a curve")):
         with pytest.raises(SystemExit):
             main([*options, "--trial", trial])
         assert words in capsys.readouterr().out

@@ -53,7 +53,7 @@ class TwoDrivers:
         assert found == history.judgements
         assert (record.time_attr, record.metric, record.mode) == ("training_iteration", "accuracy", self.mode)
         mark = history.suppressed_stop
-        assert (mark is None) == (record.suppressed_stop(self._last(trial)) is None)
+        assert (mark is None) == (record.suppressed_stop(history.reached) is None)
 
     def _compare(self):
         """Both know the same of every trial."""

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -207,7 +208,9 @@ def test_a_search_that_is_killed_decides_as_one_that_is_not(monkeypatch):
         monkeypatch.setattr("ray.train._internal.storage._get_ray_train_session_dir", lambda: f"{folder}/ray")
         Machine.folder = Path(folder, "storage")
         Machine.folder.mkdir()
-        run_state_machine_as_test(Machine, settings=hostile.SETTINGS)
+        # A restart is one action in nine, so that it takes more examples than other machines need.
+        more = settings(hostile.SETTINGS, max_examples=2 * hostile.SETTINGS.max_examples)
+        run_state_machine_as_test(Machine, settings=more)
     print(
         f"\n{Machine.n_steps} steps, {Machine.n_asked} results, {Machine.n_stopped} stops, "
         f"{Machine.n_restarts} restarts"

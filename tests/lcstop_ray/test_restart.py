@@ -153,6 +153,35 @@ def test_its_own_judgements_use_what_it_has_reported_since(make, storage):
     assert (record.earlier, record.state_at(2)) == ([*enumerate(FAIR[:6], 1)], "stopped")
 
 
+@pytest.mark.parametrize(
+    ("reported", "checkpoint", "goes_on", "kept"),
+    [
+        ([1, 2, 3, 4, 5, 6], 4, [6, 8], [1, 2, 3, 4, 6, 8]),  # it is evaluated at other steps than before
+        ([1, 2, 3, 4, 5, 6], 4, [7, 8], [1, 2, 3, 4, 7, 8]),  # no step is reported again
+        ([1, 2, 3, 4, 5, 6], 2, [5, 3, 4, 5], [1, 2, 3, 4, 5]),  # steps go back after that, as with folds
+        ([1, 2, 3, 4, 5, 6], None, [1, 2, 3, 0, 1, 2], [0, 1, 2]),
+    ],
+)
+def test_what_a_checkpoint_has_undone_does_not_come_back(make, storage, reported, checkpoint, goes_on, kept):
+    def rows(steps):
+        return [{"training_iteration": step, "accuracy": FAIR[step]} for step in steps]
+
+    scheduler = make(patience=99)
+    trial = trial_with_folder(scheduler, storage)
+    run(scheduler, trial, rows(reported))
+    restored = make(patience=99)
+    again = after_a_restart(trial, rows(reported), checkpoint=checkpoint)
+    restored.on_trial_add(None, again)
+    run(restored, again, rows(goes_on))
+    steps = list(restored._search.histories[trial.trial_id].steps)
+    twice = make(patience=99)
+    third = after_a_restart(again, rows([*reported, *goes_on]), checkpoint=kept[-1])
+    twice.on_trial_add(None, third)
+    assert (steps, list(twice._search.histories[trial.trial_id].steps)) == (kept, kept)
+    run(twice, third, rows([kept[-1] + 1]))
+    assert list(twice._search.histories[trial.trial_id].steps) == [*kept, kept[-1] + 1]
+
+
 def test_a_trial_that_goes_on_from_a_checkpoint_of_its_own(make, storage):
     scheduler = make()
     finish(scheduler)
