@@ -1,8 +1,8 @@
 """lcstop stops hyperparameter-optimization trials that will not win, by learning-curve forecasts."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lcstop._utils.lazy_names import lazy_names
 from lcstop._utils.log_handler import show_warnings_of
 
 if TYPE_CHECKING:
@@ -48,12 +48,4 @@ __all__ = [
     "load_surrogate",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

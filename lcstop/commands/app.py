@@ -24,8 +24,6 @@ from lcstop.commands import (
     train_study,
 )
 from lcstop.commands.common import errors, message_of
-from lcstop.config.error_messages import plain_message
-from lcstop.config.search_config import ObjectiveError
 
 app = typer.Typer(
     name="lcstop",
@@ -64,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             warnings.showwarning = _show_warning
             code = app(given, prog_name="lcstop", standalone_mode=False)
     except Exception as error:
+        from lcstop.config.search_config import ObjectiveError
+
         usage_error = _usage_error(error)
         if debug or not (usage_error or isinstance(error, (ValueError, OSError, ObjectiveError))):
             raise
@@ -94,6 +94,8 @@ def _usage_error(error: Any) -> str | None:
     message = str(error.format_message()).replace("Value error, ", "")
     start = message.find("Input should be ")
     if start >= 0:
+        from lcstop.config.error_messages import plain_message
+
         message = message[:start] + plain_message(message[start:]) + "."
     return message + (f" Try '{context.command_path} --help'." if context else "")
 

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from lcstop.commands import adapters
 from lcstop.commands.common import Json, errors, print_json, split_words, table_console
-from lcstop.curves.curve import Target
 
 if TYPE_CHECKING:
     from lcstop.benchmark.settings import RuleSources
@@ -62,7 +61,8 @@ def bench(
     out: Annotated[Path, typer.Option(help="Folder for results and plots.")] = Path("runs/bench"),
     tasks: Annotated[str, typer.Option(help="Pattern of the names of tasks, such as 'taskset/*'.")] = "*",
     target: Annotated[
-        Target, typer.Option(help="Value that counts: the best of any report, or of final values.")
+        Literal["best", "final"],
+        typer.Option(help="Value that counts: the best of any report, or of final values."),
     ] = "best",
     grid: Annotated[
         bool, typer.Option(help="Run each rule with all settings of its grid, not only with its defaults.")

@@ -6,16 +6,14 @@ import json
 from enum import Enum
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel
-from ruamel.yaml import YAML
 
 from lcstop.commands.common import message_of
-from lcstop.config.pruner import PrunerConfig
-from lcstop.config.search_config import SearchConfig
-from lcstop.config.yaml_file import read_plain, read_yaml
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 app = typer.Typer(help="Check, show and describe YAML files.", rich_markup_mode="markdown")
 
@@ -26,8 +24,6 @@ class Kind(str, Enum):
     PRUNER = "pruner"
     SEARCH = "search"
 
-
-_MODELS: dict[Kind, type[BaseModel]] = {Kind.PRUNER: PrunerConfig, Kind.SEARCH: SearchConfig}
 
 As = Annotated[
     Kind | None,
@@ -52,7 +48,7 @@ def check(
     for path in files:
         try:
             file_kind = kind or _guess(path)
-            read_yaml(path, _MODELS[file_kind])
+            _read(path, file_kind)
         except (ValueError, OSError) as error:
             mistakes.append(message_of(error))
         else:
@@ -75,7 +71,7 @@ def show(
 
     lcstop config show --json search.yaml
     """
-    content = read_yaml(file, _MODELS[kind or _guess(file)]).model_dump(mode="json")
+    content = _read(file, kind or _guess(file)).model_dump(mode="json")
     typer.echo(json.dumps(content, indent=2) if as_json else _as_yaml(content))
 
 
@@ -94,13 +90,14 @@ def schema(
 
     lcstop config schema search > search.schema.json
     """
-    typer.echo(json.dumps(json_schema(_MODELS[kind]), indent=2))
+    typer.echo(json.dumps(json_schema(_model(kind)), indent=2))
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of a model. Descriptions are cut after the first line of the class's docstring.
 
     Example:
+        >>> from lcstop.config.search_config import SearchConfig
         >>> json_schema(SearchConfig)["properties"]["pruner"]["description"]
         'Options of the stopping decision.'
     """
@@ -110,7 +107,22 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     return schema
 
 
+def _model(kind: Kind) -> type[BaseModel]:
+    from lcstop.config.pruner import PrunerConfig
+    from lcstop.config.search_config import SearchConfig
+
+    return PrunerConfig if kind is Kind.PRUNER else SearchConfig
+
+
+def _read(file: Path, kind: Kind) -> BaseModel:
+    from lcstop.config.yaml_file import read_yaml
+
+    return read_yaml(file, _model(kind))
+
+
 def _as_yaml(content: dict[str, Any]) -> str:
+    from ruamel.yaml import YAML
+
     yaml, text = YAML(typ="safe", pure=True), StringIO()
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
@@ -120,5 +132,7 @@ def _as_yaml(content: dict[str, Any]) -> str:
 
 def _guess(path: Path) -> Kind:
     """The kind that has most of the keys of the file. A misspelt key does not change it."""
+    from lcstop.config.yaml_file import read_plain
+
     keys = set(read_plain(path)[0])
-    return max(Kind, key=lambda kind: len(keys & set(_MODELS[kind].model_fields)))
+    return max(Kind, key=lambda kind: len(keys & set(_model(kind).model_fields)))

@@ -68,7 +68,6 @@ def explain(
 
     lcstop explain --storage sqlite:///study.db --study tuning --compare
     """
-    from lcstop.commands import compare
     from lcstop.review import table
 
     options = {
@@ -81,7 +80,9 @@ def explain(
     }
     found = read_study(storage, study, results, metric, mode, config, options)
     if with_rules:
-        content, show = _compare(found), compare.show_comparison
+        from lcstop.commands.compare import show_comparison
+
+        content, show = _compare(found), show_comparison
     elif trial is not None:
         content, show = _explain_trial(found.study, found.config, trial), table.show_trial
     elif found.study.ran_with_lcstop:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from lcstop.commands.common import Json, errors, print_json
-from lcstop.commands.curve_csv import read_curve
-from lcstop.curves.curve import Curve, Direction
+
+if TYPE_CHECKING:
+    from lcstop.curves.curve import Curve
 
 
 def predict(
@@ -19,7 +20,9 @@ def predict(
         Path, typer.Argument(metavar="CSV", help="File of the curve, with a header line; - reads stdin.")
     ],
     horizon: Annotated[float, typer.Option(min=1, help="Last step of a full trial.")],
-    direction: Annotated[Direction, typer.Option(help="Whether higher or lower values are better.")],
+    direction: Annotated[
+        Literal["maximize", "minimize"], typer.Option(help="Whether higher or lower values are better.")
+    ],
     metric: Annotated[
         str | None, typer.Option(help="Column of the values; optional if there is only one.")
     ] = None,
@@ -86,6 +89,8 @@ def _read(
     file: Path, horizon: float, metric: str | None, step: str | None, *, is_whole: bool = False
 ) -> Curve:
     """The curve in a CSV file, or on stdin."""
+    from lcstop.commands.curve_csv import read_curve
+
     if str(file) == "-":
         name, content = "stdin", sys.stdin.buffer.read()
     else:

@@ -16,8 +16,8 @@ from rich.text import Text
 from lcstop._utils.palette import BAND, INCUMBENT, INK
 from lcstop.curves.curve import Curve, Direction
 from lcstop.curves.scale import MetricScale
-from lcstop.review.band import Band, forecast_band
 from lcstop.surrogates import load_surrogate
+from lcstop.surrogates.band import Band, forecast_band
 
 _ROWS = 8
 """Maximum number of rows of the table."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,8 +13,9 @@ from rich.table import Table
 
 from lcstop.commands import adapters
 from lcstop.commands.common import Json, errors, print_json
-from lcstop.config.search_config import SearchConfig, SearchResult
-from lcstop.config.yaml_file import read_yaml
+
+if TYPE_CHECKING:
+    from lcstop.config.search_config import SearchResult
 
 
 def run(
@@ -36,6 +37,9 @@ def run(
 
     lcstop run search.yaml --json > result.json
     """
+    from lcstop.config.search_config import SearchConfig
+    from lcstop.config.yaml_file import read_yaml
+
     config = read_yaml(file, SearchConfig)
     sys.path.insert(0, str(Path.cwd()))  # as for `python -m`, for the module of the objective
     run_search = adapters.provided_by(config.engine, "search_runner")

@@ -13,8 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lcstop.commands import adapters
 from lcstop.commands.common import errors
-from lcstop.config.pruner import load_config
-from lcstop.curves.curve import Target as TargetName
 
 if TYPE_CHECKING:
     from lcstop.config.pruner import PrunerConfig
@@ -54,7 +52,8 @@ Confidence = Annotated[
     float | None, typer.Option(help="Confidence of the decisions, with policy published and min_gain.")
 ]
 Target = Annotated[
-    TargetName | None, typer.Option(help="Value of a trial: the best of its reports, or the last one.")
+    Literal["best", "final"] | None,
+    typer.Option(help="Value of a trial: the best of its reports, or the last one."),
 ]
 Lower = Annotated[float | None, typer.Option(help="Lowest possible value of the metric.")]
 Upper = Annotated[float | None, typer.Option(help="Highest possible value of the metric.")]
@@ -96,6 +95,7 @@ def read_study(
         ValueError: If the arguments do not name exactly one study, or it cannot be read.
         OSError: If a file cannot be read.
     """
+    from lcstop.config.pruner import load_config
     from lcstop.review.options import options_of
 
     given: dict[str, Any] = {} if config is None else load_config(config).model_dump(exclude_unset=True)

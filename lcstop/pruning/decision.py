@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from lcstop.curves.scale import MetricScale
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.judgement_record import JudgementRecord, Verdict
 from lcstop.pruning.suppressed_stop import SuppressedBy, SuppressedStop
+
+if TYPE_CHECKING:
+    from lcstop.curves.scale import MetricScale
 
 SUPPRESSED_BY: Mapping[Verdict, SuppressedBy] = {"audited": "audit", "shadow": "shadow"}
 """Why a trial goes on, by the verdict on record."""

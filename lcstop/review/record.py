@@ -12,8 +12,8 @@ from typing import Any, Literal
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Direction, Target, better
 from lcstop.pruning.audit import Audit
+from lcstop.pruning.bounds import Bounds
 from lcstop.pruning.certificate import Certificate, StartedTrial, certificate, p_lost
-from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.last_verdict import last_judgement, shadow_stop
 from lcstop.pruning.study_view import StudyView
@@ -269,7 +269,8 @@ class RecordedStudy:
     def audit(self, config: PrunerConfig) -> Audit:
         """The audit of the study: how many audited trials turned out to be wrong stops."""
         trials = [trial.audited for trial in self.trials if trial.audited]
-        return PrunerCore(config).audit(StudyView(self.direction, audited=trials))
+        possible = Bounds(config.lower, config.upper).filter(StudyView(self.direction, audited=trials))
+        return Audit.of_study(possible, config)
 
     def certificate(self) -> Certificate:
         """What the stops on record may have lost, and what they have saved; see :func:`certificate`."""

@@ -12,9 +12,9 @@ from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.study_view import StudyView
-from lcstop.review.band import Band, forecast_band
 from lcstop.review.record import RecordedTrial
 from lcstop.surrogates import Surrogate
+from lcstop.surrogates.band import Band, forecast_band
 
 _SNAPSHOTS = 5
 """Maximum number of snapshots of a trial that was not stopped."""

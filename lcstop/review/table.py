@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,8 +13,10 @@ from lcstop._utils.number_words import distinct, percents
 from lcstop.config.pruner import PrunerConfig
 from lcstop.pruning.audit import Audit
 from lcstop.review.record import STATE_WORDS
-from lcstop.review.review import Review
 from lcstop.review.summary import MIN_AUDITED, StudySummary
+
+if TYPE_CHECKING:
+    from lcstop.review.review import Review
 
 
 def show_record(content: Mapping[str, Any], console: Console) -> None:

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from lcstop import Curve, Decision, PrunerCore
-from lcstop.review import history
-from lcstop.review.history import at_other_values, was_wrong
+from lcstop.review.history import at_other_values, history, was_wrong
 from lcstop.review.record import longest
 from tests.review.recorded_trials import H, config_of, flat, study_of, trial_of
 
