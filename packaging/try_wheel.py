@@ -65,10 +65,11 @@ def try_extra(wheel: Path, extra: str, torch: str, folder: Path) -> dict[str, st
     if (packages / "torch").exists() != (extra in WITH_TORCH):
         sys.exit(f"the extra {extra} {'brings no' if extra in WITH_TORCH else 'brings'} torch")
     engine = extra in ("optuna", "ray")
-    module = f"lcstop_{extra}" if engine else "lcstop"
-    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    decides = {"optuna": "from lcstop_optuna import LCPFNPruner", "ray": "from lcstop_ray import LCPFNScheduler"}
+    code = "import time; t = time.perf_counter(); "
+    code += f"{decides.get(extra, 'from lcstop import PrunerCore')}; print(time.perf_counter() - t)"
     run(python, "-c", code, cwd=folder)  # the first import writes byte code
-    row["import, s"] = f"{float(run(python, '-c', code, cwd=folder)):.2f} ({module})"
+    row["import, s"] = f"{float(run(python, '-c', code, cwd=folder)):.2f}"
     (folder / "curve.csv").write_text(CURVE, encoding="utf-8")
     run(environment / "bin" / "lcstop", "--version", cwd=folder)
     schema = run(environment / "bin" / "lcstop", "config", "schema", cwd=folder)
