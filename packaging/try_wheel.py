@@ -65,7 +65,10 @@ def try_extra(wheel: Path, extra: str, torch: str, folder: Path) -> dict[str, st
     if (packages / "torch").exists() != (extra in WITH_TORCH):
         sys.exit(f"the extra {extra} {'brings no' if extra in WITH_TORCH else 'brings'} torch")
     engine = extra in ("optuna", "ray")
-    decides = {"optuna": "from lcstop_optuna import LCPFNPruner", "ray": "from lcstop_ray import LCPFNScheduler"}
+    decides = {
+        "optuna": "from lcstop_optuna import LCPFNPruner",
+        "ray": "from lcstop_ray import LCPFNScheduler",
+    }
     code = "import time; t = time.perf_counter(); "
     code += f"{decides.get(extra, 'from lcstop import PrunerCore')}; print(time.perf_counter() - t)"
     run(python, "-c", code, cwd=folder)  # the first import writes byte code
