@@ -42,6 +42,7 @@ class History:
         next: When it is to be judged next; None if that is not known.
         convergence_asked_at: Step at which convergence was judged last; 0 if it never was.
         earlier: What it had reported before it started again without a checkpoint.
+        version: A number that grows with each change of its state, its reports and its judgements.
 
     Example:
         >>> history = History(horizon=50)
@@ -53,6 +54,7 @@ class History:
 
     def __init__(self, horizon: float, params: Mapping[str, Any] | None = None, name: str = "") -> None:
         self._state: State = "running"
+        self.version = 0
         self.name = name
         self.horizon = horizon
         self.params = {name: _as_json(value) for name, value in (params or {}).items()}
@@ -73,6 +75,7 @@ class History:
         if self._steps and step <= self._steps[-1]:
             self._cut(bisect_left(self._steps, step))
         self._curve = self._known = None
+        self.version += 1
         self._steps.append(step)
         self._values.append(value)
 
@@ -98,6 +101,7 @@ class History:
         if self.judgements and not self.judgements[-1].is_judged:
             self.judgements.pop()
         self.judgements.append(record)
+        self.version += 1
 
     @property
     def state(self) -> State:
@@ -107,6 +111,7 @@ class History:
     @state.setter
     def state(self, state: State) -> None:
         self._state, self._known = state, None
+        self.version += 1
 
     @property
     def stop(self) -> JudgementRecord | None:
@@ -173,6 +178,7 @@ class History:
     def from_0(self, from_0: bool) -> None:
         if from_0 != self._from_0:
             self._from_0, self._curve, self._known = from_0, None, None
+            self.version += 1
             moved = 1 if from_0 else -1
             self.judgements = [replace(record, step=record.step + moved) for record in self.judgements]
             if self.suppressed_stop is not None:
@@ -223,6 +229,7 @@ class History:
         """Forget all reports but the first ``length``, and what was decided after these."""
         del self._steps[length:], self._values[length:]
         self._curve = self._known = self.next = None
+        self.version += 1
         last = self.curve.cutoff
         self.judgements = [record for record in self.judgements if record.step <= last]
         self.convergence_asked_at = min(self.convergence_asked_at, last)

@@ -50,7 +50,8 @@ class SearchPausing:
     def __init__(self, search: SearchState) -> None:
         self._search = search
         self._core = PausingCore(search.core)
-        self._seen: dict[str, tuple[tuple[Any, ...], PausableTrial]] = {}  # what the rule sees, by trial id
+        # What the rule sees of each trial, with the version of its history; None where it is left out.
+        self._seen: dict[str, tuple[int, PausableTrial | None]] = {}
         self._with_checkpoint: set[str] = set()
         self._as_without_pause: set[str] = set()  # ids of trials that had no checkpoint at a rung
         self._chosen: str | None = None  # id of the trial that goes on, until Ray starts it
@@ -125,7 +126,7 @@ class SearchPausing:
             history.next = None
         if not search.may_ask(history):
             return None
-        if not has_checkpoint and self._look(trial.trial_id, history).is_at_rung:
+        if not has_checkpoint and self._look(history).is_at_rung:
             self._as_without_pause.add(trial.trial_id)
             self._tell(trial, history)
             history.next = None
@@ -169,28 +170,26 @@ class SearchPausing:
 
     def _trials(self) -> tuple[list[str], list[PausableTrial]]:
         """Ids of the trials that have been started and have not failed, and what the rule sees of them."""
-        known = {
-            trial_id: self._look(trial_id, history)
-            for trial_id, history in self._search.histories.items()
-            if history.state in _STATES and history.last_step is not None
-        }
-        return [*known], [*known.values()]
+        ids, trials = [], []
+        for trial_id, history in self._search.histories.items():
+            seen = self._seen.get(trial_id)
+            if seen is None or seen[0] != history.version:
+                started = history.state in _STATES and history.last_step is not None
+                seen = self._seen[trial_id] = history.version, self._look(history) if started else None
+            if seen[1] is not None:
+                ids.append(trial_id)
+                trials.append(seen[1])
+        return ids, trials
 
-    def _look(self, trial_id: str, history: History) -> PausableTrial:
-        key = history.state, history.last_report, len(history.judgements), history.from_0
-        before = self._seen.get(trial_id)
-        if before is not None and before[0] == key:
-            return before[1]
+    def _look(self, history: History) -> PausableTrial:
         search = self._search
-        seen = PausableTrial.of(
+        return PausableTrial.of(
             history.curve,
             _STATES.get(history.state, "stopped"),
             DIRECTIONS[search.mode],
             history.judgements,
             search.core.config.target,
         )
-        self._seen[trial_id] = key, seen
-        return seen
 
     def _tell(self, trial: Trial, history: History) -> None:
         if not self._is_told:

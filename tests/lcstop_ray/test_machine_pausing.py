@@ -84,6 +84,9 @@ class Machine(RuleBasedStateMachine):
                 assert history.state in ("finished", "stopped", "converged", "cut off")
             if trial.status == Trial.PAUSED:
                 assert history.state in ("waiting", "running")
+        if (pausing := self.controller.scheduler._pausing) is not None:
+            ids, seen = pausing._trials()
+            assert seen == [pausing._look(search.histories[trial_id]) for trial_id in ids]
 
     # --- actions of Ray and of trials -----------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import TrialScheduler
 
 from lcstop_ray import LCPFNScheduler
-from lcstop_ray.search_pausing import _saves_itself
+from lcstop_ray.search_pausing import SearchPausing, _saves_itself
 from tests.lcstop_ray.pausing_controller import Controller
 from tests.lcstop_ray.ray_trials import new_trial, record_of, results, run, state_of
 
@@ -191,6 +191,17 @@ def test_one_new_trial_is_prepared_at_a_time_unless_the_user_says_otherwise(monk
     controller = search()
     controller.step()
     assert controller._max_pending_trials == 200
+
+
+def test_a_decision_looks_only_at_the_trials_that_have_changed(monkeypatch):
+    looks, controller = [], search()
+    look = SearchPausing._look
+    monkeypatch.setattr(
+        SearchPausing, "_look", lambda self, history: looks.append(history) or look(self, history)
+    )
+    controller.run()
+    n_results = sum(map(len, controller.steps.values()))
+    assert len(looks) < 4 * n_results
 
 
 def test_if_choosing_fails_trials_run_in_their_order(monkeypatch, caplog):
