@@ -238,7 +238,7 @@ class PrunerCore:
             if config.policy == "published" or decision.would_stop:
                 end, failure = self._end(lambda: self._predicted_end(decision, evidence, trial, study))
             decision = with_end(decision, end)
-            words = chance(config, evidence) + values_in_words(end, decision.incumbent)
+            words = chance(decision) + values_in_words(end, decision.incumbent)
             words += qualifications(config, evidence) + failure
             if audit is not None and audit.adjusted_certainty != audit.certainty:
                 words += f"; at {self._dial} {audit.adjusted_certainty:.6g}, since {audit}"

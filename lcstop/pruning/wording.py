@@ -109,19 +109,19 @@ def outcome(decision: Decision, horizon: float) -> str:
     return f"{verb} at step {decision.cutoff:g} of {horizon:g}"
 
 
-def chance(config: PrunerConfig, evidence: Evidence) -> str:
-    """The probability that decides, and the threshold that it needs to exceed.
+def chance(decision: Decision) -> str:
+    """The probability that decides, and the threshold that it needs to exceed; "" if nothing was judged.
 
     Example:
-        >>> found = Evidence([True], probability=0.021, threshold=0.05, p_beat=0.021)
-        >>> chance(PrunerConfig(horizon=30, policy="published"), found)
+        >>> chance(Decision(True, "", cutoff=4.0, p_beat=0.021, threshold=0.05))
         '2.1 % chance to beat the best so far (needs 5 %)'
     """
-    if evidence.ranking is None:
+    if decision.probability is None or decision.threshold is None:
+        return ""
+    goal = "end in the best tenth" if decision.p_best is None else "become the best"
+    if decision.p_best is None and decision.p_top is None:
         goal = "beat the best so far"
-    else:
-        goal = "end in the best tenth" if config.keep is None else "become the best"
-    has, needs = percents(evidence.probability, evidence.threshold)
+    has, needs = percents(decision.probability, decision.threshold)
     return f"{has} chance to {goal} (needs {'more than ' if has == needs else ''}{needs})"
 
 

@@ -14,6 +14,7 @@ from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.due import assumed_records
 from lcstop.pruning.judgement_record import JudgementRecord
+from lcstop.pruning.wording import chance, outcome, values_in_words
 from lcstop.review.history import was_wrong
 from lcstop.review.record import NO_REASON, RecordedStudy, RecordedTrial
 from lcstop.review.snapshot import Snapshot, snapshot, snapshot_times
@@ -198,7 +199,7 @@ def _recorded_stops(
             view = study.view(trial, i)
             decision = core.judge(trial.curve.prefix(i), view)
             if record := records.get(decision.cutoff):
-                decision = decision.as_recorded(record)
+                decision = _as_recorded(decision, record, trial.curve.horizon)
             if i == n and was_stopped:
                 decision = replace(decision, stop=True, reason=reason or NO_REASON)
             snapshots.append(snapshot(trial, i, decision, view, config, surrogate))
@@ -209,6 +210,20 @@ def _recorded_stops(
             wrong = was_wrong(study, trial, stop, config.target) if stop else None
         yield ReviewedTrial(trial, n, stop, wrong, snapshots)
         report()
+
+
+def _as_recorded(decision: Decision, record: JudgementRecord, horizon: float) -> Decision:
+    """The decision as it is on record.
+
+    The words of a stop and of a wait are recorded. Those of a trial that goes on are made again.
+    """
+    recorded = decision.as_recorded(record)
+    if record.verdict == "wait":
+        return replace(recorded, reason=record.why)
+    if chance(recorded) in decision.reason:
+        return recorded
+    words = chance(recorded) + values_in_words(None, recorded.incumbent)
+    return replace(recorded, reason=f"{outcome(recorded, horizon)}: {words}")
 
 
 def _has_no_forecast(record: JudgementRecord) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from lcstop import Curve
 from lcstop.plots.series import incumbents, savings
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.review import RecordedTrial, Review, what_if
 from lcstop.review.history import was_wrong
 from lcstop.review.options import options_of
@@ -37,6 +38,21 @@ def test_a_review_of_a_study_with_lcstop_keeps_its_stops_and_reasons(surrogate):
     (shown,) = review.stopped  # the other one was not stopped by lcstop
     assert (shown.stop.reason, shown.stop.incumbent, shown.wrong) == ("too poor", 0.8, None)
     assert review.epochs_without_stops - review.epochs == 8
+
+
+def test_a_reason_has_the_numbers_on_record(surrogate):
+    told = JudgementRecord(4.0, "go on", 1, False, probability=0.123, threshold=0.0456, p_beat=0.123)
+    trials = [flat(0, 0.5), flat(1, 0.6, judgements=[told])]
+    decision = (
+        Review.of(study_of(trials, options={"horizon": H}), config_of(), surrogate)
+        .trials[1]
+        .snapshots[0]
+        .decision
+    )
+    assert decision.reason == (
+        f"goes on at step 4 of {H}: 12 % chance to beat the best so far (needs 4.6 %), best so far 0.5"
+    )
+    assert (decision.probability, decision.threshold) == (0.123, 0.0456)
 
 
 def test_a_snapshot_shows_the_forecast_of_its_moment(surrogate):
