@@ -1,7 +1,7 @@
 """One driver of test_pausing_end_to_end.py: ``python -m tests.lcstop_ray.pausing_worker FOLDER fit|restore``.
 
 Trials write each epoch that they train to ``FOLDER/epochs``. With KILL_AT=N in the environment the driver
-kills itself once N trials wait.
+kills itself once N trials wait. With REPEATS=N there are N times as many trials, all a little different.
 """
 
 import json
@@ -24,7 +24,11 @@ from lcstop_ray import LCPFNScheduler
 from lcstop_ray.search_pausing import SearchPausing
 
 H = 13
-TOPS = (0.5, 0.1, 0.92, 0.3, 0.7, 0.2, 0.6, 0.4, 0.15, 0.8)
+TOPS = [
+    round(top * 0.99**i, 4)
+    for i in range(int(os.environ.get("REPEATS", "1")))
+    for top in (0.5, 0.1, 0.92, 0.3, 0.7, 0.2, 0.6, 0.4, 0.15, 0.8)
+]
 
 
 def accuracy(top: float, epoch: int) -> float:

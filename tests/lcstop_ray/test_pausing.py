@@ -17,7 +17,7 @@ from tests.lcstop_ray.pausing_controller import Controller
 from tests.lcstop_ray.ray_trials import new_trial, record_of, results, run, state_of
 
 H = 25
-LEVELS = np.random.default_rng(5).uniform(0.2, 0.9, 24).tolist()
+LEVELS = np.random.default_rng(5).uniform(0.2, 0.9, 80).tolist()
 GO, PAUSE, STOP = TrialScheduler.CONTINUE, TrialScheduler.PAUSE, TrialScheduler.STOP
 
 
@@ -41,7 +41,7 @@ def test_a_search_ends_with_its_best_trial_trained_to_the_end_and_trains_nothing
     controller = search(storage)
     controller.run()
     assert set(states(controller)) == {"finished", "stopped"}
-    best = controller.trials[int(np.argmax(LEVELS))]
+    best = controller.trials[int(np.argmax(LEVELS[:24]))]
     assert state_of(controller.scheduler, best) == "finished"
     assert all(steps == [*range(1, len(steps) + 1)] for steps in controller.steps.values())
     records = [record_of(trial) for trial in controller.trials]
@@ -140,6 +140,25 @@ def test_a_killed_driver_loses_no_trial_that_waits(storage, seed):
     assert all(steps == [*range(1, len(steps) + 1)] for steps in controller.steps.values())
 
 
+def test_a_driver_that_is_killed_while_30_trials_wait(storage):
+    controller, n_waiting = search(storage, n=80), []
+    while sum(trial.status == Trial.PAUSED for trial in controller.trials) < 30:
+        controller.step()
+    for _ in range(3):
+        waiting = {trial.trial_id for trial in controller.trials if trial.status == Trial.PAUSED}
+        n_waiting.append(len(waiting))
+        controller = controller.restored(scheduler_of())
+        assert {trial.trial_id for trial in controller.trials if trial.status == Trial.PAUSED} == waiting
+        for _ in range(20):
+            controller.step()
+    controller.run()
+    assert min(n_waiting) >= 30
+    assert set(states(controller)) == {"finished", "stopped"}
+    assert all(steps == [*range(1, len(steps) + 1)] for steps in controller.steps.values())
+    best = controller.trials[int(np.argmax(LEVELS))]
+    assert len(controller.steps[best.trial_id]) == H
+
+
 def test_the_rule_sees_the_same_of_trials_that_wait_after_a_restart(storage):
     killed = search(storage)
     for _ in range(30):
@@ -179,7 +198,7 @@ def test_a_trial_that_something_else_has_paused_goes_on_first():
 def test_trials_that_wait_make_room_where_few_may_be_alive():
     controller = search(max_live=4, workers=4)
     controller.run()
-    assert controller.n_added == len(LEVELS)
+    assert controller.n_added == 24
     assert set(states(controller)) == {"finished", "stopped"}
 
 

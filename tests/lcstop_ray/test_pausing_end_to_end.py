@@ -70,21 +70,23 @@ def test_a_trial_that_is_given_other_resources_goes_on(cluster, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_driver_that_is_killed_while_trials_wait(tmp_path):
+@pytest.mark.timeout(2500)
+@pytest.mark.parametrize(("kill_at", "repeats"), [("4", "1"), ("30", "6")])
+def test_a_driver_that_is_killed_while_trials_wait(tmp_path, kill_at, repeats):
     def drive(action: str, **environment: str) -> int:
         command = [sys.executable, "-m", "tests.lcstop_ray.pausing_worker", str(tmp_path), action]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "REPEATS": repeats} | environment
         done = subprocess.run(  # noqa: S603
-            command, env=environment, cwd=Path(__file__).parents[2], timeout=250, check=False
+            command, env=environment, cwd=Path(__file__).parents[2], timeout=1200, check=False
         )
         return done.returncode
 
-    assert drive("fit", KILL_AT="4") == -signal.SIGKILL
+    assert drive("fit", KILL_AT=kill_at) == -signal.SIGKILL
     before = epochs_of(tmp_path)
     assert drive("restore") == 0
     outcome = json.loads((tmp_path / "outcome.json").read_text())
     assert outcome["errors"] == 0
-    assert len(outcome["states"]) == len(TOPS)
+    assert len(outcome["states"]) == len(TOPS) * int(repeats)
     assert set(outcome["states"].values()) == {"finished", "stopped"}
     assert (outcome["best"], outcome["steps"]) == (0.92, H)
     # Two trials were running: each may train the epochs since its last stored checkpoint again.
