@@ -7,7 +7,7 @@ python benchmarks/fit_best.py fit-curve runs/fit
 
 ``keep`` stops trials of these searches as in use. A stopped trial is also followed to its end, unseen by its
 study: each judgement is recorded, and whether a stop there loses the best trial of the study. ``fit`` prints
-the numbers of hyperparameters fitted to all searches of the folder, and with each task left out, and
+the numbers with hyperparameters fitted to all searches of the folder, and with each task left out, and
 ``fit-curve`` those of the trial's own curve. A rule makes its own evidence: search again with the new
 numbers, and fit to both. ``permuted`` permutes the hyperparameters of each task among its trials: the numbers
 have to hold where hyperparameters tell nothing, too.
@@ -101,7 +101,7 @@ def search(
             p_best, by_curve = ranking.p_best(n_trials), math.nan
             if (to_beat := value_to_beat(curve, view, "best")) is not None and step < horizon:
                 by_curve = forecast_own_curve(curve, view, surrogate).p_beat(to_beat)
-            if ranking.rank_by_params is not None:
+            if ranking.has_params:
                 judged.append(Judgement(number, step, ranking, p_best, by_curve))
             if not math.isnan(by_curve):
                 p_best = ranking.with_curve(p_best, by_curve)
@@ -125,7 +125,6 @@ def search(
         "shares": np.array([j.ranking.shares for j in judged]),
         "p_beat": np.array([j.ranking.p_beat_informed for j in judged]),
         "share": np.array([j.ranking.share for j in judged]),
-        "told": np.array([j.ranking.rank_by_params for j in judged]),
         "remaining_gain": np.array([j.ranking.remaining_gain for j in judged]),
         "p_best": np.array([j.p_best for j in judged]),
         "by_curve": np.array([j.by_curve for j in judged]),
@@ -150,7 +149,7 @@ def _concatenated(parts: Sequence[Examples]) -> Examples:
 
 
 def examples(found: dict[str, Array]) -> Examples:
-    """Inputs ``[m, 4]``, log-odds of the network ``[m]``, and whether a stop loses the best trial ``[m]``."""
+    """Inputs ``[m, 2]``, log-odds of the network ``[m]``, and whether a stop loses the best trial ``[m]``."""
     parts = []
     n_all = len(found["gain"])
     for n in {n_all, *(size for size in SIZES if size < n_all)}:
@@ -160,9 +159,7 @@ def examples(found: dict[str, Array]) -> Examples:
             found["reached_at"][number] > found["step"][of]
         )
         p = np.minimum([best_of(shares, n) for shares in found["shares"][of]], found["p_beat"][of])
-        rank, explained = found["told"][of].T
-        by_params = [np.sqrt(explained), np.sqrt(explained) * np.maximum(rank, 0)]
-        inputs = [np.ones(of.sum()), np.log(found["share"][of]), *by_params]
+        inputs = [np.ones(of.sum()), np.log(found["share"][of])]
         parts.append((np.stack(inputs, 1), logit(p.clip(1e-7, 1 - 1e-7)), lost))
     return _concatenated(parts)
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from lcstop.curves.curve import Curve, Direction, Target
-from lcstop.pruning.due import MOMENTS, origin_of
+from lcstop.pruning.due import MOMENTS_OF_PRESETS, origin_of
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.last_verdict import last_judgement
 
@@ -32,11 +32,12 @@ _ROUNDING = 1e-9
 
 
 def _moments() -> tuple[float, ...]:
-    found, share = [], MOMENTS.first_share
+    moments = MOMENTS_OF_PRESETS["balanced"]
+    found, share = [], moments.first_share
     while share < 1:
         if all(abs(share - rung) > _NEAR * rung for rung in RUNGS):
             found.append(share)
-        share *= MOMENTS.step_ratio
+        share *= moments.step_ratio
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lcstop.config.choices import Preset
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
 from lcstop.pruning.judgement_record import JudgementRecord
@@ -36,16 +37,20 @@ class Moments:
         return 0 if ratio < 1 else 1 + math.floor(math.log(ratio) / math.log(self.step_ratio))
 
 
-MOMENTS = Moments(first_share=0.02, step_ratio=1.6)
-"""When policy ``study`` judges a trial."""
+MOMENTS = Moments(first_share=0.02, step_ratio=1.3)
+"""When policy ``study`` judges a trial by ``keep``."""
 
-_MOMENTS_OF_SAFE = Moments(first_share=0.03, step_ratio=1.6)
-"""When ``preset="safe"`` judges a trial, which goes away in 0.3."""
+MOMENTS_OF_PRESETS: dict[Preset, Moments] = {
+    "safe": Moments(first_share=0.03, step_ratio=1.6),
+    "balanced": Moments(first_share=0.02, step_ratio=1.6),
+    "bold": Moments(first_share=0.02, step_ratio=1.6),
+}
+"""When it judges a trial by ``preset``, which goes away in 0.3. ``pause`` uses those of ``balanced``."""
 
 
 def moments_of(config: PrunerConfig) -> Moments:
     """When policy ``study`` judges a trial, by the options."""
-    return _MOMENTS_OF_SAFE if config.keep is None and config.preset == "safe" else MOMENTS
+    return MOMENTS if config.preset is None else MOMENTS_OF_PRESETS[config.preset]
 
 
 RETRY_RATIO = 1.1

@@ -151,31 +151,6 @@ class Regression:
         return _posterior(between, to_trial, self._all)
 
 
-class RankByParams(NamedTuple):
-    """What hyperparameters tell of the rank of a trial.
-
-    Attributes:
-        rank: A normal score: the mean forecast of the processes that compare configurations.
-        explained: Share of the variance of the ranks of the other trials that configurations alone explain,
-            leaving each out in turn, in [0, 1].
-    """
-
-    rank: float
-    explained: float
-
-
-def rank_by_params(forecasts: Array) -> RankByParams:
-    """What hyperparameters tell of the rank of one trial.
-
-    Args:
-        forecasts: Of :meth:`Regression.forecasts`, with configurations, ``[N_REGRESSION]``.
-    """
-    processes = forecasts.reshape(-1, 3)
-    alone, with_rank = processes[: len(_CONFIGURATION)], processes[-len(_BOTH) :]
-    rank = float(np.concatenate([alone, with_rank])[:, 0].mean())
-    return RankByParams(rank, min(max(float(alone[:, 2].mean()), 0.0), 1.0))
-
-
 def _by_rank(ranks: Array, others: Array) -> dict[float, Array]:
     """Kernel of ``ranks [T]`` with ``others [N]``, ``[T, N]``, by its decay rate."""
     half = np.exp(-np.square(ranks[:, None] - others) / 4)

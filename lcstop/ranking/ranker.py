@@ -13,7 +13,6 @@ from lcstop.curves.curve import Curve, Direction, Target
 from lcstop.curves.curve_list import CurveList
 from lcstop.ranking.comparison import MISSING, Array, Comparison
 from lcstop.ranking.features import TrialFeatures
-from lcstop.ranking.gaussian_process import N_REGRESSION, RankByParams, rank_by_params
 from lcstop.ranking.grid import align
 from lcstop.ranking.numpy_network import NumpyStudyNetwork, best_of
 
@@ -24,11 +23,11 @@ MAX_UNKNOWN_GAIN = 4.0
 """Highest estimate while no trial has finished, and the remaining gain at a first report."""
 
 
-_BEST_INTERCEPT, _BEST_SLOPE = 0.2, 1.15
-"""Correction of the log-odds in :meth:`Ranking.p_best` without hyperparameters."""
+_BEST_INTERCEPT, _BEST_LOG_SHARE = 0.22, -0.16
+"""Correction of the log-odds of becoming the best without hyperparameters, by the share of the horizon."""
 
-_PARAMS_INTERCEPT, _PARAMS_LOG_SHARE, _PARAMS_EXPLAINED, _PARAMS_RANK = -0.83, -0.32, -1.19, 2.22
-"""The same with hyperparameters, by the share of the horizon and by what hyperparameters tell."""
+_PARAMS_INTERCEPT, _PARAMS_LOG_SHARE = -0.73, -0.21
+"""The same with hyperparameters."""
 
 _FIRST_SHARE = 0.02
 """Share of the horizon before which no trial was judged in these searches."""
@@ -63,7 +62,6 @@ class Ranking(NamedTuple):
             with hyperparameters where there are any.
         p_beat_informed: Probability that it beats the incumbent, likewise.
         share: Share of its horizon that the trial has reached.
-        rank_by_params: What the hyperparameters tell of its rank; None if there are none.
     """
 
     p_top: float
@@ -75,25 +73,18 @@ class Ranking(NamedTuple):
     shares: tuple[float, ...]
     p_beat_informed: float
     share: float
-    rank_by_params: RankByParams | None
 
     def p_best(self, n_trials: float) -> float:
         """Probability that the trial becomes the best of ``n_trials`` trials, itself included.
 
-        The network takes trials for independent, and learned from artificial studies, in which
-        hyperparameters tell less than in real ones. A few numbers correct for that. They were fitted to
-        recorded searches (``research/best-by-hyperparameters.md``). A poor rank by hyperparameters counts as
-        a middle one: a region whose trials were stopped early looks worse than it is, and would not be tried
-        again.
+        The network takes trials for independent, and learned from artificial studies. Two numbers correct for
+        that. They were fitted to recorded searches (``research/larger-network.md``).
         """
         log_odds = logit(min(best_of(self.shares, n_trials), self.p_beat_informed))
-        told = self.rank_by_params
-        if told is None:
-            return float(expit(_BEST_INTERCEPT + _BEST_SLOPE * log_odds))
-        by_params = _PARAMS_EXPLAINED + _PARAMS_RANK * max(told.rank, 0.0)
-        by_time = _PARAMS_LOG_SHARE * math.log(max(self.share, _FIRST_SHARE))
-        correction = _PARAMS_INTERCEPT + by_time + math.sqrt(told.explained) * by_params
-        return float(expit(log_odds + correction))
+        log_share = math.log(max(self.share, _FIRST_SHARE))
+        if self.has_params:
+            return float(expit(log_odds + _PARAMS_INTERCEPT + _PARAMS_LOG_SHARE * log_share))
+        return float(expit(log_odds + _BEST_INTERCEPT + _BEST_LOG_SHARE * log_share))
 
     def with_curve(self, p_best: float, p_beat: float) -> float:
         """The probability of :meth:`p_best`, corrected by a forecast of the trial's own curve.
@@ -171,7 +162,6 @@ class Ranker:
             tuple(found.shares[-1].tolist()),
             float(found.beat[-1]),
             trial.share,
-            None if configurations is None else rank_by_params(features[-1, -N_REGRESSION:]),
         )
 
 

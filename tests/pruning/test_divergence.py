@@ -92,8 +92,8 @@ def test_a_loss_that_explodes_has_diverged_at_any_step():
 
 
 def test_a_trial_that_is_silent_goes_on_with_a_reason():
-    core = PrunerCore(PrunerConfig(horizon=H))
-    trial = Curve([1, 2, 3], [NAN] * 3, H)
+    core = PrunerCore(PrunerConfig(horizon=1000))
+    trial = Curve([1, 2, 3], [NAN] * 3, 1000)
     decision = core.decide(trial, StudyView("minimize"))
     assert not decision.stop
     assert decision.reason.startswith("the last 3 reports are not finite")

@@ -11,7 +11,6 @@ from lcstop import Curve, PrunerConfig, PrunerCore, StudyView
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.thresholds import best_threshold
 from lcstop.pruning.trial_table import TrialTable
-from lcstop.ranking.gaussian_process import RankByParams
 from lcstop.ranking.numpy_network import QUANTILES, best_of
 from lcstop.ranking.ranker import Ranker
 
@@ -139,19 +138,7 @@ def test_confidence_is_refused_where_keep_leaves_it_nothing_to_do():
     assert PrunerConfig(horizon=50, keep=0.8, confidence=0.9, min_gain=0.01).confidence == 0.9
 
 
-def test_hyperparameters_that_promise_much_save_a_trial_and_poor_ones_do_not_stop_it():
-    found = Ranker().rank(curve(0.6, 12), view().finished, [], "maximize")
-    assert found is not None
-    assert found.rank_by_params is None
-    told = [found._replace(rank_by_params=RankByParams(rank, 0.5)) for rank in (-2.0, 0.0, 2.0)]
-    poor, middle, good = (ranking.p_best(40) for ranking in told)
-    assert poor == middle < good
-    assert told[2].p_best(400) < good
-    unexplained = [found._replace(rank_by_params=RankByParams(rank, 0.0)).p_best(40) for rank in (0.0, 2.0)]
-    assert unexplained[0] == unexplained[1]
-
-
-def test_the_rank_by_hyperparameters_follows_those_of_the_other_trials():
+def test_p_best_follows_the_hyperparameters_of_the_other_trials():
     def told(end: float, n: int = N) -> Curve:
         return Curve(curve(end, n).steps, curve(end, n).values, N, {"lr": end, "seed": "a"})
 
@@ -163,6 +150,4 @@ def test_the_rank_by_hyperparameters_follows_those_of_the_other_trials():
     )
     assert low is not None
     assert high is not None
-    assert low.rank_by_params.rank < -0.2 < 0.2 < high.rank_by_params.rank
-    assert low.rank_by_params.explained > 0.3
     assert high.p_best(40) > 2 * low.p_best(40)
