@@ -85,7 +85,7 @@ class PrunerConfig(BaseModel):
     use_params: bool = Field(
         True,
         description="Whether `policy: study` also compares the trials' hyperparameters, if there are any. "
-        "The probability is then the higher one of those with and without hyperparameters.",
+        "With `preset` the higher of the probabilities with and without them counts.",
     )
     confidence: float = Field(
         DEFAULT_CONFIDENCE,

@@ -48,9 +48,8 @@ class Ranking(NamedTuple):
     Attributes:
         p_top: Probability that it ends in the best tenth of the study's configurations.
         p_beat: Probability that it beats the incumbent.
-        has_params: Whether there are hyperparameters to compare. Both probabilities are then the higher of
-            what the network says with and without them. Hyperparameters can save a trial, never stop it: a
-            region whose trials were stopped early looks worse than it is, and would not be tried again.
+        has_params: Whether there are hyperparameters to compare. Both probabilities above are then the higher
+            of what the network says with and without them.
         leads: Whether it is the best at its step of all trials that have reached that step, or better than
             any other trial at any step.
         is_undecided: Whether nothing tells the trial from the others yet, see :func:`_is_undecided`.
