@@ -100,7 +100,8 @@ def test_a_search_needs_no_torch():
         "r = [{'training_iteration': i, 'a': 0.5 + 0.04 * i} for i in range(1, 10)]; "
         "[[s.on_trial_result(None, one, result) for result in r] for one in t[1:]]; "
         "[s.on_trial_complete(None, one, r[-1]) for one in t[1:]]; "
-        "print([s.on_trial_result(None, t[0], {'training_iteration': i, 'a': 0.1}) for i in (1, 2, 3)][-1]); "
+        "r = [{'training_iteration': i, 'a': 0.1 + 0.01 * i} for i in (1, 2, 3)]; "
+        "print([s.on_trial_result(None, t[0], result) for result in r][-1]); "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
