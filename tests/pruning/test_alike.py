@@ -44,7 +44,7 @@ def test_dead_trials_stop_once_the_others_rose_long_ago():
 
 def test_a_warm_up_in_which_trials_rise_one_after_another():
     others = [flat(0.1, 25)] * 8 + [rising(2 * i, 25, 0.1) for i in range(1, 12)]
-    decision = judge(flat(0.1, 25), *others)
+    decision = judge(flat(0.1, 25), *others, keep=0.8)  # by its probability alone it would be stopped
     assert not decision.stop
     assert "nothing tells it from the other trials yet" in decision.reason
 
