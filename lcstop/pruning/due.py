@@ -88,7 +88,7 @@ def next_question(
     Example:
         >>> config = PrunerConfig(horizon=100)
         >>> next_question(config, [1, 2], 100, [JudgementRecord(2, "go on")]).step
-        4.0
+        3.0
         >>> next_question(config, [1, 2], 100, [JudgementRecord(20, "not judged", n_ended=1)]).step
         22.0
     """

@@ -14,14 +14,14 @@ HORIZON, N = 50, 40
 
 
 def task(*, failing: int = 0) -> Task:
-    """Trials that rise to their levels, at the same speed. The last ``failing`` ones end in NaN at step 3."""
+    """Trials that rise to their levels, at the same speed. The last ``failing`` ones fail at step 1."""
     rng = np.random.default_rng(3)
     levels = rng.uniform(0.2, 0.9, N)
     values = levels[:, None] * (1 - 0.9 ** np.arange(1, HORIZON + 1)) + rng.normal(0, 0.003, (N, HORIZON))
     lengths = np.full(N, HORIZON)
     if failing:
-        lengths[-failing:] = 3
-        values[-failing:, 2:] = np.nan
+        lengths[-failing:] = 1
+        values[-failing:] = np.nan
     return Task("made up", "rising", "maximize", values, lengths)
 
 
