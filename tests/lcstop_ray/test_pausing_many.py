@@ -19,6 +19,7 @@ def megabytes() -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2500)
 @pytest.mark.parametrize("pause", [True, False])
 def test_a_thousand_trials(monkeypatch, tmp_path, pause):
     session = str(tmp_path / "ray")
