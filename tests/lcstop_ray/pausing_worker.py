@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -87,13 +86,15 @@ def epochs_of(folder: Path) -> Counter:
     return Counter(Path(folder, "epochs").read_text().splitlines())
 
 
-def kill_once(n_waiting: int) -> None:
+def kill_once(folder: Path, n_waiting: int) -> None:
+    """Kill the driver once so many trials wait, also by the state that Ray has stored in a thread."""
     choose = SearchPausing.choose
 
     def watched(self, controller):
         if sum(trial.status == Trial.PAUSED for trial in controller.get_trials()) >= n_waiting:
-            time.sleep(1)  # the state is uploaded in a thread
-            os.kill(os.getpid(), signal.SIGKILL)
+            states = [file.read_text() for file in (folder / "search").glob("experiment_state-*.json")]
+            if any(text.count(Trial.PAUSED) >= n_waiting for text in states):
+                os.kill(os.getpid(), signal.SIGKILL)
         return choose(self, controller)
 
     SearchPausing.choose = watched
@@ -101,7 +102,7 @@ def kill_once(n_waiting: int) -> None:
 
 def main(folder: Path, action: str) -> None:
     if "KILL_AT" in os.environ:
-        kill_once(int(os.environ["KILL_AT"]))
+        kill_once(folder, int(os.environ["KILL_AT"]))
     ray.init(
         "local", num_cpus=2, include_dashboard=False, object_store_memory=100_000_000, log_to_driver=False
     )
