@@ -45,12 +45,13 @@ MOMENTS_OF_PRESETS: dict[Preset, Moments] = {
     "balanced": Moments(first_share=0.02, step_ratio=1.6),
     "bold": Moments(first_share=0.02, step_ratio=1.6),
 }
-"""When it judges a trial by ``preset``, which goes away in 0.3. ``pause`` uses those of ``balanced``."""
+"""When it judges a trial by ``preset``, which goes away in 0.3. Where neither that nor ``keep`` is given, and
+with ``pause``, those of ``balanced`` are used."""
 
 
 def moments_of(config: PrunerConfig) -> Moments:
     """When policy ``study`` judges a trial, by the options."""
-    return MOMENTS if config.preset is None else MOMENTS_OF_PRESETS[config.preset]
+    return MOMENTS if config.keep is not None else MOMENTS_OF_PRESETS[config.preset or "balanced"]
 
 
 RETRY_RATIO = 1.1

@@ -22,12 +22,9 @@ LARGE_REMAINING_GAIN = 2.0
 MAX_UNKNOWN_GAIN = 4.0
 """Highest estimate while no trial has finished, and the remaining gain at a first report."""
 
-
-_BEST_INTERCEPT, _BEST_LOG_SHARE = 0.22, -0.16
-"""Correction of the log-odds of becoming the best without hyperparameters, by the share of the horizon."""
-
-_PARAMS_INTERCEPT, _PARAMS_LOG_SHARE = -0.73, -0.21
-"""The same with hyperparameters."""
+_WITH_PARAMS, _WITHOUT_PARAMS = (-0.73, -0.21), (0.22, -0.16)
+"""Correction of the log-odds of becoming the best: a constant, and a factor of the log of the share of the
+horizon."""
 
 _FIRST_SHARE = 0.02
 """Share of the horizon before which no trial was judged in these searches."""
@@ -80,10 +77,8 @@ class Ranking(NamedTuple):
         that. They were fitted to recorded searches (``research/larger-network.md``).
         """
         log_odds = logit(min(best_of(self.shares, n_trials), self.p_beat_informed))
-        log_share = math.log(max(self.share, _FIRST_SHARE))
-        if self.has_params:
-            return float(expit(log_odds + _PARAMS_INTERCEPT + _PARAMS_LOG_SHARE * log_share))
-        return float(expit(log_odds + _BEST_INTERCEPT + _BEST_LOG_SHARE * log_share))
+        constant, factor = _WITH_PARAMS if self.has_params else _WITHOUT_PARAMS
+        return float(expit(log_odds + constant + factor * math.log(max(self.share, _FIRST_SHARE))))
 
     def with_curve(self, p_best: float, p_beat: float) -> float:
         """The probability of :meth:`p_best`, corrected by a forecast of the trial's own curve.

@@ -137,7 +137,7 @@ def test_a_live_decision_is_what_explain_shows_to_the_digit():
 # --- when it judges -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dial", [{"keep": "safe"}, {"keep": 0.2}, {"preset": "safe"}])
+@pytest.mark.parametrize("dial", [{"keep": "safe"}, {"keep": 0.2}, {"preset": "safe"}, {"confidence": 0.9}])
 @pytest.mark.parametrize("horizon", [1, 2, 7, 50, 1000])
 @pytest.mark.parametrize("min_steps", [1, 2, 5])
 def test_the_first_judgement_is_not_before_the_schedule_nor_min_steps(dial, horizon, min_steps):
