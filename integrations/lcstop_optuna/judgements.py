@@ -136,8 +136,13 @@ def suppressed_stop_of(trial: FrozenTrial, from_0: bool) -> SuppressedStop | Non
     stop = next((record for record in records_of(trial, from_0) if record.verdict == "stop"), None)
     if stop is None or stop_of(trial) is not None:
         return None
-    reason = str(trial.user_attrs.get(REASON_ATTR, ""))
-    return SuppressedStop(stop.step, stop.to_beat, "audit", reason)
+    return SuppressedStop(stop.step, stop.to_beat, "audit", went_on_in_words(stop))
+
+
+def went_on_in_words(record: JudgementRecord) -> str:
+    """What is said of a trial that was told to stop or to wait, and has reported since."""
+    word = "wait" if record.verdict == "wait" else "stop"
+    return f"told to {word} at step {record.step:g}, but went on"
 
 
 def handed_down(earlier: Sequence[FrozenTrial], number: int) -> tuple[dict[str, Any], dict[str, Any]]:

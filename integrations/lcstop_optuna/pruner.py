@@ -18,7 +18,7 @@ from lcstop.config.pruner_options import PrunerOptions
 from lcstop.curves.curve import better
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop_optuna.chains import chain_of, find, links_of
-from lcstop_optuna.judgements import record_decision
+from lcstop_optuna.judgements import record_decision, went_on_in_words
 from lcstop_optuna.other_trials import OtherTrials, StudyBesides, direction_of
 from lcstop_optuna.recent_trials import RecentTrial, RecentTrials
 from lcstop_optuna.study_pausing import StudyPausing
@@ -196,9 +196,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             return False
         if not known.went_on:
             known.went_on = True
-            word = "wait" if stop.verdict == "wait" else "stop"
-            reason = f"told to {word} at step {stop.step:g}, but went on"
-            study._storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, reason)
+            study._storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, went_on_in_words(stop))
         value = trial.intermediate_values[last]
         return stop.to_beat is None or better(value, stop.to_beat, direction_of(study))
 

@@ -228,11 +228,36 @@ def assumed_records(config: PrunerConfig, trial: Curve) -> list[JudgementRecord]
     return records
 
 
+def n_judgements(config: PrunerConfig, trial: Curve) -> int:
+    """Number of judgements, at most `patience`, of a trial that is judged whenever it can be.
+
+    Example:
+        >>> config, steps = PrunerConfig(horizon=50, patience=9), range(1, 51)
+        >>> trial = Curve(steps, [0.5] * 50, horizon=50)
+        >>> [n_judgements(config, trial.prefix(n)) for n in (1, 5, 50)]
+        [0, 4, 9]
+    """
+    steps = trial.finite().steps[_n_reports_needed(config) - 1 :]
+    records: list[JudgementRecord] = []
+    while len(records) < config.patience:
+        asked = next_question(config, trial.steps[:2].tolist(), trial.horizon, records)
+        i = int(steps.searchsorted(asked.step))
+        if i == len(steps) or steps[i] >= trial.horizon:
+            break
+        records.append(JudgementRecord(float(steps[i]), "go on"))
+    return len(records)
+
+
+def _n_reports_needed(config: PrunerConfig) -> int:
+    """Number of finite reports that a trial needs to be judged by others."""
+    return 1 if config.min_steps == 1 else 2
+
+
 def _with_evidence(config: PrunerConfig, prefixes: Sequence[Curve]) -> list[Curve]:
     """The finite parts of those that have enough of them; one that adds no finite report is left out."""
     found: list[Curve] = []
     for prefix in prefixes:
         finite = prefix.finite()
-        if len(finite) >= (1 if config.min_steps == 1 else 2):
+        if len(finite) >= _n_reports_needed(config):
             found = [*(one for one in found if len(one) < len(finite)), finite]
     return found

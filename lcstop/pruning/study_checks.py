@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve, Direction
-from lcstop.pruning.due import moments_of
+from lcstop.pruning.due import moments_of, n_judgements
 
 N_FIRST = 3
 """Completed trials from which on the ends and the numbers of their reports are looked at."""
@@ -172,19 +172,32 @@ def _far_horizon(config: PrunerConfig, direction: Direction, trials: Sequence[Wa
     )
 
 
-def _before_first_judgement(
-    config: PrunerConfig, direction: Direction, trials: Sequence[WatchedTrial]
-) -> str | None:
+def _never_stopped(config: PrunerConfig, direction: Direction, trials: Sequence[WatchedTrial]) -> str | None:
     ends = [trial.curve for trial in trials if trial.is_complete]
-    horizons = ((trial.curve, trial.curve.horizon) for trial in trials)
-    reach = (curve.cutoff >= min(first_judgement(config, horizon), horizon) for curve, horizon in horizons)
-    if len(ends) < N_FIRST or any(reach):
+    can_be = (n_judgements(config, trial.curve) >= config.patience for trial in trials)
+    # Reports past the horizon have a warning of their own.
+    if len(ends) < N_FIRST or any(trial.n_reports > len(trial.curve) for trial in trials) or any(can_be):
         return None
-    first = _range(first_judgement(config, curve.horizon) for curve in ends)
+    told = f"{len(ends)} trials have completed, all at step {_range(curve.cutoff for curve in ends)}"
+    first = [first_judgement(config, curve.horizon) for curve in ends]
+    if all(curve.cutoff < step for curve, step in zip(ends, first, strict=True)):
+        return (
+            f"{told}, before the first judgement at step {_range(first)}, so that none can be stopped: lower "
+            f"min_steps={config.min_steps:g}, or set {_horizon(config, ends)} to the last step of a trial"
+        )
+    n = max(n_judgements(config, curve) for curve in ends)
+    if n > 0:
+        also = "" if config.interval_steps == 1 else f" or interval_steps={config.interval_steps:g}"
+        judgements = "1 judgement" if n == 1 else f"{n} judgements"
+        return (
+            f"{told}, and none can be stopped: each has at most {judgements}, "
+            f"fewer than patience={config.patience}: lower patience{also}"
+        )
+    if all(config.min_steps >= curve.horizon for curve in ends):
+        return f"{told}, and none can be stopped before min_steps={config.min_steps:g}: lower min_steps"
     return (
-        f"{len(ends)} trials have completed, all at step {_range(curve.cutoff for curve in ends)}, before "
-        f"the first judgement at step {first}, so that none can be stopped: lower min_steps="
-        f"{config.min_steps:g}, or set {_horizon(config, ends)} to the last step of a full trial"
+        f"{told}, with fewer than two finite reports before the horizon, so that none can be stopped: report "
+        f"more often, or set min_steps=1 instead of {config.min_steps:g} to judge a trial by one report"
     )
 
 
@@ -210,7 +223,7 @@ def _other_metric(config: PrunerConfig, direction: Direction, trials: Sequence[W
 
 _Check = Callable[[PrunerConfig, Direction, Sequence[WatchedTrial]], str | None]
 _CHECKS: dict[str, Sequence[_Check]] = {
-    "reports": (_single_reports, _far_horizon, _before_first_judgement),
+    "reports": (_single_reports, _far_horizon, _never_stopped),
     "metric": (_other_metric,),
 }
 """Checks by subject. The first one that finds something is told."""

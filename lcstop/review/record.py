@@ -86,7 +86,8 @@ class RecordedTrial:
         """The judgement by which ``lcstop`` has stopped it; None if ``lcstop`` has not."""
         last = last_judgement(self.judgements)
         if self.state == "stopped" and last is not None and last.verdict == "stop":
-            return last
+            went_on = self.suppressed_stop is not None and self.suppressed_stop.step == last.step
+            return None if went_on else last
         # The first release recorded only the reason.
         return None if self.reason is None else JudgementRecord(self.curve.cutoff, "stop")
 

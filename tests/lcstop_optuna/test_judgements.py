@@ -76,6 +76,22 @@ def test_who_goes_on_after_a_stop_is_told_again_and_nothing_is_added_to_the_reco
     assert (ended.state, ended.reason) == ("finished", None)
 
 
+@pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.COMPLETE, TrialState.FAIL])
+def test_a_trial_that_reports_once_more_after_its_stop_has_not_obeyed(state):
+    study = study_of()
+    trial = study.ask()
+    (told,) = answers(trial, [0.1] * H)
+    trial.report(0.1, told)
+    study.tell(trial, 0.1 if state == TrialState.COMPLETE else None, state=state)
+    recorded = read_study(study)
+    assert recorded.certificate().n_stopped == 0
+    if state == TrialState.FAIL:
+        return
+    ended = recorded.trials[-1]
+    assert (ended.stop, ended.reason) == (None, None)
+    assert ended.suppressed_stop.reason == f"told to stop at step {told}, but went on"
+
+
 def test_a_stop_that_was_not_obeyed_ends_when_the_trial_beats_what_it_had_to_beat():
     study = study_of(5)
     trial = study.ask()

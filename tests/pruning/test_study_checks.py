@@ -71,6 +71,40 @@ def test_ends_before_the_first_judgement(policy):
     assert not found([trial(end) for end in (30, 35)], min_steps=40, policy=policy)
 
 
+@pytest.mark.parametrize("policy", ["study", "published"])
+@pytest.mark.parametrize(
+    ("options", "n", "needed"),
+    [
+        ({"patience": 16}, 15, "lower patience"),
+        ({"interval_steps": 40, "patience": 4}, 3, "lower patience or interval_steps=40"),
+        ({"min_steps": 99, "patience": 2}, 1, "lower patience"),
+    ],
+)
+def test_patience_that_no_trial_can_use_up(policy, options, n, needed):
+    if policy == "published" and options["patience"] == 16:
+        options = {"patience": 99}
+        n = 98
+    [message] = found([trial(100)] * 3, policy=policy, **options)
+    word = "judgement" if n == 1 else "judgements"
+    assert message.startswith("3 trials have completed, all at step 100, and none can be stopped: ")
+    assert message.endswith(f"at most {n} {word}, fewer than patience={options['patience']}: {needed}")
+    assert not found([trial(100)] * 2, policy=policy, **options)
+    assert not found([trial(100)] * 3, policy=policy, **options | {"patience": n})
+
+
+def test_two_reports_of_which_one_lies_at_the_horizon():
+    half_and_end = WatchedTrial(Curve([50, 100], [0.5, 0.6], 100), 2, True)
+    [message] = found([half_and_end] * 3)
+    assert message.endswith("set min_steps=1 instead of 2 to judge a trial by one report")
+    assert not found([half_and_end] * 3, min_steps=1)
+    assert not found([half_and_end] * 3 + [WatchedTrial(Curve([25, 50], [0.5, 0.6], 100), 2, False)])
+
+
+def test_no_judgement_before_the_horizon():
+    [message] = found([trial(100)] * 3, min_steps=100)
+    assert message.endswith("none can be stopped before min_steps=100: lower min_steps")
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_metric_that_does_not_lead_to_what_is_returned(sign):
     rng = np.random.default_rng(0)
@@ -87,7 +121,8 @@ def test_a_metric_that_does_not_lead_to_what_is_returned(sign):
 def test_values_that_say_nothing_of_the_metric():
     """The last reports lead, or all are the same, or not finite, or unknown."""
     ends = [[9 - i, i] for i in range(10)]
-    assert not found([trial(2, 2, value=i, values=values) for i, values in enumerate(ends)], horizon=2)
+    trials = [trial(2, 2, value=i, values=values) for i, values in enumerate(ends)]
+    assert not found(trials, horizon=2, min_steps=1)
     assert not found([trial(100, value=i) for i in range(10)])
     assert not found([trial(100, value=0.5, values=[i / 100] * 100) for i in range(10)])
     assert not found(
