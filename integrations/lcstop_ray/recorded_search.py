@@ -61,13 +61,13 @@ def search(unit: SearchUnit, seed: int) -> SearchRecord:
     return SearchRecord.of_runs(seed, runs, unit.workers, time.perf_counter() - start)
 
 
-def check(setting: Setting, task: Task, target: Target) -> None:
-    """Check that a setting can be used on a task.
+def check(unit: SearchUnit) -> None:
+    """Check that the setting of a unit can be used on its task.
 
     Raises:
         ValueError: If its rule or one of its options is unknown, or it pauses trials.
     """
-    _scheduler(setting, task, target, n_trials=1)
+    _scheduler(unit.setting, unit.task, unit.target, n_trials=1)
 
 
 def fingerprint(setting: Setting) -> str:
@@ -152,6 +152,8 @@ def _scheduler(setting: Setting, task: Task, target: Target, n_trials: int) -> T
     if setting.source == OURS:
         mode = "max" if task.direction == "maximize" else "min"
         options = lcstop_rule.pruner_options(setting, task, target, _PLANNED, n_trials)
+        if options.get("pause"):
+            raise _pauses(setting)
         return LCPFNScheduler(metric=_METRIC, mode=mode, **options)
     if setting.source == LIMITS:
         if setting.rule != "none" or setting.options:
@@ -160,8 +162,12 @@ def _scheduler(setting: Setting, task: Task, target: Target, n_trials: int) -> T
     if setting.source != "ray":
         raise ValueError(f"{setting.name!r} is not a rule of a search with Ray Tune")
     if setting.rule == "hyperband":
-        raise ValueError(f"{setting.name!r} pauses trials, which a search of recorded trials cannot do")
+        raise _pauses(setting)
     return scheduler_of(setting, task)
+
+
+def _pauses(setting: Setting) -> ValueError:
+    return ValueError(f"{setting.name!r} pauses trials, which a search of recorded trials with Ray cannot do")
 
 
 @contextmanager

@@ -76,8 +76,6 @@ def pruner_options(
     horizon = planned if task.planned is not None and not longest else task.horizon
     options = {"interval_steps": interval(task.horizon), **options, "horizon": horizon, "target": target}
     config = PrunerConfig(**options)
-    if config.pause:
-        raise ValueError(f"a trial cannot wait in a search, only with --sampler order, got {setting.name!r}")
     if config.keep is not None:
         options.setdefault("n_trials", n_trials)
     return options

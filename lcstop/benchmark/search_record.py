@@ -28,6 +28,8 @@ class SearchRecord:
         stopped: Whether each trial was stopped before its end.
         workers: Number of trials that ran in parallel.
         seconds: Seconds of the whole search.
+        turns: Index of a trial and the epochs that it has run until it waited or ended, in the order in which
+            they ran; empty if no trial can wait.
     """
 
     seed: int
@@ -36,6 +38,7 @@ class SearchRecord:
     stopped: Sequence[bool]
     workers: int = 1
     seconds: float = 0.0
+    turns: Sequence[tuple[int, int]] = ()
 
     @classmethod
     def of_runs(cls, seed: int, runs: Sequence[Run], workers: int, seconds: float) -> SearchRecord:
@@ -66,6 +69,12 @@ class SearchRecord:
             >>> [moments.tolist() for moments in record.moments]
             [[1, 3, 5], [2], [4, 6]]
         """
+        if self.turns:
+            ends = np.cumsum([epochs for _, epochs in self.turns])
+            parts: list[list[NDArray[np.intp]]] = [[] for _ in self.rows]
+            for (index, epochs), end in zip(self.turns, ends, strict=True):
+                parts[index].append(np.arange(end - epochs + 1, end + 1))
+            return [np.concatenate(own) for own in parts]
         if self.workers == 1:
             return np.split(np.arange(1, sum(self.epochs) + 1), np.cumsum(self.epochs)[:-1])
         moments = [np.zeros(n, np.intp) for n in self.epochs]

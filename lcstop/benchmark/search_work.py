@@ -81,12 +81,12 @@ class Searcher:
     Attributes:
         search: Runs the search of a unit with one of its seeds. A function at module level, so that it can
             be pickled.
-        check: Raises ValueError if a setting cannot be used on a task.
+        check: Raises ValueError if the setting of a unit cannot be used on its task.
         fingerprint: Everything that the searches of a setting depend on beside the task, as text.
     """
 
     search: Callable[[SearchUnit, int], SearchRecord]
-    check: Callable[[Setting, Task, Target], None]
+    check: Callable[[SearchUnit], None]
     fingerprint: Callable[[Setting], str]
 
 
@@ -122,9 +122,8 @@ def plan(
         goal: Target = target if setting.by_target else "best"
         fingerprint = searcher.fingerprint(setting)
         for task in tasks:
-            searcher.check(setting, task, goal)
             parts = ["search", fingerprint, task.digest, sampler, goal, n_trials, workers]
-            units += [
+            found = [
                 SearchUnit(
                     task,
                     setting,
@@ -138,6 +137,8 @@ def plan(
                 )
                 for chunk in chunks
             ]
+            searcher.check(found[0])
+            units += found
     return units
 
 

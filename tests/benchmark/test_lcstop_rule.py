@@ -9,7 +9,7 @@ import pytest
 
 from lcstop import Curve, PrunerConfig, PrunerCore
 from lcstop.benchmark import lcstop_rule as ours
-from lcstop.benchmark.lcstop_rule import build, fingerprint, pruner_options
+from lcstop.benchmark.lcstop_rule import build, fingerprint
 from lcstop.benchmark.settings import Setting
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, replay
@@ -129,14 +129,6 @@ def test_the_fingerprint_knows_the_code_that_decides(monkeypatch):
     assert any("lcpfn" in part for part in before if isinstance(part, str))  # it decides in any case
     monkeypatch.setattr(ours, "_decider_print", lambda: "other code")
     assert json.loads(fingerprint(setting)) != before
-
-
-def test_a_search_in_which_no_trial_can_wait_refuses_pause():
-    task = random_task(n_steps=20)
-    with pytest.raises(
-        ValueError, match=r"cannot wait in a search, only with --sampler order, got 'lcstop:pause"
-    ):
-        pruner_options(parse(["lcstop:pause=true"], grid=True)[0], task, "best", "planned", 40)
 
 
 @pytest.mark.parametrize("options", [{"confidance": 0.9}, {"confidence": 2}])

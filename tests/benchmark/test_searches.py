@@ -108,6 +108,15 @@ def test_regret_after_epochs_of_several_workers():
     )
 
 
+def test_regret_after_epochs_where_trials_wait():
+    turns = [(0, 1), (1, 2), (0, 2), (2, 3)]
+    waited = SearchRecord(0, [2, 1, 0], [3, 2, 3], [False, True, False], turns=turns)
+    assert [moments.tolist() for moments in waited.moments] == [[1, 4, 5], [2, 3], [6, 7, 8]]
+    after_epochs = Searches(TASK, [waited], "best").after_epochs.mean(0)
+    assert after_epochs == pytest.approx([1, 1, 0.2, 0.2, 0.2, 0.2, 0.2, 0])
+    assert SearchRecord.from_json(json.loads(json.dumps(waited.to_json()))).moments[0].tolist() == [1, 4, 5]
+
+
 def test_figures_against_the_same_seed_without_a_pruner():
     without = Searches(TASK, [record([2, 0], [3, 3]), record([1, 2], [3, 3], seed=1)], "best")
     pruned = Searches(TASK, [record([2, 0], [3, 2]), record([1, 2], [3, 1], seed=1)], "best")

@@ -11,13 +11,14 @@ from lcstop.benchmark.search_space import SearchSpace
 from lcstop.benchmark.search_work import plan, run_unit
 from lcstop.benchmark.settings import Setting
 from lcstop.simulation.task import Task
-from lcstop_optuna import recorded_search
+from lcstop_optuna import RESUMES_ATTR, recorded_search
 from lcstop_optuna.recorded_search import SEARCHER
 from tests.benchmark.searched_tasks import searched_task
 
 NONE = Setting("limits", "none")
 HALVING = Setting("optuna", "sha", {"reduction_factor": 2, "min_resource": 1})
 OURS = Setting("lcstop", options={"audit": 0}, by_target=True)
+PAUSING = Setting("lcstop", options={"pause": True}, by_target=True)
 
 
 def searched(task, setting, sampler="tpe", n_trials=30, seeds=(0,), target="best", workers=1):
@@ -116,6 +117,40 @@ def test_workers_take_turns(studies):
     assert searched(task, HALVING)[0].rows != record.rows
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "shuffle"])
+def test_a_trial_that_waits_goes_on_with_its_own_row(studies, sampler):
+    task = searched_task(60)
+    (record,) = searched(task, PAUSING, sampler)
+    (study,) = studies
+    assert len(record.rows) == len(set(record.rows)) == 30
+    if sampler == "shuffle":
+        assert list(record.rows) == task.order(0)[:30].tolist()
+    parts = {}
+    for trial, (index, epochs) in zip(study.trials, record.turns, strict=True):
+        parts.setdefault(index, []).append(trial)
+        assert len(trial.intermediate_values) == epochs
+    assert any(len(own) > 1 for own in parts.values())
+    for index, own in parts.items():
+        row, epochs = record.rows[index], record.epochs[index]
+        reports = [report for trial in own for report in trial.intermediate_values.items()]
+        assert reports == [*enumerate(task.values[row, :epochs], 1)]  # no epoch twice
+        assert [trial.user_attrs.get(RESUMES_ATTR) for trial in own[1:]] == [t.number for t in own[:-1]]
+        assert record.stopped[index] == (own[-1].state == TrialState.PRUNED) == (epochs < task.lengths[row])
+    assert sum(map(len, record.moments)) == sum(record.epochs) < 30 * 10
+    assert sorted(np.concatenate(record.moments)) == list(range(1, sum(record.epochs) + 1))
+
+
+def test_a_trial_that_diverges_after_a_wait_is_not_tried_again(studies):
+    task = searched_task(30)
+    task.values[::3, 3] = math.nan
+    (record,) = searched(task, PAUSING, "shuffle", 12)
+    diverged = [index for index, row in enumerate(record.rows) if row % 3 == 0 and record.epochs[index] == 4]
+    assert diverged
+    assert not any(record.stopped[index] for index in diverged)
+    assert sum(math.isnan(t.intermediate_values.get(4, 0)) for t in studies[0].trials) == len(diverged)
+    assert sum(epochs for _, epochs in record.turns) == sum(record.epochs)
+
+
 def test_a_trial_fails_at_its_first_nan(studies):
     task = searched_task(30)
     values = task.values.copy()
@@ -157,9 +192,14 @@ def test_the_rules_are_the_real_ones_with_the_target(studies):
 )
 def test_what_cannot_be_searched_with_says_so(setting, message):
     with pytest.raises(ValueError, match=message):
-        SEARCHER.check(setting, searched_task(), "best")
+        searched(searched_task(), setting)
+
+
+def test_trials_of_several_workers_cannot_wait():
+    with pytest.raises(ValueError, match=r"'lcstop:pause=True' pauses trials: a search has 1 worker, got 4"):
+        searched(searched_task(), PAUSING, workers=4)
 
 
 def test_a_missing_source_of_rules_says_so():
     with pytest.raises(ValueError, match=r"'ray.asha' is not a rule of a search with Optuna"):
-        SEARCHER.check(Setting("ray", "asha"), searched_task(), "best")
+        searched(searched_task(), Setting("ray", "asha"))
