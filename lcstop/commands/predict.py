@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from lcstop.commands.common import Json, errors, print_json
+from lcstop.commands.study_options import ResultsFolder, Storage, StudyName, read_study
 
 if TYPE_CHECKING:
     from lcstop.curves.curve import Curve
@@ -19,10 +20,13 @@ def predict(
     file: Annotated[
         Path, typer.Argument(metavar="CSV", help="File of the curve, with a header line; - reads stdin.")
     ],
-    horizon: Annotated[float, typer.Option(min=1, help="Last step of a full trial.")],
+    horizon: Annotated[
+        float | None, typer.Option(min=1, help="Last step of a full trial; by default that of the study.")
+    ] = None,
     direction: Annotated[
-        Literal["maximize", "minimize"], typer.Option(help="Whether higher or lower values are better.")
-    ],
+        Literal["maximize", "minimize"] | None,
+        typer.Option(help="Whether higher or lower values are better; by default as in the study."),
+    ] = None,
     metric: Annotated[
         str | None, typer.Option(help="Column of the values; optional if there is only one.")
     ] = None,
@@ -38,6 +42,9 @@ def predict(
         list[Path] | None,
         typer.Option(help="CSV of another trial, for the range of good values; may be repeated."),
     ] = None,
+    storage: Storage = None,
+    study: StudyName = None,
+    results: ResultsFolder = None,
     surrogate: Annotated[str, typer.Option(help="Surrogate that makes the forecast.")] = "lcpfn",
     out: Annotated[
         Path | None,
@@ -54,25 +61,51 @@ def predict(
     An empty field is a step without a report. nan and inf are diverged reports. A forecast needs the range of
     good values: a bound of the metric, the value to beat, or the curve of another trial.
 
+    With a study (--storage or --results) the curve is that of one more trial: it is compared with the others,
+    and the forecast agrees with its chance to beat the best so far.
+
     Examples:
 
     lcstop predict curve.csv --horizon 50 --metric val_acc --direction maximize --upper 1
 
     cat curve.csv | lcstop predict - --horizon 50 --direction minimize --lower 0 --json
-    """
-    from lcstop.commands.prediction import predict_curve
 
-    curve = _read(file, horizon, metric, step)
-    others = [_read(path, horizon, metric, step, is_whole=True) for path in other or ()]
-    prediction = predict_curve(
-        curve, direction, metric or "value", lower, upper, incumbent, surrogate, others
-    )
+    lcstop predict curve.csv --storage sqlite:///study.db --study tuning
+    """
+    if (storage, study, results) != (None, None, None):
+        if direction is not None or incumbent is not None or other:
+            raise ValueError(
+                "a study has its own direction, best so far and other trials: leave out --direction, "
+                "--incumbent and --other with --storage or --results"
+            )
+        from lcstop.commands.study_prediction import predict_in_study
+
+        options = {"horizon": horizon, "lower": lower, "upper": upper}
+        found = read_study(storage, study, results, None, None, None, options)
+        curve = _read(file, found.study.horizon, metric, step)
+        prediction = predict_in_study(curve, found.study, found.config, surrogate)
+    else:
+        from lcstop.commands.prediction import predict_curve
+
+        for name, value in (("horizon", horizon), ("direction", direction)):
+            if value is None:
+                raise ValueError(f"--{name} is missing: give it, or a study by --storage or --results")
+        assert horizon is not None
+        assert direction is not None
+        curve = _read(file, horizon, metric, step)
+        others = [_read(path, horizon, metric, step, is_whole=True) for path in other or ()]
+        prediction = predict_curve(
+            curve, direction, metric or "value", lower, upper, incumbent, surrogate, others
+        )
     if as_json:
         print_json(prediction.as_dict())
     else:
         console = Console()
         console.print(prediction.sparkline(console.width, console.options.ascii_only))
         console.print(prediction.table())
+        if prediction.reason:
+            reason = f"as a trial of the study: {prediction.reason}"
+            console.print(reason, highlight=False, markup=False)
     if out is None:
         if as_json:
             return

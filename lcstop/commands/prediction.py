@@ -37,6 +37,7 @@ class PredictedCurve:
         at: ``[n]``, positions in ``band`` of the steps in the table. The last one is the horizon.
         incumbent: Value to beat; None if there is none.
         p_beat: ``[n]``, probability of a value better than the incumbent at these steps; None without one.
+        reason: What would be decided in the study, and why; empty without a study.
     """
 
     curve: Curve
@@ -45,6 +46,7 @@ class PredictedCurve:
     at: NDArray[np.intp]
     incumbent: float | None
     p_beat: NDArray[np.float64] | None
+    reason: str = ""
 
     def rows(self) -> list[dict[str, float]]:
         """The figures at the steps of ``at``."""
@@ -68,6 +70,7 @@ class PredictedCurve:
             "horizon": self.curve.horizon,
             "incumbent": self.incumbent,
             "forecast": self.rows(),
+            "reason": self.reason,
         }
 
     def table(self) -> Table:
@@ -182,11 +185,16 @@ def predict_curve(
     known = [*others] if incumbent is None else [*others, Curve([curve.horizon], [incumbent], curve.horizon)]
     scale = _scale(finite, direction, lower, upper, known)
     band = forecast_band(model, finite, scale, (lower, upper), max_steps=math.ceil(curve.horizon))
-    at = np.unique(np.linspace(0, len(band.steps) - 1, _ROWS).round().astype(np.intp))
+    at = rows_of(band)
     p_beat = None
     if incumbent is not None:
         p_beat = model.forecast([finite], band.steps[at].tolist(), scale).prob_better(incumbent)[0]
     return PredictedCurve(curve, metric, band, at, incumbent, p_beat)
+
+
+def rows_of(band: Band) -> NDArray[np.intp]:
+    """The steps of a band that the table shows."""
+    return np.unique(np.linspace(0, len(band.steps) - 1, _ROWS).round().astype(np.intp))
 
 
 def _scale(

@@ -93,6 +93,11 @@ class Tilt:
         better = min(max(better, 0.0), 1.0)
         return 1 - better if self.maximize else better
 
+    def prob_better(self, p: Array) -> Array:
+        """Probability to beat :attr:`value` at a step at which the forecast alone gives ``p``."""
+        raised = 1 - (1 - p) * (1 - self.p_better) / (1 - self.mass)
+        return np.where(p > self.mass, raised, p * self.p_better / self.mass)
+
     def _is_beyond(self, from_worst: Array) -> NDArray[np.bool_]:
         beyond: NDArray[np.bool_] = from_worst > 1 - self.p_better
         return beyond

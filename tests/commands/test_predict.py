@@ -6,12 +6,15 @@ import json
 import sys
 
 import numpy as np
+import optuna
 import pytest
+from optuna.trial import create_trial
 
 from lcstop import Curve
 from lcstop.commands.app import main
 from lcstop.commands.curve_csv import read_curve
 from lcstop.commands.prediction import predict_curve
+from lcstop_optuna import LCPFNPruner
 
 CSV = "epoch,loss,val_acc\n0,2.3,0.11\n1,1.9,0.35\n2,1.5,0.48\n3,1.3,\n4,1.2,0.58\n5,1.1,0.61\n"
 OPTIONS = ("--horizon", "50", "--metric", "val_acc", "--direction", "maximize")
@@ -40,6 +43,60 @@ def test_a_table_a_line_of_bars_and_a_picture(run, tmp_path):
     assert "█" in first
     assert "plot: forecast.png" in err
     assert (tmp_path / "forecast.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def storage(tmp_path):
+    """A study of ten trials that rise to 0.6 to 0.78."""
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    pruner = LCPFNPruner(horizon=50)
+    study = optuna.create_study(study_name="tuning", storage=url, direction="maximize", pruner=pruner)
+    for i in range(10):
+        values = [(0.6 + 0.02 * i) * (1 - 0.85 ** (epoch + 1)) for epoch in range(50)]
+        study.add_trial(create_trial(value=values[-1], intermediate_values=dict(enumerate(values))))
+    return url
+
+
+@pytest.mark.parametrize(("top", "stops"), [(0.2, True), (0.9, False)])
+def test_in_a_study_the_forecast_agrees_with_what_would_be_decided(run, storage, tmp_path, top, stops):
+    rows = [f"{epoch},{top * (1 - 0.85 ** (epoch + 1))}" for epoch in range(12)]
+    (tmp_path / "new.csv").write_text("epoch,acc\n" + "\n".join(rows))
+    code, out, _ = run("new.csv", "--storage", storage, "--upper", "1", "--json")
+    found = json.loads(out)
+    end = found["forecast"][-1]
+    assert (code, found["horizon"], end["step"]) == (0, 50, 50)
+    assert found["incumbent"] == pytest.approx(0.78, abs=1e-3)
+    assert found["reason"].startswith(f"{'stopped' if stops else 'goes on'} at step 12 of 50")
+    assert (end["p_beat"] > 0.5) == (end["median"] > found["incumbent"]) == (not stops)
+    own = top * (1 - 0.85**12) - 1e-12
+    assert all(own <= row["low"] <= row["median"] <= row["high"] <= 1 for row in found["forecast"])
+    code, out, _ = run("new.csv", "--storage", storage, "--study", "tuning")
+    assert code == 0
+    assert "as a trial of the study: " in out
+    if stops:
+        numbers = f"predicted {end['median']:.3g} [{end['low']:.3g}, {end['high']:.3g}]"
+        assert numbers in found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--direction", "maximize"), "--horizon is missing: give it, or a study by --storage or --results"),
+        (("--horizon", "50"), "--direction is missing: give it, or a study"),
+        (("--study", "tuning"), "the study is missing: give --storage URL or --results FOLDER"),
+        (
+            ("--storage", "URL", "--incumbent", "1"),
+            "a study has its own direction, best so far and other trials",
+        ),
+        (("--storage", "URL", "--direction", "minimize"), "a study has its own direction"),
+        (("--storage", "URL", "--upper", "0.5"), "a value outside the bounds [None, 0.5]"),
+    ],
+)
+def test_what_a_study_needs_and_what_it_has_itself(run, storage, options, line):
+    given = [storage if option == "URL" else option for option in options]
+    code, _, err = run("curve.csv", "--metric", "val_acc", *given)
+    assert code == 2
+    assert line in err
 
 
 def test_json_is_the_same_from_a_file_and_from_stdin(run, monkeypatch, tmp_path):

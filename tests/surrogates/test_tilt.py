@@ -74,3 +74,11 @@ def test_the_same_probability_changes_nothing() -> None:
     forecast = a_forecast("maximize", 6)
     tilt = Tilt.of(forecast, 60.0, forecast.prob_better(60.0).item())
     assert quantiles(tilt, forecast) == pytest.approx(forecast.quantile(LEVELS[:, None, None])[:, 0, 0])
+
+
+@pytest.mark.parametrize("p_better", [0.002, 0.5, 0.97])
+def test_a_probability_before_the_horizon_follows_the_one_at_it(p_better: float) -> None:
+    tilt = Tilt.of(a_forecast("maximize", 5), 60.0, p_better)
+    found = tilt.prob_better(np.array([0.0, tilt.mass / 2, tilt.mass, (1 + tilt.mass) / 2, 1.0]))
+    assert found[[0, 2, 4]] == pytest.approx([0, p_better, 1])
+    assert (np.diff(found) > 0).all()
