@@ -60,6 +60,8 @@ def test_nothing_is_asked_at_the_horizon():
     trial = Curve(range(1, H + 1), [0.5] * H, H)
     assert question_at(PrunerConfig(horizon=H), trial, []) is None
     assert question_at(PrunerConfig(horizon=H), trial, [JudgementRecord(50, "not judged")]) is None
+    config = PrunerConfig(horizon=H, min_steps=H / 2, interval_steps=H / 2)
+    assert next_question(config, [1, 2], H, [JudgementRecord(H / 2, "go on")]).step == np.inf
 
 
 def test_the_moments_of_a_trial_that_goes_on_from_a_later_step_are_counted_from_there():
@@ -67,6 +69,7 @@ def test_the_moments_of_a_trial_that_goes_on_from_a_later_step_are_counted_from_
     judged, _ = asked(config, range(60, H), first=[*range(60, H)], judged=lambda step: step > 60)
     assert judged[:4] == [61, 62, 63, 65]
     assert origin_of([60, 61]) == 59
+    assert origin_of([20, 30]) == 0  # two report intervals after step 0
 
 
 def test_interval_steps_are_the_least_steps_between_two_judgements():

@@ -58,3 +58,12 @@ def test_with_target_final_the_last_value_leads_and_no_earlier_one():
 
     assert leads(0.1, 0.3, 0.61)
     assert not leads(0.1, 0.61, 0.3)
+
+
+def test_a_decision_shows_the_forecast_that_is_on_record():
+    today = Decision(True, "", 3.0, threshold=0.1, p_best=0.02, median=0.5, interval=(0.4, 0.6))
+    record = JudgementRecord(3.0, "stop", median=0.7, low=0.6, high=0.8, p_best=0.01, threshold=0.1)
+    found = today.as_recorded(record)
+    assert (found.median, found.interval, found.p_best) == (0.7, (0.6, 0.8), 0.01)
+    bare = today.as_recorded(JudgementRecord(3.0, "stop", p_best=0.01, threshold=0.1))
+    assert (bare.median, bare.interval) == (0.5, (0.4, 0.6))

@@ -5,6 +5,7 @@ import pytest
 
 from lcstop import Curve
 from lcstop.pruning import trial_table
+from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.suppressed_stop import AuditedTrial, SuppressedStop
 from lcstop.pruning.trial_table import TrialTable
 
@@ -123,3 +124,35 @@ def test_thousands_of_trials_that_end_in_any_order(seed):
             assert [*view.unfinished] == [one for state, one in seen if state != "finished"]
             assert view.n_stopped == sum(found == "stopped" for found, _ in others.values())
             assert view.finished.summary.tolist() == [[*one.summary] for one in view.finished]
+
+
+def test_the_certificate_counts_what_was_trained_saved_and_spent():
+    table = TrialTable()
+    table.set(0, "finished", Curve([1, 2], [0.5, 0.5], 10), steps=4)
+    table.set(1, "stopped", Curve([1, 2], [0.1, 0.1], 10), stop=JudgementRecord(2, "stop", p_best=0.01))
+    table.set(2, "running", Curve([1], [0.3], 10))
+    found = table.certificate()
+    assert (found.n_trials, found.n_stopped, found.steps, found.steps_saved) == (3, 1, 7, 8)
+    assert found.expected_lost == pytest.approx(0.01)
+    # A stopped trial whose record lacks the judgement: nobody knows what it has spent.
+    table.set(3, "stopped", curve(0.2))
+    assert table.certificate().expected_lost is None
+
+
+def test_a_trial_that_ended_without_a_report_has_ended():
+    table = TrialTable()
+    table.set(1, "running")
+    assert table.study_view("maximize", None, None).n_ended == 0
+    table.set(0, "finished")
+    view = table.study_view("maximize", None, None)
+    assert (view.n_ended, len(view.finished), len(view.unfinished)) == (1, 0, 0)
+
+
+def test_the_result_of_a_stopped_trial_counts_for_the_others():
+    table = TrialTable()
+    for index, value in enumerate((0.6, 0.7)):
+        table.set(index, "stopped", curve(0.1), result=Curve([2], [value], 2))
+    for _ in range(2):
+        assert seen(table)[0] == [0.6, 0.7]
+        assert seen(table, without=0)[0] == [0.7]
+        assert seen(table, without=5)[0] == [0.6, 0.7]
