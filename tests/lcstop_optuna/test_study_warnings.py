@@ -52,6 +52,8 @@ def rising(steps=range(H), reported=lambda value: value, returned=lambda value: 
         (rising(), {"horizon": 5000}, "3 trials have completed, all at step 50, but horizon=5000"),
         (rising(range(18)), {"horizon": 40, "min_steps": 20}, "before the first judgement at step 20"),
         (rising([H - 1]), {}, "3 trials have completed with one report each"),
+        (rising([H // 2, H]), {}, "with fewer than two finite reports before the horizon"),
+        (rising(), {"patience": 20}, "fewer than patience=20: lower patience"),
         (
             rising(returned=lambda value: -value),
             {"shadow": True},

@@ -33,6 +33,8 @@ def run(steps, n=12, restarts=False, **options) -> LCPFNScheduler:
         (range(1, H + 1), {"horizon": 5000}, "3 trials have completed, all at step 50, but horizon=5000"),
         (range(1, 10), {"min_steps": 15}, "before the first judgement at step 15"),
         ([H], {}, "3 trials have completed with one report each"),
+        ([H // 2, H], {}, "with fewer than two finite reports before the horizon"),
+        (range(1, H + 1), {"patience": 20}, "fewer than patience=20: lower patience"),
         (range(H, 0, -1), {}, "steps of 't' do not rise in trial"),
         ([1] * H, {}, "steps of 't' do not rise in trial"),
         ([3, 1, 5, 4, 2, 9, 8, 7, 6], {}, "steps of 't' do not rise in trial"),
