@@ -175,8 +175,9 @@ def _far_horizon(config: PrunerConfig, direction: Direction, trials: Sequence[Wa
 def _never_stopped(config: PrunerConfig, direction: Direction, trials: Sequence[WatchedTrial]) -> str | None:
     ends = [trial.curve for trial in trials if trial.is_complete]
     can_be = (n_judgements(config, trial.curve) >= config.patience for trial in trials)
-    # Reports past the horizon have a warning of their own.
-    if len(ends) < N_FIRST or any(trial.n_reports > len(trial.curve) for trial in trials) or any(can_be):
+    # Reports past the horizon, and steps that are fractions of 1, have warnings of their own.
+    is_told = any(trial.n_reports > len(trial.curve) or trial.curve.horizon <= 1 for trial in trials)
+    if len(ends) < N_FIRST or is_told or any(can_be):
         return None
     told = f"{len(ends)} trials have completed, all at step {_range(curve.cutoff for curve in ends)}"
     first = [first_judgement(config, curve.horizon) for curve in ends]

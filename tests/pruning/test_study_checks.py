@@ -103,6 +103,8 @@ def test_two_reports_of_which_one_lies_at_the_horizon():
 def test_no_judgement_before_the_horizon():
     [message] = found([trial(100)] * 3, min_steps=100)
     assert message.endswith("none can be stopped before min_steps=100: lower min_steps")
+    fractions = WatchedTrial(Curve([0.25, 0.5, 0.75, 1], [0.5] * 4, 1), 4, True)
+    assert not found([fractions] * 3, horizon=1)  # Ray's adapter tells of it at the first report
 
 
 @pytest.mark.parametrize("sign", [1, -1])
