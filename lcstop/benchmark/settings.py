@@ -87,7 +87,8 @@ def parse(words: Sequence[str], grid: bool, sources: RuleSources) -> list[Settin
         sources: Sources of the rules.
 
     Raises:
-        ValueError: If a word names no rule, or its source is not installed.
+        ValueError: If a word names no rule, or a rule without a default setting and without its options
+            while ``grid`` is false, or its source is not installed.
 
     Example:
         >>> from lcstop.benchmark.reference_rules import RULES
@@ -110,6 +111,9 @@ def parse(words: Sequence[str], grid: bool, sources: RuleSources) -> list[Settin
             chosen = [Setting(source, rule, _options(options, word), by_target=matching[0].by_target)]
         else:
             chosen = [s for s in matching if grid or s.default]
+            if not chosen:
+                known = ", ".join(s.name for s in matching)
+                raise ValueError(f"{name} has no default setting: name one of {known}")
         parsed.update((setting.name, setting) for setting in chosen)
     return list(parsed.values())
 

@@ -159,6 +159,7 @@ def test_words_stand_for_settings():
         ("tarot", "a policy must begin with"),
         ("limits.tarot", "limits has the rules clairvoyant, none, patience, promotion, got 'limits.tarot'"),
         ("limits.patience:epochs", "an option must be name=value"),
+        ("limits.promotion", "limits.promotion has no default setting: name one of limits.promotion:"),
     ],
 )
 def test_a_word_that_names_no_policy_says_so(word, message):
