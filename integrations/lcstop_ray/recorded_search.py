@@ -153,7 +153,7 @@ def _scheduler(setting: Setting, task: Task, target: Target, n_trials: int) -> T
         mode = "max" if task.direction == "maximize" else "min"
         options = lcstop_rule.pruner_options(setting, task, target, _PLANNED, n_trials)
         if options.get("pause"):
-            raise _pauses(setting)
+            raise _pausing_error(setting)
         return LCPFNScheduler(metric=_METRIC, mode=mode, **options)
     if setting.source == LIMITS:
         if setting.rule != "none" or setting.options:
@@ -162,11 +162,11 @@ def _scheduler(setting: Setting, task: Task, target: Target, n_trials: int) -> T
     if setting.source != "ray":
         raise ValueError(f"{setting.name!r} is not a rule of a search with Ray Tune")
     if setting.rule == "hyperband":
-        raise _pauses(setting)
+        raise _pausing_error(setting)
     return scheduler_of(setting, task)
 
 
-def _pauses(setting: Setting) -> ValueError:
+def _pausing_error(setting: Setting) -> ValueError:
     return ValueError(f"{setting.name!r} pauses trials, which a search of recorded trials with Ray cannot do")
 
 

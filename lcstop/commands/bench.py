@@ -105,6 +105,8 @@ def bench(
         )
         summary = run_benchmark.run(options, out, errors, sources, run_all)
         show = run_benchmark.show
+    elif resume_cost:
+        raise ValueError(f"--resume-cost goes with --sampler order, got {resume_cost:g} with {sampler}")
     else:
         from lcstop.benchmark import run_searches
 

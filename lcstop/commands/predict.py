@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from lcstop.commands.common import Json, errors, print_json
-from lcstop.commands.study_options import ResultsFolder, Storage, StudyName, read_study
+from lcstop.commands.study_options import Mode, ResultsFolder, Storage, StudyName, read_study
 
 if TYPE_CHECKING:
     from lcstop.curves.curve import Curve
@@ -28,7 +28,8 @@ def predict(
         typer.Option(help="Whether higher or lower values are better; by default as in the study."),
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Column of the values; optional if there is only one.")
+        str | None,
+        typer.Option(help="Column of the values, and metric of --results; optional if there is only one."),
     ] = None,
     step: Annotated[
         str | None, typer.Option(help="Column of the steps; by default step, epoch, ... or the row number.")
@@ -45,6 +46,7 @@ def predict(
     storage: Storage = None,
     study: StudyName = None,
     results: ResultsFolder = None,
+    mode: Mode = None,
     surrogate: Annotated[str, typer.Option(help="Surrogate that makes the forecast.")] = "lcpfn",
     out: Annotated[
         Path | None,
@@ -72,16 +74,18 @@ def predict(
 
     lcstop predict curve.csv --storage sqlite:///study.db --study tuning
     """
-    if (storage, study, results) != (None, None, None):
+    if any(given is not None for given in (storage, study, results, mode)):
         if direction is not None or incumbent is not None or other:
             raise ValueError(
                 "a study has its own direction, best so far and other trials: leave out --direction, "
-                "--incumbent and --other with --storage or --results"
+                "--incumbent and --other"
             )
         from lcstop.commands.study_prediction import predict_in_study
 
+        # The metric of a folder of Ray is the column of the curve.
+        named = metric if results is not None else None
         options = {"horizon": horizon, "lower": lower, "upper": upper}
-        found = read_study(storage, study, results, None, None, None, options)
+        found = read_study(storage, study, results, named, mode, None, options)
         curve = _read(file, found.study.horizon, metric, step)
         prediction = predict_in_study(curve, found.study, found.config, surrogate)
     else:

@@ -252,3 +252,5 @@ def test_the_command_searches(here, tmp_path):
     assert "Searches of 12 trials over 2 tasks: sampler tpe, 2 seeds, 1 worker, target best" in shown.stdout
     printed = CliRunner().invoke(cli.app, [*words, "--json"])
     assert json.loads(printed.stdout)["config"]["sampler"] == "tpe"
+    with pytest.raises(ValueError, match="--resume-cost goes with --sampler order, got 1 with tpe"):
+        CliRunner().invoke(cli.app, [*words, "--resume-cost", "1"], catch_exceptions=False)

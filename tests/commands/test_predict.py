@@ -78,6 +78,36 @@ def test_in_a_study_the_forecast_agrees_with_what_would_be_decided(run, storage,
         assert numbers in found["reason"]
 
 
+def test_a_best_so_far_that_the_curve_has_beaten_stays_beaten(run, storage, tmp_path):
+    (tmp_path / "new.csv").write_text("epoch,acc\n0,0.3\n1,0.7\n2,0.9\n3,0.4\n")
+    code, out, _ = run("new.csv", "--storage", storage, "--json")
+    assert code == 0
+    for row in json.loads(out)["forecast"]:
+        assert row["p_beat"] == 1
+        assert row["low"] >= 0.9
+
+
+def test_a_curve_that_cannot_be_judged_goes_on(run, storage, tmp_path):
+    (tmp_path / "new.csv").write_text("epoch,acc\n0,0.3\n")
+    code, out, _ = run("new.csv", "--storage", storage)
+    assert code == 0
+    assert "as a trial of the study: goes on, not judged: too few finite reports" in out
+    assert "P(beat" not in out
+
+
+def test_a_folder_of_ray_needs_its_metric_and_mode(run, tmp_path):
+    (tmp_path / "results" / "trial").mkdir(parents=True)
+    (tmp_path / "results" / "trial" / "params.json").write_text("{}")
+    rows = [{"training_iteration": i, "val_acc": 0.01 * i} for i in range(1, 51)]
+    text = "\n".join(map(json.dumps, rows)) + "\n"
+    (tmp_path / "results" / "trial" / "result.json").write_text(text)
+    folder = ("--results", str(tmp_path / "results"))
+    assert "name it with --mode" in run("curve.csv", *folder, "--metric", "val_acc")[2]
+    code, out, _ = run("curve.csv", *folder, "--metric", "val_acc", "--mode", "max", "--json")
+    found = json.loads(out)
+    assert (code, found["metric"], found["horizon"]) == (0, "val_acc", 50)
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [
