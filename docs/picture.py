@@ -11,7 +11,8 @@ from lcstop import Curve, PrunerConfig, PrunerCore
 from lcstop._utils.palette import BAND, GREY, INCUMBENT, LINE
 from lcstop.plots.matplotlib import plot_curves, plot_trial
 from lcstop.review import Review
-from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import RecordedTrial
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, replay
 from lcstop.simulation.pausing_policy import PausingPolicy

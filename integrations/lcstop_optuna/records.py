@@ -14,7 +14,8 @@ import optuna
 from optuna.trial import TrialState
 
 from lcstop.curves.first_step import study_counts_from_0
-from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
+from lcstop.review.recorded_study import RecordedStudy, longest
+from lcstop.review.recorded_trial import RecordedTrial, State
 from lcstop.review.wait import Wait
 from lcstop_optuna.chains import Chain, chains_of, joined, links_of
 from lcstop_optuna.judgements import is_stopped, is_waiting, records_of, suppressed_stop_of

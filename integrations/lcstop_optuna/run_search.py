@@ -20,7 +20,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from lcstop._utils.progress import search_progress
-from lcstop.config.search_config import Objective, ObjectiveError, Parameter, SearchConfig, SearchResult
+from lcstop.config.parameter import Parameter
+from lcstop.config.search_config import Objective, ObjectiveError, SearchConfig, SearchResult
 from lcstop_optuna.convergence import converged
 from lcstop_optuna.pruner import LCPFNPruner
 

@@ -27,7 +27,7 @@ from lcstop import PrunerConfig
 from lcstop._utils.progress import search_progress
 from lcstop.demo.digits import DigitsConfig, train
 from lcstop.demo.result import DemoResult, compare
-from lcstop.review.record import RecordedTrial
+from lcstop.review.recorded_trial import RecordedTrial
 from lcstop_ray.folder import read_folder
 from lcstop_ray.replay import RULES, build
 from lcstop_ray.scheduler import LCPFNScheduler

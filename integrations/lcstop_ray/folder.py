@@ -13,7 +13,8 @@ from ray.tune.experiment import Trial
 from lcstop.config.horizon import horizon_of
 from lcstop.curves.first_step import study_counts_from_0
 from lcstop.pruning.suppressed_stop import SuppressedStop
-from lcstop.review.record import RecordedStudy, RecordedTrial, State, longest
+from lcstop.review.recorded_study import RecordedStudy, longest
+from lcstop.review.recorded_trial import RecordedTrial, State
 from lcstop_ray.earlier_run import fill
 from lcstop_ray.history import History
 from lcstop_ray.results import DIRECTIONS

@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lcstop._utils.progress import search_progress
-from lcstop.config.search_config import ObjectiveError, Parameter, SearchConfig, SearchResult
+from lcstop.config.parameter import Parameter
+from lcstop.config.search_config import ObjectiveError, SearchConfig, SearchResult
 from lcstop_ray.history import State
 from lcstop_ray.results import DIRECTIONS
 from lcstop_ray.scheduler import LCPFNScheduler

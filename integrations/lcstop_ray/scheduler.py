@@ -41,8 +41,7 @@ class LCPFNScheduler(FIFOScheduler):
     enough. Each stop spends that probability, and all stops together may spend 1 - ``keep``. The number of
     trials is that of ``num_samples``. ``policy="published"``: LC-PFN forecasts the trial's own curve. The
     trial is stopped when it beats the incumbent with probability at most ``1 - confidence``. With
-    ``pause=True`` trials that report checkpoints wait instead, and go on later if they look best. Without it
-    trials are never paused.
+    ``pause=True`` trials that report checkpoints wait instead, and go on later if they look best.
 
     After ``Tuner.restore`` the curves of the old trials are read from Ray's own files, and their judgements
     from those of lcstop. A scheduler that is passed to a second ``Tuner`` starts anew. If a decision fails,
@@ -135,9 +134,8 @@ class LCPFNScheduler(FIFOScheduler):
     def stops(self) -> Mapping[str, Decision]:
         """Decisions that have ended a trial, as stopped or as converged, by trial id.
 
-        Empty in a process that only started the search: with ``ray.init("ray://...")`` Ray runs the search,
-        and a copy of this scheduler, in another one. The stops are then in the results folder; see
-        :func:`lcstop_ray.read_folder`, whose trials have a ``reason`` where they were stopped.
+        Empty in a process that only started the search: with ``ray.init("ray://...")`` Ray runs a copy of
+        this scheduler in another one. :func:`lcstop_ray.read_folder` then has the stops.
         """
         return MappingProxyType({} if self._search is None else self._search.stops)
 
@@ -155,8 +153,8 @@ class LCPFNScheduler(FIFOScheduler):
         """Start a search, with what the constructor was not given. Ray calls this before every search.
 
         A scheduler that was used before forgets that search: its trials, its horizon if that came from
-        ``stop``, metric and mode. After :meth:`restore` it goes on with the restored one. ``Tuner.restore``
-        needs no memory of the scheduler: Ray then adds the old trials, whose results are on record.
+        ``stop``, metric and mode. After :meth:`restore` it goes on with the restored one. After
+        ``Tuner.restore`` Ray adds the old trials, whose results are on record.
 
         Args:
             metric: Metric of ``tune.TuneConfig``.
@@ -183,8 +181,7 @@ class LCPFNScheduler(FIFOScheduler):
             self._metric, self._mode = metric or given_metric, mode or given_mode
         if self._metric is None and self._mode:
             self._metric = DEFAULT_METRIC  # Ray's name for a metric that is reported without one
-        if self._core is None:
-            self._core = core_of_stop(self._options, spec.get("stop"), self._time_attr)
+        self._core = self._core or core_of_stop(self._options, spec.get("stop"), self._time_attr)
         self._is_timed = spec.get("time_budget_s") is not None  # the time ends the search, not num_samples
         return True
 
@@ -296,9 +293,8 @@ class LCPFNScheduler(FIFOScheduler):
 
     def _search_state(self, n_trials: int | None = None) -> SearchState:
         """The state of the search; ``n_trials`` is the number of its trials, None if unknown."""
-        if self._search is not None:
-            return self._search
-        self._search = start_search(self._core, self._time_attr, self._metric, self._mode, n_trials)
-        self._core = self._search.core
-        self._pausing = SearchPausing(self._search) if self._core.config.pause else None
+        if self._search is None:
+            self._search = start_search(self._core, self._time_attr, self._metric, self._mode, n_trials)
+            self._core = self._search.core
+            self._pausing = SearchPausing(self._search) if self._core.config.pause else None
         return self._search

@@ -13,7 +13,8 @@ from rich.text import Text
 from lcstop.commands import adapters
 from lcstop.config.keep import KEEP
 from lcstop.config.pruner import PrunerConfig
-from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import RecordedTrial
 from lcstop.review.rule_replay import stops_of_rule
 from lcstop.review.whatif import what_if
 

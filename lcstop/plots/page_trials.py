@@ -14,7 +14,7 @@ from lcstop.config.pruner import PrunerConfig
 from lcstop.plots.figures import round_all
 from lcstop.plots.series import group_of
 from lcstop.pruning.decision import Decision
-from lcstop.review.record import STATE_WORDS
+from lcstop.review.recorded_trial import STATE_WORDS
 from lcstop.review.review import Review, ReviewedTrial
 from lcstop.review.snapshot import Snapshot
 

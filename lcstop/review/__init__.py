@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from lcstop._utils.lazy_names import lazy_names
-from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import RecordedTrial
 
 if TYPE_CHECKING:
     from lcstop.review.review import Review

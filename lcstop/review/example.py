@@ -6,7 +6,8 @@ import numpy as np
 
 from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.curve import Curve
-from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import RecordedTrial
 from lcstop.review.review import Review
 
 

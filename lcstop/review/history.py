@@ -11,7 +11,8 @@ from lcstop.curves.curve import Curve, Target
 from lcstop.pruning.core import PrunerCore
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.judgement_record import JudgementRecord
-from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import RecordedTrial
 from lcstop.surrogates import Surrogate
 
 CERTAINTIES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)

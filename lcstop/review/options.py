@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lcstop.config.pruner import PrunerConfig
-from lcstop.review.record import RecordedStudy
+from lcstop.review.recorded_study import RecordedStudy
 
 
 def options_of(study: RecordedStudy, given: Mapping[str, object]) -> PrunerConfig:

@@ -16,7 +16,8 @@ from lcstop.pruning.due import assumed_records
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.pruning.wording import chance, outcome, values_in_words
 from lcstop.review.history import was_wrong
-from lcstop.review.record import NO_REASON, RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import NO_REASON, RecordedTrial
 from lcstop.review.snapshot import Snapshot, snapshot, snapshot_times
 from lcstop.review.whatif import what_if
 from lcstop.surrogates import Surrogate, load_surrogate

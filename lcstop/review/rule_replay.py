@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lcstop.curves.curve import Target
-from lcstop.review.record import RecordedStudy
+from lcstop.review.recorded_study import RecordedStudy
 from lcstop.review.whatif import task_of
 from lcstop.simulation.loop import Action, Policy, replay
 from lcstop.simulation.task import ReplayStudy

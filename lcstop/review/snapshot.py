@@ -12,7 +12,7 @@ from lcstop.config.pruner import PrunerConfig
 from lcstop.curves.scale import MetricScale
 from lcstop.pruning.decision import Decision
 from lcstop.pruning.study_view import StudyView
-from lcstop.review.record import RecordedTrial
+from lcstop.review.recorded_trial import RecordedTrial
 from lcstop.surrogates import Surrogate
 from lcstop.surrogates.band import Band, forecast_band
 

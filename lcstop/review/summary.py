@@ -12,7 +12,8 @@ from lcstop.pruning.audit import Audit
 from lcstop.pruning.certificate import Certificate, StartedTrial, certificate
 from lcstop.pruning.judgement_record import JudgementRecord
 from lcstop.review.options import options_of
-from lcstop.review.record import NO_REASON, RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import NO_REASON, RecordedTrial
 
 MIN_AUDITED = 20
 """Minimum number of audited trials whose outcome is shown. The interval of fewer says nothing."""

@@ -12,7 +12,7 @@ from rich.text import Text
 from lcstop._utils.number_words import distinct, percents
 from lcstop.config.pruner import PrunerConfig
 from lcstop.pruning.audit import Audit
-from lcstop.review.record import STATE_WORDS
+from lcstop.review.recorded_trial import STATE_WORDS
 from lcstop.review.summary import MIN_AUDITED, StudySummary
 
 if TYPE_CHECKING:

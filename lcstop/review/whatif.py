@@ -17,7 +17,8 @@ from lcstop.pruning.decision import Decision
 from lcstop.pruning.study_view import StudyView
 from lcstop.pruning.trial_table import State
 from lcstop.review.history import decision_as_dict, suppressed_stop_as_dict
-from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import RecordedTrial
 from lcstop.simulation.core_policy import CorePolicy
 from lcstop.simulation.loop import Action, Outcome, replay
 from lcstop.simulation.task import ReplayStudy, Task

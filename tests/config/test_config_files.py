@@ -11,7 +11,8 @@ import pytest
 from optuna.trial import TrialState
 
 from lcstop import PrunerConfig, load_config
-from lcstop.config.search_config import Parameter, SearchConfig
+from lcstop.config.parameter import Parameter
+from lcstop.config.search_config import SearchConfig
 from lcstop.config.yaml_file import read_plain, read_yaml
 from lcstop_optuna import LCPFNPruner
 

@@ -10,7 +10,8 @@ import pytest
 from lcstop import PrunerConfig, load_config
 from lcstop.config.keep import DEFAULT_KEEP, KEEP
 from lcstop.review.options import options_of
-from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import RecordedTrial
 from lcstop_optuna import LCPFNPruner
 from lcstop_ray import LCPFNScheduler
 from tests.ranking.study_trials import curves

@@ -9,7 +9,8 @@ import pytest
 from lcstop import Curve
 from lcstop.pruning.certificate import Certificate, StartedTrial, certificate
 from lcstop.pruning.judgement_record import JudgementRecord
-from lcstop.review.record import RecordedStudy, RecordedTrial
+from lcstop.review.recorded_study import RecordedStudy
+from lcstop.review.recorded_trial import RecordedTrial
 
 STOPS = [JudgementRecord(4.0, "stop", p_best=p) for p in (0.02, 0.01)]
 

@@ -8,7 +8,7 @@ import pytest
 
 from lcstop import Curve, Decision, PrunerCore
 from lcstop.review.history import at_other_values, history, was_wrong
-from lcstop.review.record import longest
+from lcstop.review.recorded_study import longest
 from tests.review.recorded_trials import H, config_of, flat, study_of, trial_of
 
 # --- what was known when ----------------------------------------------------------------------------------
