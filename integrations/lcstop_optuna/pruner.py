@@ -170,16 +170,18 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             return False
         last = next(reversed(reports))
         if known.next is None or (last > known.horizon and not self._study_warnings.warned_past_horizon):
-            curve = to_curve(trial, self.config.horizon, from_0=True)  # at most one step too far
-            self._study_warnings.past_horizon(trial, to_curve(trial, self.config.horizon))
+            # Only its study tells whether its steps count from 0 or from 1.
+            from_1, from_0 = (to_curve(trial, self.config.horizon, from_0=count) for count in (False, True))
+            self._study_warnings.past_horizon(trial, from_1)
             if known.next is None:
                 # At its horizon there is no question, but another process may have told it to stop.
-                at_horizon = curve.cutoff >= curve.horizon and not known.is_read
-                if at_horizon or self._core.question(curve, known.records) is not None:
+                at_horizon = from_0.cutoff >= from_0.horizon and not known.is_read
+                if at_horizon or any(self._core.question(c, known.records) for c in (from_1, from_0)):
                     return True
-                if len(curve) > 1:
-                    known.next, known.horizon = self._core.next_question(curve, ()), curve.horizon
-                return False
+                if len(from_0) < 2:
+                    return False
+                known.horizon = from_0.horizon
+                known.next = min(self._core.next_question(curve, ()) for curve in (from_1, from_0))
         if not math.isfinite(reports[last]):
             return True
         if known.told_to_stop:

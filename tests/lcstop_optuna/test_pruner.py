@@ -1,6 +1,7 @@
 """LCPFNPruner in real Optuna studies, in one process."""
 
 import logging
+import math
 import pickle
 from unittest import mock
 
@@ -100,6 +101,59 @@ def test_steps_from_0_and_from_1_give_the_same_decisions(every):
         lengths.append([len(t.intermediate_values) for t in study.trials])
     assert lengths[0] == lengths[1]
     assert min(lengths[0]) < len(range(0, H, every))
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_trials_of_three_steps_are_stopped_at_the_second(start):
+    study = study_with(LCPFNPruner(horizon=3))
+
+    def three_steps(trial: optuna.Trial) -> float:
+        top = trial.suggest_float("top", 0.1, 0.9)
+        for epoch in range(3):
+            trial.report(accuracy(top, epoch), epoch + start)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return accuracy(top, 2)
+
+    study.optimize(three_steps, n_trials=40)
+    pruned = [len(t.intermediate_values) for t in study.trials if t.state == TrialState.PRUNED]
+    assert len(pruned) > 20
+    assert set(pruned) == {2}
+    assert study.best_trial.params["top"] == max(t.params["top"] for t in study.trials)
+
+
+def irregular_study(seed: int, pruner_class: type[LCPFNPruner]) -> list[list[int]]:
+    """The steps that each trial of a study reports: late, seldom, with gaps of NaN, not asked each time."""
+    rng = np.random.default_rng(seed)
+    horizon, start = int(rng.integers(3, 13)), int(rng.integers(2))
+    options = {"min_steps": int(rng.integers(1, 4)), "interval_steps": int(rng.integers(1, 4))}
+    study = study_with(pruner_class(horizon=horizon, **options))
+
+    def reports(trial: optuna.Trial) -> float:
+        top, share = rng.uniform(0.3, 0.9), rng.choice([1, 0.6, 0.3])
+        first, gaps = int(rng.choice([0, rng.integers(horizon)])), rng.choice([0, 0.3])
+        is_reported, is_nan, is_asked = rng.random((3, horizon)) < [[share], [gaps], [0.8]]
+        for epoch in range(first, horizon):
+            if is_reported[epoch]:
+                trial.report(math.nan if is_nan[epoch] else accuracy(top, epoch), epoch + start)
+                if is_asked[epoch] and trial.should_prune():
+                    raise optuna.TrialPruned
+        return accuracy(top, horizon - 1)
+
+    study.optimize(reports, n_trials=25)
+    return [list(t.intermediate_values) for t in study.trials]
+
+
+class AlwaysAsks(LCPFNPruner):
+    """A pruner that looks at the study at each report."""
+
+    def _may_ask(self, study, trial, known) -> bool:
+        return bool(trial.intermediate_values) and not known.told_to_stop
+
+
+def test_what_is_answered_without_a_look_at_the_study_changes_no_decision():
+    studies = [irregular_study(seed, LCPFNPruner) for seed in range(40)]
+    assert studies == [irregular_study(seed, AlwaysAsks) for seed in range(40)]
 
 
 def test_explain_repeats_the_decision():

@@ -153,6 +153,14 @@ def test_curves_of_the_prior(n, mode, start, options):
     assert_agreement(curves, list(range(start, start + h)), mode, horizon=h, **options)
 
 
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("h", [3, 4, 5])
+def test_short_trials(h, start):
+    tops = np.random.default_rng(h).uniform(0.3, 0.9, (40, 1))
+    curves = tops * (1 - 0.6 ** np.arange(1, h + 1))
+    assert_agreement(curves, list(range(start, start + h)), "max", horizon=h)
+
+
 @pytest.mark.skipif("LCSTOP_CURVES" not in os.environ, reason="needs recorded curves in LCSTOP_CURVES")
 @pytest.mark.slow
 def test_recorded_curves():
