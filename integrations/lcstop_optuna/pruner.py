@@ -43,8 +43,8 @@ class LCPFNPruner(optuna.pruners.BasePruner):
     other trials. The trial is pruned when the probability that it becomes the best of the study is small
     enough. Each stop spends that probability, and all stops together may spend 1 - ``keep``. For a search
     with a fixed number of trials pass it as ``n_trials``, since a pruner cannot see the ``n_trials`` of
-    ``study.optimize``. ``policy="published"``: LC-PFN forecasts the trial's own curve. The
-    trial is pruned when it beats the incumbent with probability at most ``1 - confidence``.
+    ``study.optimize``. ``policy="published"``: LC-PFN forecasts the trial's own curve. The trial is pruned
+    when it beats the incumbent with probability at most ``1 - confidence``.
 
     Decisions depend only on the study's storage, so they are the same in every thread and process and after
     a restart. If a decision fails, the trial goes on and the cause is logged once.
@@ -58,11 +58,10 @@ class LCPFNPruner(optuna.pruners.BasePruner):
         >>> def objective(trial):
         ...     best = trial.suggest_float("best", 0.1, 0.9)
         ...     for epoch in range(20):
-        ...         accuracy = best * (1 - 0.7**epoch)
-        ...         trial.report(accuracy, epoch)
+        ...         trial.report(best * (1 - 0.7**epoch), epoch)
         ...         if trial.should_prune():
         ...             raise optuna.TrialPruned()
-        ...     return accuracy
+        ...     return best
         >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
         >>> sampler = optuna.samplers.RandomSampler(seed=0)
         >>> study = optuna.create_study(
@@ -198,6 +197,7 @@ class LCPFNPruner(optuna.pruners.BasePruner):
             return False
         if not known.went_on:
             known.went_on = True
+            self._study_warnings.went_on(trial, stop.step)
             study._storage.set_trial_user_attr(trial._trial_id, REASON_ATTR, went_on_in_words(stop))
         value = trial.intermediate_values[last]
         return stop.to_beat is None or better(value, stop.to_beat, direction_of(study))

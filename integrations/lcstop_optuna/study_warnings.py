@@ -28,7 +28,7 @@ class StudyWarnings:
     def __init__(self, config: PrunerConfig) -> None:
         self._config = config
         self._studies: dict[str, _Watched] = {}
-        self.warned_past_horizon = False
+        self.warned_past_horizon = self._warned_went_on = False
 
     def look(self, study: optuna.study.Study, trial: FrozenTrial) -> None:
         """Look at a trial that has reported, and now and then at its study.
@@ -58,6 +58,17 @@ class StudyWarnings:
                 trial.number,
                 trial.last_step,
                 curve.horizon,
+            )
+
+    def went_on(self, trial: FrozenTrial, step: float) -> None:
+        """Warn once of a trial that has gone on after it was told to stop, or to wait, at ``step``."""
+        if not self._warned_went_on:
+            self._warned_went_on = True
+            logger.warning(
+                "trial %d went on after it was told to stop at step %g: "
+                "where trial.should_prune() returns True, raise optuna.TrialPruned()",
+                trial.number,
+                step,
             )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -22,8 +22,9 @@ N_EQUAL = 5
 N_CORRELATED = 10
 """Completed trials from which on reported and returned values are compared."""
 
-FAR, FAR_IF_EQUAL = 0.1, 0.5
-"""Share of the horizon. Trials that end before it end far from their horizon; the second if all end alike."""
+FAR, FAR_IF_EQUAL = 0.1, 0.8
+"""Shares of the horizon. Trials that end before the first end far from it. Trials that all end at one step do
+so before the second, where the next report would come before it, too."""
 
 _MIN_FALLS = 3
 """Reports of one trial at a lower step than before. One or two may come from a restart."""
@@ -163,13 +164,19 @@ def _far_horizon(config: PrunerConfig, direction: Direction, trials: Sequence[Wa
     ends = [trial.curve for trial in trials if trial.is_complete]
     furthest = max((trial.curve.share for trial in trials), default=1.0)
     is_far = len(ends) >= N_FIRST and furthest <= FAR
-    is_full = len(ends) >= N_EQUAL and furthest <= FAR_IF_EQUAL and len({curve.cutoff for curve in ends}) == 1
-    if not (is_far or is_full):
+    is_equal = len(ends) >= N_EQUAL and len({curve.cutoff for curve in ends}) == 1
+    next_report = max((_next_report(trial.curve) / trial.curve.horizon for trial in trials), default=1.0)
+    if not (is_far or (is_equal and next_report <= FAR_IF_EQUAL)):
         return None
     return (
         f"{len(ends)} trials have completed, all at step {_range(curve.cutoff for curve in ends)}, but "
         f"{_horizon(config, ends)}: horizon is the last step of a full trial, in the steps that are reported"
     )
+
+
+def _next_report(curve: Curve) -> float:
+    """The step after the last one, if reports go on as they came."""
+    return curve.cutoff + float(np.diff(curve.steps, prepend=0.0)[-1:].sum())
 
 
 def _never_stopped(config: PrunerConfig, direction: Direction, trials: Sequence[WatchedTrial]) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 import optuna
 import pytest
 
-from lcstop_optuna import LCPFNPruner, converged
+from lcstop_optuna import REASON_ATTR, LCPFNPruner, converged
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 H = 50
@@ -76,6 +76,21 @@ def test_a_database_that_keeps_reports_in_the_order_of_their_steps(steps, warnin
     run(rising(steps), 2, storage=f"sqlite:///{tmp_path / 'study.db'}")
     assert len(warnings()) == 1
     assert "steps of trial 0 fall" in warnings()[0]
+
+
+def test_an_objective_that_goes_on_after_its_stop_is_told_of_once(warnings):
+    def deaf(trial, report):
+        top = trial.suggest_float("top", 0.1, 0.9)
+        for epoch in range(H):
+            trial.report(top * (1 - 0.9 ** (epoch + 1)), epoch)
+            trial.should_prune()
+        return top
+
+    study = run(deaf, 20)
+    [message] = warnings()
+    first = next(trial for trial in study.trials if REASON_ATTR in trial.user_attrs)
+    assert message.startswith(f"trial {first.number} went on after it was told to stop at step ")
+    assert message.endswith("raise optuna.TrialPruned()")
 
 
 def stopping_early(trial, report):

@@ -32,12 +32,18 @@ def test_a_horizon_far_beyond_the_ends_is_told_with_what_to_change():
     assert "but horizon='epochs' is 200: " in message
 
 
-def test_trials_that_all_end_at_one_step_before_half_the_horizon():
-    [message] = found([trial(50)] * 5)
-    assert message.startswith("5 trials have completed, all at step 50, but horizon=100")
-    assert not found([trial(50)] * 4)
-    assert not found([trial(51)] * 20)
-    assert not found([trial(50)] * 5 + [trial(60, complete=False)])
+def test_trials_that_all_end_at_one_step_well_before_the_horizon():
+    [message] = found([trial(79)] * 5)
+    assert message.startswith("5 trials have completed, all at step 79, but horizon=100")
+    assert not found([trial(79)] * 4)
+    assert not found([trial(80)] * 20)
+    assert not found([trial(79)] * 5 + [trial(80, complete=False)])
+
+
+def test_a_last_report_one_interval_before_the_horizon_is_no_mistake():
+    seldom = WatchedTrial(Curve([30, 60], [0.4, 0.5], 100), 2, True)
+    assert found([seldom] * 5) == []
+    assert found([WatchedTrial(Curve([15, 30, 45, 60], [0.2, 0.3, 0.4, 0.5], 100), 4, True)] * 5)
 
 
 @pytest.mark.parametrize("ends", [(20, 31, 18, 45, 30, 25, 40), (11, 12, 11, 12, 11, 13, 11)])
