@@ -114,6 +114,13 @@ def placeholders(rng: np.random.Generator) -> Situation:
     return situation(c)
 
 
+def exploding(rng: np.random.Generator) -> Situation:
+    """The first value is a million times worse than all that follow."""
+    c = curves(rng)
+    c[:, 0] = -1e6 * rng.uniform(0.5, 1.5, TRIALS)
+    return situation(c)
+
+
 def overfitting(rng: np.random.Generator) -> Situation:
     """The last value counts. Fast trials over-fit."""
     c = curves(rng)
@@ -143,6 +150,7 @@ SITUATIONS: dict[str, Callable[[np.random.Generator], Situation]] = {
     "steps are seconds": clock,
     "NaN in four epochs of five": gaps,
     "equal for the first tenth": placeholders,
+    "a far worse first value": exploding,
     "asked every 10 epochs": lambda rng: situation(curves(rng), ask_every=10),
     "target final, over-fitting": overfitting,
     "constraints": constraints,

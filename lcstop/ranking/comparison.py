@@ -18,6 +18,15 @@ MISSING = -1e9
 EPSILON = 1e-9
 """Guards divisions by zero."""
 
+FIRST_STEPS = 5
+"""First steps of the grid, after which a far worse value counts as one of the training."""
+
+MIN_STARTS = 5
+"""Trials whose first values must be known before they are found to say nothing."""
+
+LEFT_OVER = 0.05
+"""Share of the way to the incumbent that is left after first values that say nothing, or less."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -69,6 +78,35 @@ def lower_median(values: Array) -> float:
     return float(np.partition(values, middle)[middle])
 
 
+def initial_level(
+    values: Array, starts: NDArray[np.int64], lengths: NDArray[np.int64], incumbent: float
+) -> float:
+    """The median first value; a later one after first values that are far worse than all that follow.
+
+    The distance to the incumbent is the unit of the features. The loss of an exploding start would make all
+    differences among the trials small.
+
+    Args:
+        values: Values of trials, ``[N, H]``, ``N`` at least 1.
+        starts, lengths: First and last step of the grid that each has reported, from 1 on, ``[N]``.
+        incumbent: The incumbent.
+
+    Example:
+        >>> trials = np.array([[-1000.0, -5, -4, -3]] * 5), np.array([1] * 5), np.array([4] * 5)
+        >>> initial_level(*trials, incumbent=-2.5), initial_level(*trials, incumbent=900)
+        (-5.0, -1000.0)
+    """
+    level = lower_median(values[np.arange(len(values)), starts - 1])
+    for step in range(1, min(FIRST_STEPS + 1, values.shape[1])):
+        known = (starts == 1) & (lengths > step)
+        if np.count_nonzero(known) < MIN_STARTS:
+            break
+        before, after = (lower_median(values[known, at]) for at in (step - 1, step))
+        if 0 < incumbent - after < LEFT_OVER * (incumbent - before):
+            level = after
+    return level
+
+
 class Comparison:
     """Quantities that several features of ``T`` trials share.
 
@@ -86,8 +124,8 @@ class Comparison:
         own_best: The running best of the trials until the cutoff, or their values, ``[T, cutoff]``.
         incumbent_index: Index of the trial that holds the incumbent; of the best trial so far while none has
             finished.
-        incumbent, initial_level, value_range: The incumbent, the median first value, and the distance of the
-            two, at least :data:`EPSILON`.
+        incumbent, initial_level, value_range: The incumbent, the level where the trials began, see
+            :func:`initial_level`, and the distance of the two, at least :data:`EPSILON`.
         now, best: Values of the trials at the cutoff, and the last column of ``own_best``, ``[T]``.
         reached, went_on: Other trials that are known at the cutoff, and after it, ``[N]``.
         others_now: ``others`` at the cutoff, ``[N]``.
@@ -118,9 +156,11 @@ class Comparison:
         held = np.where(finished, self.final_best, MISSING) if has_incumbent else self.final_best
         self.incumbent_index = int(held.argmax())
         self.incumbent = float(held[self.incumbent_index])
-        first = self.others[np.arange(self.n), self.starts - 1]
         has_curve = self.starts < horizon
-        self.initial_level = lower_median(first[has_curve] if has_curve.any() else first)
+        told = has_curve if has_curve.any() else np.ones(self.n, bool)
+        self.initial_level = initial_level(
+            self.others[told], self.starts[told], lengths[told], self.incumbent
+        )
         self.value_range = max(self.incumbent - self.initial_level, EPSILON)
 
         own = gains[:, :cutoff]

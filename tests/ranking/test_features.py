@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lcstop import Curve
 from lcstop.ranking import gaussian_process as regression
-from lcstop.ranking.comparison import Context, normal_score
+from lcstop.ranking.comparison import Comparison, Context, normal_score
 from lcstop.ranking.features import N_FEATURES, TrialFeatures, features
 from lcstop.ranking.grid import AlignedStudy, align
 from lcstop.ranking.param_features import Configurations
@@ -60,6 +60,27 @@ def test_nor_do_they_on_the_way_from_curves_nor_the_direction(factor, offset):
     direction = "maximize" if factor > 0 else "minimize"
     found = features_of(moved(trial), [moved(curve) for curve in others], direction)
     np.testing.assert_allclose(found, features_of(trial, others), atol=1e-6, rtol=0)
+
+
+def exploded(curve: Curve, steps: int, value: float) -> Curve:
+    return Curve(curve.steps, [*[value] * steps, *curve.values[steps:]], curve.horizon, curve.params)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_how_much_worse_first_values_are_that_say_nothing_does_not_matter(steps):
+    *others, trial = curves([0.5, 0.8, 0.7, 0.9, 0.85, 0.6, 0.65])
+    found = [
+        features_of(exploded(trial, steps, value).prefix(10), [exploded(c, steps, value) for c in others])
+        for value in (-50, -1e5)
+    ]
+    np.testing.assert_allclose(*found, atol=1e-4, rtol=0)
+
+
+def test_few_trials_do_not_tell_that_first_values_say_nothing():
+    *others, trial = (exploded(curve, 1, -50) for curve in curves([0.5, 0.8, 0.7, 0.9, 0.6]))
+    seen = align(trial.prefix(10), others, [], "maximize")
+    found = Comparison(seen.context, seen.gains, seen.cutoff)
+    assert found.initial_level == seen.context.gains[0, 0]
 
 
 @pytest.mark.parametrize("rising", [np.exp, lambda x: x**3, lambda x: np.log(x + 2)])
