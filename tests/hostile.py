@@ -9,8 +9,9 @@ import os
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from lcstop import Curve, Decision, PrunerConfig, load_surrogate
 from lcstop.ranking.numpy_network import NumpyStudyNetwork
@@ -21,13 +22,21 @@ _EXAMPLES = int(os.environ.get("LCSTOP_EXAMPLES", _SHORT))
 SETTINGS = settings(
     max_examples=_EXAMPLES,
     stateful_step_count=30,
-    derandomize=str(_EXAMPLES) == _SHORT,
     deadline=None,
     database=None,
     print_blob=True,
     phases=[Phase.generate, *([Phase.shrink] if os.environ.get("LCSTOP_SHRINK") else [])],
     suppress_health_check=list(HealthCheck),
 )
+
+
+def run(machine: type[RuleBasedStateMachine], how: settings = SETTINGS) -> None:
+    """Run a state machine, with the same examples each time unless ``LCSTOP_EXAMPLES`` asks for more.
+
+    A seed makes them the same. With ``derandomize`` Hypothesis 6.170 calls repeated examples inconsistent.
+    """
+    run_state_machine_as_test(seed(0)(machine) if str(_EXAMPLES) == _SHORT else machine, settings=how)
+
 
 ALLOWED = (
     "ValueError: a trial reported a value outside the bounds",
@@ -88,8 +97,13 @@ lengths = st.integers(1, H + 2)
 
 
 def make_networks_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load the networks only once, because loading takes most of the machines' time."""
-    monkeypatch.setattr("lcstop.pruning.models.load_surrogate", functools.cache(load_surrogate))
+    """Load the networks only once, because loading takes most of the machines' time.
+
+    Hypothesis draws constants from the modules that are loaded, so none may be loaded during a run.
+    """
+    load_once = functools.cache(load_surrogate)
+    load_once("lcpfn")
+    monkeypatch.setattr("lcstop.pruning.models.load_surrogate", load_once)
     monkeypatch.setattr(NumpyStudyNetwork, "load", functools.cache(NumpyStudyNetwork.load))
 
 

@@ -27,7 +27,8 @@ class Bounds:
     """
 
     def __init__(self, lower: float | None, upper: float | None) -> None:
-        self._given = [lower, upper]
+        given = {"lower": lower, "upper": upper}
+        self._words = ", ".join(f"{name}={bound:g}" for name, bound in given.items() if bound is not None)
         self._low = -math.inf if lower is None else lower - _TOLERANCE
         self._high = math.inf if upper is None else upper + _TOLERANCE
 
@@ -42,8 +43,10 @@ class Bounds:
         Raises:
             ValueError: If it has.
         """
-        if not self.contain(trial):
-            raise ValueError(f"a trial reported a value outside the bounds {self._given}")
+        known = trial.finite_range
+        if known is not None and not self.contain(trial):
+            value = known.low if known.low < self._low else known.high
+            raise ValueError(f"a trial reported a value outside the bounds {self._words}: {value:g}")
 
     def filter(self, study: StudyView) -> StudyView:
         """The study without the trials that have reported an impossible value."""

@@ -119,7 +119,7 @@ def test_a_folder_of_ray_needs_its_metric_and_mode(run, tmp_path):
             "a study has its own direction, best so far and other trials",
         ),
         (("--storage", "URL", "--direction", "minimize"), "a study has its own direction"),
-        (("--storage", "URL", "--upper", "0.5"), "a value outside the bounds [None, 0.5]"),
+        (("--storage", "URL", "--upper", "0.5"), "a value outside the bounds upper=0.5"),
     ],
 )
 def test_what_a_study_needs_and_what_it_has_itself(run, storage, options, line):

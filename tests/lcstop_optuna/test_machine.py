@@ -6,7 +6,7 @@ import warnings
 
 import optuna
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from optuna.trial import TrialState, create_trial
 
 from lcstop import Curve
@@ -217,6 +217,6 @@ class Machine(RuleBasedStateMachine):
 def test_whatever_happens_to_a_study(monkeypatch):
     hostile.make_networks_once(monkeypatch)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    run_state_machine_as_test(Machine, settings=hostile.SETTINGS)
+    hostile.run(Machine)
     print(f"\n{Machine.n_steps} steps, {Machine.n_asked} questions, {Machine.n_stopped} stops")
     assert Machine.n_stopped > 5

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from lcstop_ray import LCPFNScheduler
 from tests import hostile
@@ -185,7 +185,7 @@ def test_whatever_happens_in_a_search(monkeypatch, tmp_path):
     log, handler = logging.getLogger("lcstop"), Causes()
     log.addHandler(handler)
     try:
-        run_state_machine_as_test(Machine, settings=hostile.SETTINGS)
+        hostile.run(Machine)
     finally:
         log.removeHandler(handler)
     print(f"\n{Machine.n_steps} steps, {Machine.n_asked} results, {Machine.n_stopped} stops")

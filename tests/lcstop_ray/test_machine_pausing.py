@@ -11,7 +11,6 @@ from hypothesis.stateful import (
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from ray.train._internal.storage import StorageContext
 from ray.tune.experiment import Trial
@@ -153,7 +152,7 @@ def test_a_search_with_trials_that_wait_always_ends(monkeypatch, tmp_path):
     session = str(tmp_path / "ray")
     monkeypatch.setattr("ray.train._internal.storage._get_ray_train_session_dir", lambda: session)
     Machine.folder = tmp_path
-    run_state_machine_as_test(Machine, settings=hostile.SETTINGS)
+    hostile.run(Machine)
     print(
         f"\n{Machine.n_steps} steps, {Machine.n_ended} trials, {Machine.n_waits} waits, {Machine.n_resumed} "
         f"resumed, {Machine.n_stopped} stopped, {Machine.n_failed} failures, {Machine.n_restarts} restarts"

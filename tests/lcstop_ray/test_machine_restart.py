@@ -11,7 +11,6 @@ from hypothesis.stateful import (
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from ray.tune.experiment import Trial
 
@@ -210,7 +209,7 @@ def test_a_search_that_is_killed_decides_as_one_that_is_not(monkeypatch):
         Machine.folder.mkdir()
         # A restart is one action in nine, so that it takes more examples than other machines need.
         more = settings(hostile.SETTINGS, max_examples=2 * hostile.SETTINGS.max_examples)
-        run_state_machine_as_test(Machine, settings=more)
+        hostile.run(Machine, more)
     print(
         f"\n{Machine.n_steps} steps, {Machine.n_asked} results, {Machine.n_stopped} stops, "
         f"{Machine.n_restarts} restarts"

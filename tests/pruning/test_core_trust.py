@@ -114,7 +114,7 @@ def test_a_value_outside_the_bounds_concerns_its_own_trial_alone(caplog):
     with caplog.at_level(logging.WARNING, "lcstop"):
         decision = core().decide(curve(0.5, -3.0, 0.6), STUDY)
     assert not decision.stop
-    assert "outside the bounds [0.0, 1.0]" in decision.reason
+    assert "a value outside the bounds lower=0, upper=1: -3" in decision.reason
     percent = curve(50.0, 93.0)
     study = StudyView("maximize", finished=[GOOD, percent], unfinished=[percent])
     assert core().decide(curve(0.3, 0.4, 0.5), study) == core().decide(curve(0.3, 0.4, 0.5), STUDY)
