@@ -1,7 +1,8 @@
 """Keep the figures of the pages in one file: `python docs/figures.py [SEARCHES.json ...]`.
 
 Each argument is a file that `lcstop bench --sampler tpe`, `random` or `shuffle` writes. Its figures go into
-docs/figures.json, under the name of the sampler. Then the tables between `<!-- figures: NAME -->` and
+docs/figures.json, under the name of the sampler; rules that it does not have stay, if the searches are as
+many. Then the tables between `<!-- figures: NAME -->` and
 `<!-- /figures -->` are written again, from docs/figures.json alone. A test fails as long as a page says
 something else.
 """
@@ -125,7 +126,10 @@ if __name__ == "__main__":
     known = json.loads(FIGURES.read_text(encoding="utf-8"))
     for argument in sys.argv[1:]:
         summary = json.loads(Path(argument).read_text(encoding="utf-8"))
-        known[summary["config"]["sampler"]] = taken_from(summary)
+        sampler, found = summary["config"]["sampler"], taken_from(summary)
+        if all(found[name] == known.get(sampler, {}).get(name) for name in ("n_tasks", "trials", "seeds")):
+            found["rules"] = known[sampler]["rules"] | found["rules"]
+        known[sampler] = found
     if sys.argv[1:]:
         FIGURES.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     for path in PAGES:
