@@ -14,7 +14,7 @@ from lcstop.curves.curve import Curve
 from lcstop.pruning.audit import Audit
 from lcstop.pruning.bounds import Bounds
 from lcstop.pruning.convergence import judge_convergence, not_judged
-from lcstop.pruning.decision import Decision
+from lcstop.pruning.decision import NO_MEMORY, Decision
 from lcstop.pruning.divergence import has_diverged
 from lcstop.pruning.due import NextQuestion, Question, interval_of, next_question, question_at
 from lcstop.pruning.error_log import ErrorLog
@@ -174,8 +174,11 @@ class PrunerCore:
 
     def fail_open(self, error: Exception, step: float) -> Decision:
         """Let a trial go on although judging it failed; each distinct cause is logged once."""
-        cause = self.error_log.warn_once("a trial goes on because judging it failed", error)
-        return Decision(False, f"goes on, not judged: {cause}", step)
+        try:
+            cause = self.error_log.warn_once("a trial goes on because judging it failed", error)
+            return Decision(False, f"goes on, not judged: {cause}", step)
+        except MemoryError:
+            return NO_MEMORY
 
     def _decide(self, question: Question, study: StudyView, audit: Audit) -> tuple[Decision, Evidence | None]:
         """The decision without words on what was found, and what was found."""

@@ -144,3 +144,7 @@ class Decision:
             self.p_best,
             self.parked_at,
         )
+
+
+NO_MEMORY = Decision(stop=False, reason="goes on, not judged: MemoryError", cutoff=0.0)
+"""Made before it is needed, where no memory is left to make a decision."""

@@ -248,7 +248,7 @@ logging.basicConfig()
 judged, limits = core(), resource.getrlimit(resource.RLIMIT_AS)
 assert judged.judge(poor(), view()).stop
 for left in (512, 64):  # with more, OpenBLAS may end the process, which does not check its own allocations
-    given = [(poor(), view()) for _ in range(10)]
+    given, found = [(poor(), view()) for _ in range(10)], [None] * 10
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(), limits[1]))
     hog, size = [], 1 << 20
@@ -257,7 +257,8 @@ for left in (512, 64):  # with more, OpenBLAS may end the process, which does no
             hog.append(bytearray(size))
         except MemoryError:
             size //= 2
-    found = [judged.judge(*one) for one in given]
+    for i, one in enumerate(given):
+        found[i] = judged.judge(*one)
     del hog
     resource.setrlimit(resource.RLIMIT_AS, limits)
     assert "MemoryError" in found[-1].reason, found[-1]

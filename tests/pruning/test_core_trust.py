@@ -4,6 +4,7 @@ import logging
 import math
 import pickle
 from dataclasses import FrozenInstanceError, fields, replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -108,6 +109,13 @@ def test_a_converged_trial_ends_although_its_quantiles_are_nan():
 def test_a_study_view_refuses_what_is_no_direction(direction):
     with pytest.raises(ValueError, match="direction must be 'maximize' or 'minimize', got "):
         StudyView(direction)
+
+
+def test_a_trial_goes_on_where_no_memory_is_left_to_say_why():
+    with mock.patch("lcstop.pruning.core.Decision", side_effect=MemoryError):
+        decision = core().decide(curve(0.5, -3.0, 0.6), STUDY)
+    assert not decision.stop
+    assert decision.reason == "goes on, not judged: MemoryError"
 
 
 def test_a_value_outside_the_bounds_concerns_its_own_trial_alone(caplog):
